@@ -1,0 +1,34 @@
+# Two commands: `make demo` and `make test`. Everything lands in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# one thread per worker: two workers on two cores with two threads each can be
+# a hundred times slower
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test check install clean
+
+demo: $(VENV)/.installed
+	$(BIN)/weft run examples/01_chignolin/campaign.yaml --site local
+
+test: $(VENV)/.installed-dev check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

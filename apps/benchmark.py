@@ -1,0 +1,45 @@
+"""Judge one model's WE run against the reference."""
+
+from pathlib import Path
+from typing import Any
+
+from parsl import python_app
+
+from apps.roles import ANALYSIS
+from apps.task_log import logged
+
+
+@python_app(executors=[ANALYSIS])
+@logged(ANALYSIS)
+def write_reference_starts(
+    frames: Path, mapping: Path, n_starts: int, temperature_kelvin: float, seed: int,
+    out: Path, stage: str = "benchmark", inputs: tuple[Any, ...] = (),
+) -> Path:  # fmt: skip
+    """Draw the reference frames at which coarse-grained walkers begin."""
+    from apps.science.cg import starts
+
+    return starts.write_reference_starts(
+        frames, mapping, n_starts, temperature_kelvin, seed, out
+    )
+
+
+@python_app(executors=[ANALYSIS])
+@logged(ANALYSIS)
+def compare_with_reference(
+    reference: Path, folder: Path, mapping: Path, tica: Path,
+    segment_length_fs: float, frame_interval_fs: float, burn_in_fraction: float,
+    n_bootstrap: int, seed: int,
+    stage: str = "benchmark", inputs: tuple[Any, ...] = (),
+) -> Path:  # fmt: skip
+    """Compute every metric of one model's WE run, with intervals, against the data."""
+    from apps.science.benchmark import model_frames, run_benchmark
+    from apps.science.units import FS_PER_PS
+
+    frames = model_frames(
+        folder / "segments.h5", segment_length_fs / FS_PER_PS,
+        frame_interval_fs / FS_PER_PS, burn_in_fraction,
+    ).write(folder / "frames.h5")  # fmt: skip
+    return run_benchmark(
+        reference, frames, mapping, tica, folder / "metrics.json",
+        folder / "densities.npz", n_bootstrap=n_bootstrap, seed=seed,
+    )  # fmt: skip

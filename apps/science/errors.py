@@ -1,0 +1,45 @@
+"""Errors that people see: one string each, saying found, expected, what to do.
+
+Parsl unpickles exceptions on the driver; a constructor that needs more than one
+argument hangs the executor, so every class here takes exactly one string.
+"""
+
+
+class WeftError(Exception):
+    """Base of every error that weft raises on purpose."""
+
+
+class ConfigError(WeftError):
+    """A campaign, site or plug-in was asked for something that cannot be."""
+
+
+class UnknownKindError(ConfigError):
+    """A plug-in kind does not exist."""
+
+
+class StructureError(WeftError):
+    """A structure cannot be turned into a simulation system."""
+
+
+class DataError(WeftError):
+    """A data file is missing, altered, empty or of another schema."""
+
+
+class ShapeMismatchError(DataError):
+    """Two arrays that must describe the same system do not."""
+
+
+class WeightError(DataError):
+    """Weights do not sum to one, are negative, or do not match their frames."""
+
+
+class NumericalError(WeftError):
+    """Dynamics or training produced NaN or ran away."""
+
+
+class StageError(WeftError):
+    """A stage of a campaign failed."""
+
+
+class RunLockedError(WeftError):
+    """Another driver works on the same run folder."""

@@ -1,0 +1,196 @@
+"""Langevin dynamics of many replicas at once: BAOAB, in torch, noise by counter.
+
+BAOAB (Leimkuhler and Matthews, 2013) is a half kick, half drift, the exact
+Ornstein-Uhlenbeck step, half drift, half kick; one force evaluation a step. Its
+configurational averages are right to second order in the time step and exact for
+harmonic forces in the limit of high friction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from apps.science.units import ACCELERATION, thermal_energy
+
+N_STEPS_PER_CHECK = 10
+"""Steps between looks for runaway replicas; each look is one GPU synchronisation."""
+
+MAX_SPEED = 1.0e3
+"""Angstrom/ps; a bead of 12 amu at 300 K moves at 5, so beyond this is no physics."""
+
+_NOISE_VALUES_PER_DRAW = 1 << 19
+_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit number
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+class ComputesForces(Protocol):
+    """What dynamics needs of a force field."""
+
+    n_beads: int
+    masses_amu: Sequence[float]
+    bonds: Sequence[tuple[int, int]]
+
+    def compute(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return energies (R,) and forces (R, n_beads, 3) for (R, n_beads, 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class LangevinSettings:
+    """How replicas are integrated and when one counts as lost."""
+
+    temperature_kelvin: float
+    friction_per_ps: float
+    timestep_ps: float
+    n_steps: int
+    n_steps_per_frame: int
+    max_bond_angstrom: float
+
+
+@dataclass
+class Trajectories:
+    """What a packed run recorded, on the CPU.
+
+    Attributes
+    ----------
+    positions, forces : (R, n_frames, n_beads, 3), float32; NaN after a failure
+    final_positions, final_velocities : (R, n_beads, 3), float64
+    failed : (R,) bool
+    """
+
+    positions: Tensor
+    forces: Tensor
+    final_positions: Tensor
+    final_velocities: Tensor
+    failed: Tensor
+
+
+def run_packed(
+    force_field: ComputesForces,
+    positions: Tensor,
+    velocities: Tensor,
+    seeds: Tensor,
+    settings: LangevinSettings,
+) -> Trajectories:
+    """Advance R replicas together by ``settings.n_steps``.
+
+    A replica whose coordinates stop being finite, whose speed passes ``MAX_SPEED``
+    or which stretches a bond beyond its bound is taken out of the pack; the others
+    go on. Replica r depends on row r of the arguments alone (to rounding).
+
+    Parameters
+    ----------
+    positions : (R, n_beads, 3), Angstrom, on the device that computes
+    velocities : (R, n_beads, 3), Angstrom/ps
+    seeds : (R,), int64
+    """
+    n_replicas, n_beads, _ = positions.shape
+    device, dtype = positions.device, positions.dtype
+    n_frames = settings.n_steps // settings.n_steps_per_frame
+    shape = (n_replicas, n_frames, n_beads, 3)
+    frames = torch.full(shape, torch.nan, dtype=torch.float32, device=device)
+    frame_forces = torch.full_like(frames, torch.nan)
+    final_x, final_v = positions.clone(), velocities.clone()
+
+    masses = torch.tensor(force_field.masses_amu, dtype=dtype, device=device)
+    inverse_mass = (ACCELERATION / masses)[None, :, None]
+    half_kick = 0.5 * settings.timestep_ps * inverse_mass
+    half_drift = 0.5 * settings.timestep_ps
+    decay = torch.exp(
+        torch.tensor(-settings.friction_per_ps * settings.timestep_ps).double()
+    ).item()
+    spread = torch.sqrt(
+        (1.0 - decay**2) * thermal_energy(settings.temperature_kelvin) * inverse_mass
+    )
+    bonds = torch.tensor(list(force_field.bonds), dtype=torch.long, device=device)
+
+    live = torch.arange(n_replicas, device=device)
+    x, v, keys = positions.clone(), velocities.clone(), hash_counter(seeds)
+    n_draw = max(1, _NOISE_VALUES_PER_DRAW // (n_replicas * n_beads * 3))
+    noise = torch.empty(0)
+    first = 0
+    force = force_field.compute(x)[1]
+    for step in range(settings.n_steps):
+        if step % n_draw == 0:
+            first = step
+            n_now = min(n_draw, settings.n_steps - step)
+            noise = spread * counter_normals(keys, step, n_now, n_beads).to(dtype)
+        v = v + half_kick * force
+        x = x + half_drift * v
+        v = decay * v + noise[step - first]
+        x = x + half_drift * v
+        force = force_field.compute(x)[1]
+        v = v + half_kick * force
+        done = step + 1
+        at_frame = done % settings.n_steps_per_frame == 0
+        if at_frame or done % N_STEPS_PER_CHECK == 0 or done == settings.n_steps:
+            whole = find_whole(x, v, force, bonds, settings.max_bond_angstrom)
+            if not bool(whole.all()):
+                live, x, v, force = live[whole], x[whole], v[whole], force[whole]
+                keys, noise = keys[whole], noise[:, whole]
+                if not len(live):
+                    break
+        if at_frame:
+            row = done // settings.n_steps_per_frame - 1
+            frames[live, row] = x.to(torch.float32)
+            frame_forces[live, row] = force.to(torch.float32)
+    failed = torch.ones(n_replicas, dtype=torch.bool)
+    failed[live.cpu()] = False
+    final_x[live], final_v[live] = x, v
+    return Trajectories(
+        frames.cpu(), frame_forces.cpu(),
+        final_x.double().cpu(), final_v.double().cpu(), failed,
+    )  # fmt: skip
+
+
+def find_whole(
+    x: Tensor, v: Tensor, force: Tensor, bonds: Tensor, max_bond_angstrom: float
+) -> Tensor:
+    """Return (R,) bool: replicas that are finite, slow enough and not torn apart."""
+    # a comparison with NaN is false, so these also refuse what is not a number
+    whole = (v.abs() < MAX_SPEED).flatten(1).all(1)
+    whole &= torch.isfinite(x).flatten(1).all(1)
+    whole &= torch.isfinite(force).flatten(1).all(1)
+    if len(bonds):
+        lengths = (x[:, bonds[:, 0]] - x[:, bonds[:, 1]]).norm(dim=-1)
+        whole &= (lengths < max_bond_angstrom).all(1)
+    return whole
+
+
+def hash_counter(counter: Tensor) -> Tensor:
+    """Return 64 mixed bits for each int64 (the finaliser of splitmix64)."""
+    z = counter * _GOLDEN
+    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1
+    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2
+    return z ^ ((z >> 31) & 0x1FFFFFFFF)
+
+
+def counter_normals(
+    keys: Tensor, first_step: int, n_steps: int, n_beads: int
+) -> Tensor:
+    """Return standard normals (n_steps, R, n_beads, 3), float64.
+
+    A value is a function of its replica's key, its step, bead and axis, and of
+    nothing else: no state is kept and neighbours in the pack play no part. Two come
+    from each 64-bit hash by Box and Muller.
+
+    Parameters
+    ----------
+    keys : (R,), int64, from ``hash_counter(seeds)``
+    """
+    n_pairs = (n_beads * 3 + 1) // 2
+    counter = torch.arange(
+        first_step * n_pairs, (first_step + n_steps) * n_pairs, device=keys.device
+    )
+    bits = hash_counter(keys[:, None] + counter + 1).view(len(keys), n_steps, n_pairs)
+    scale = 2.0**-32
+    first = (((bits >> 32) & 0xFFFFFFFF).double() + 0.5) * scale
+    second = (bits & 0xFFFFFFFF).double() * (2 * torch.pi * scale)
+    radius = torch.sqrt(-2.0 * torch.log(first))
+    pairs = torch.cat([radius * torch.cos(second), radius * torch.sin(second)], dim=-1)
+    values = pairs[..., : n_beads * 3].reshape(len(keys), n_steps, n_beads, 3)
+    return values.transpose(0, 1)

@@ -1,0 +1,107 @@
+"""Analytic potentials in one and two dimensions, energies in units of kT."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.science.arrays import Array
+
+Energy = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A potential U(x)/kT of the first ``n_dim`` coordinates of a particle.
+
+    Attributes
+    ----------
+    energy : (..., n_dim) Angstrom to (...) kT
+    force : (..., n_dim) Angstrom to (..., n_dim) kT/Angstrom
+    bounds : (lowest, highest) per dimension, Angstrom; beyond them U is steep
+    """
+
+    n_dim: int
+    energy: Energy
+    force: Energy
+    bounds: tuple[tuple[float, float], ...]
+
+
+def double_well(barrier_kt: float) -> Potential:
+    """U = b (x^2 - 1)^2: minima at -1 and 1, barrier ``b`` at 0."""
+
+    def energy(x: Array) -> Array:
+        found: Array = barrier_kt * np.square(np.square(x[..., 0]) - 1.0)
+        return found
+
+    def force(x: Array) -> Array:
+        found: Array = -4.0 * barrier_kt * x * (x * x - 1.0)
+        return found
+
+    return Potential(1, energy, force, ((-2.5, 2.5),))
+
+
+_MB_HEIGHT = np.array([-200.0, -100.0, -170.0, 15.0])
+_MB_XX = np.array([-1.0, -1.0, -6.5, 0.7])
+_MB_XY = np.array([0.0, 0.0, 11.0, 0.6])
+_MB_YY = np.array([-10.0, -10.0, -6.5, 0.7])
+_MB_X0 = np.array([1.0, 0.0, -0.5, -1.0])
+_MB_Y0 = np.array([0.0, 0.5, 1.5, 1.0])
+_MB_BARRIER = 106.0
+"""From the deepest minimum, -146.7 at (-0.558, 1.442), to the saddle, -40.7."""
+
+
+def mueller_brown(barrier_kt: float) -> Potential:
+    """Mueller and Brown, Theor. Chim. Acta 53, 75 (1979), scaled to ``barrier_kt``."""
+    scale = barrier_kt / _MB_BARRIER
+
+    def terms(x: Array) -> tuple[Array, Array, Array]:
+        dx = x[..., 0, None] - _MB_X0
+        dy = x[..., 1, None] - _MB_Y0
+        exponent = _MB_XX * dx * dx + _MB_XY * dx * dy + _MB_YY * dy * dy
+        return scale * _MB_HEIGHT * np.exp(exponent), dx, dy
+
+    def energy(x: Array) -> Array:
+        height, _, _ = terms(x)
+        total: Array = height.sum(axis=-1)
+        return total
+
+    def force(x: Array) -> Array:
+        height, dx, dy = terms(x)
+        along_x = (height * (2 * _MB_XX * dx + _MB_XY * dy)).sum(axis=-1)
+        along_y = (height * (2 * _MB_YY * dy + _MB_XY * dx)).sum(axis=-1)
+        return -np.stack([along_x, along_y], axis=-1)
+
+    return Potential(2, energy, force, ((-2.0, 1.5), (-0.6, 2.4)))
+
+
+N_CRATE_BASINS = 10
+_WALL_KT = 500.0
+
+
+def egg_crate(barrier_kt: float) -> Potential:
+    """U = b (sin^2 pi x + sin^2 pi y): 10 x 10 walled basins at whole numbers."""
+    low, high = -0.5, N_CRATE_BASINS - 0.5
+
+    def beyond(x: Array) -> Array:
+        found: Array = np.clip(x - high, 0.0, None) + np.clip(x - low, None, 0.0)
+        return found
+
+    def energy(x: Array) -> Array:
+        crate = barrier_kt * np.square(np.sin(np.pi * x)).sum(axis=-1)
+        total: Array = crate + 0.5 * _WALL_KT * np.square(beyond(x)).sum(axis=-1)
+        return total
+
+    def force(x: Array) -> Array:
+        crate: Array = -barrier_kt * np.pi * np.sin(2 * np.pi * x)
+        return crate - _WALL_KT * beyond(x)
+
+    bounds = (low - 0.2, high + 0.2)
+    return Potential(2, energy, force, (bounds, bounds))
+
+
+POTENTIALS: dict[str, Callable[[float], Potential]] = {
+    "double_well": double_well,
+    "mueller_brown": mueller_brown,
+    "egg_crate": egg_crate,
+}

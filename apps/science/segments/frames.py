@@ -1,0 +1,75 @@
+"""Weighted sets of bead frames: what a benchmark compares, as one HDF5 file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from apps.science.arrays import Array, IntArray
+from apps.science.errors import DataError, ShapeMismatchError, WeightError
+from apps.science.files import atomic_path
+
+SCHEMA = "weft-frames-1"
+
+
+@dataclass(frozen=True)
+class WeightedFrames:
+    """Bead positions with weights and where they come from.
+
+    Attributes
+    ----------
+    positions : (n_frames, n_beads, 3), Angstrom, float32
+    weight : (n_frames,), float64, not negative; any overall scale
+    lineage : (n_frames,), int64; frames of one lineage are resampled together
+    trajectory : (n_frames,), int64; frames of one trajectory follow each other
+    time_ps : (n_frames,), float64; time since the start of the simulation
+    """
+
+    positions: Array
+    weight: Array
+    lineage: IntArray
+    trajectory: IntArray
+    time_ps: Array
+
+    def __post_init__(self) -> None:
+        n = len(self.positions)
+        for name in ("weight", "lineage", "trajectory", "time_ps"):
+            if len(getattr(self, name)) != n:
+                raise ShapeMismatchError(
+                    f"{n} frames but {len(getattr(self, name))} values of {name}. "
+                    "Every frame needs one; rebuild the set from its source."
+                )
+        if n and (not np.isfinite(self.weight).all() or self.weight.min() < 0):
+            raise WeightError(
+                "Frame weights must be finite and not negative; found "
+                f"{np.nanmin(self.weight):g} to {np.nanmax(self.weight):g}."
+            )
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.positions)
+
+    def write(self, path: Path) -> Path:
+        """Write the set to ``path`` atomically."""
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
+            h5.attrs["schema"] = SCHEMA
+            for name in ("positions", "weight", "lineage", "trajectory", "time_ps"):
+                h5.create_dataset(name, data=getattr(self, name))
+        return path
+
+
+def read_frames(path: Path) -> WeightedFrames:
+    """Read a set written by ``WeightedFrames.write``."""
+    with h5py.File(path, "r", locking=False) as h5:
+        if h5.attrs.get("schema") != SCHEMA:
+            raise DataError(
+                f"{path} has schema {h5.attrs.get('schema')!r}; expected {SCHEMA!r}. "
+                "Make it again with this version."
+            )
+        return WeightedFrames(
+            **{
+                name: h5[name][:]
+                for name in ("positions", "weight", "lineage", "trajectory", "time_ps")
+            }
+        )

@@ -1,0 +1,239 @@
+"""From heavy atoms to an OpenMM System: hydrogens, water, amber14, heavy hydrogens."""
+
+import io
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from apps.science.arrays import Array
+from apps.science.errors import StructureError
+from apps.science.systems.config import SystemConfig
+from apps.science.systems.fold import build_fold
+from apps.science.systems.implicit import inverse_debye_length, use_native_obc2
+from apps.science.systems.native_folds import read_fold
+from apps.science.systems.sequence import build_extended
+from apps.science.systems.structure import (
+    Residue,
+    add_caps,
+    check_chain,
+    format_pdb,
+    one_letter_sequence,
+    read_pdb,
+)
+from apps.science.units import ANGSTROM_PER_NM
+
+logger = logging.getLogger(__name__)
+
+_FORCE_FIELDS = {
+    "gbn2": ("amber14-all.xml", "implicit/gbn2.xml"),
+    "obc2": ("amber14-all.xml", "implicit/obc2.xml"),
+    "tip3pfb": ("amber14-all.xml", "amber14/tip3pfb.xml"),
+    "vacuum": ("amber14-all.xml",),
+}
+_CUTOFF_NM = 1.0
+_PH = 7.0
+
+
+@dataclass(frozen=True)
+class BuiltSystem:
+    """An OpenMM System with the structures that its starts are made from.
+
+    Attributes
+    ----------
+    topology, system : OpenMM objects, hydrogen masses repartitioned
+    start_names : "native" or "extended"
+    positions : (n_starts, n_particles, 3), Angstrom, not minimised
+    box : (3, 3), Angstrom, or None
+    solute : indices of the protein's atoms
+    """
+
+    sequence: str
+    topology: Any
+    system: Any
+    start_names: list[str]
+    positions: Array
+    box: Array | None
+    solute: list[int]
+
+
+def build_heavy_atoms(config: SystemConfig) -> tuple[str, list[Residue]]:
+    """Return the name of the first start and its heavy atoms."""
+    if config.sequence is not None:
+        name, residues = "extended", build_extended(config.sequence)
+    elif config.fold is not None:
+        name, residues = "native", build_fold(read_fold(config.fold))
+    elif config.pdb is not None:
+        name, residues = "native", read_pdb(config.pdb)
+        check_chain(residues, str(config.pdb))
+    else:  # SystemConfig refuses this
+        raise StructureError("No sequence, fold or pdb was given. Give one of them.")
+    return name, add_caps(residues) if config.caps else residues
+
+
+def build_system(config: SystemConfig, seed: int) -> BuiltSystem:
+    """Add missing atoms, hydrogens and water, and apply the force field.
+
+    Raises
+    ------
+    StructureError
+        If the force field has no template for a residue.
+    """
+    from openmm import app, unit
+
+    name, residues = build_heavy_atoms(config)
+    sequence = one_letter_sequence(residues)
+    with _seeded(seed), _one_thread():
+        force_field = app.ForceField(*_FORCE_FIELDS[config.solvent])
+        modeller, variants = _add_hydrogens(residues, None, seed)
+        n_solute = modeller.topology.getNumAtoms()
+        names, stacked = [name], []
+        if config.explicit:
+            _add_water(modeller, force_field, config)
+        stacked.append(_angstrom(modeller.positions))
+        if config.has_extended_start and _can_be_extended(modeller.topology):
+            names.append("extended")
+            stacked.append(_extend(modeller.topology, residues, variants, seed))
+        try:
+            system = _create(force_field, modeller.topology, config)
+        except ValueError as error:
+            raise StructureError(
+                f"amber14 cannot describe this protein: {error} Mend the structure "
+                "at that residue."
+            ) from None
+    vectors = modeller.topology.getPeriodicBoxVectors() if config.explicit else None
+    box = None
+    if vectors is not None:
+        box = np.array(vectors.value_in_unit(unit.angstrom), dtype=float)
+        system.setDefaultPeriodicBoxVectors(*vectors)
+    return BuiltSystem(
+        sequence, modeller.topology, system, names, np.stack(stacked), box,
+        list(range(n_solute)),
+    )  # fmt: skip
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed Python's generator, which OpenMM's Modeller places hydrogens with."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep Modeller's own Contexts on one thread, for the sake of the same bits."""
+    import openmm
+
+    platform = openmm.Platform.getPlatformByName("CPU")
+    before = platform.getPropertyDefaultValue("Threads")
+    platform.setPropertyDefaultValue("Threads", "1")
+    try:
+        yield
+    finally:
+        platform.setPropertyDefaultValue("Threads", before)
+
+
+def _add_hydrogens(
+    residues: list[Residue], variants: list[str | None] | None, seed: int
+) -> tuple[Any, list[str | None]]:
+    import openmm
+    from openmm import app
+    from pdbfixer import PDBFixer
+
+    platform = openmm.Platform.getPlatformByName("CPU")
+    fixer = PDBFixer(pdbfile=io.StringIO(format_pdb(residues)), platform=platform)
+    fixer.missingResidues = {}
+    fixer.findMissingAtoms()
+    fixer.addMissingAtoms(seed=seed % 2**31)
+    modeller = app.Modeller(fixer.topology, fixer.positions)
+    chosen = modeller.addHydrogens(pH=_PH, variants=variants, platform=platform)
+    return modeller, chosen
+
+
+def _extend(
+    topology: Any, residues: list[Residue], variants: list[str | None], seed: int
+) -> Array:
+    """Return an extended chain's positions in ``topology``'s order, Angstrom."""
+    chain = build_extended(one_letter_sequence(residues))
+    if residues[0].name == "ACE" or residues[-1].name == "NME":
+        chain = add_caps(chain)
+    modeller, _ = _add_hydrogens(chain, variants, seed)
+    positions = _angstrom(modeller.positions)
+    place = {
+        (atom.residue.index, atom.name): positions[atom.index]
+        for atom in modeller.topology.atoms()
+    }
+    return np.array([place[a.residue.index, a.name] for a in topology.atoms()])
+
+
+def _can_be_extended(topology: Any) -> bool:
+    n_chains = topology.getNumChains()
+    bridges = [b for b in topology.bonds() if b[0].name == b[1].name == "SG"]
+    if n_chains > 1 or bridges:
+        logger.warning(
+            "no extended start: the protein has %d chains and %d disulfide bridges",
+            n_chains,
+            len(bridges),
+        )
+        return False
+    return True
+
+
+def _add_water(modeller: Any, force_field: Any, config: SystemConfig) -> None:
+    from openmm import unit
+
+    modeller.addSolvent(
+        force_field,
+        model="tip3p",
+        padding=config.padding_nm * unit.nanometer,
+        boxShape="dodecahedron",
+        ionicStrength=config.ionic_strength_molar * unit.molar,
+        neutralize=True,
+    )
+
+
+def _create(force_field: Any, topology: Any, config: SystemConfig) -> Any:
+    from openmm import MonteCarloBarostat, app, unit
+
+    arguments: dict[str, Any] = {"nonbondedMethod": app.NoCutoff}
+    if config.explicit:
+        arguments = {
+            "nonbondedMethod": app.PME,
+            "nonbondedCutoff": _CUTOFF_NM * unit.nanometer,
+        }
+    elif config.solvent != "vacuum" and config.ionic_strength_molar > 0:
+        arguments["implicitSolventKappa"] = inverse_debye_length(
+            config.ionic_strength_molar, config.temperature_kelvin
+        )
+    system = force_field.createSystem(
+        topology,
+        constraints=app.HBonds,
+        rigidWater=True,
+        hydrogenMass=config.hydrogen_mass_amu * unit.amu,
+        **arguments,
+    )
+    if config.solvent == "obc2" and config.ionic_strength_molar == 0:
+        use_native_obc2(system)
+    if config.explicit:
+        system.addForce(
+            MonteCarloBarostat(
+                config.pressure_atm * unit.atmosphere,
+                config.temperature_kelvin * unit.kelvin,
+                25,
+            )
+        )
+    return system
+
+
+def _angstrom(positions: Any) -> Array:
+    from openmm import unit
+
+    return np.array(positions.value_in_unit(unit.nanometer)) * ANGSTROM_PER_NM

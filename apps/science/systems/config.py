@@ -1,0 +1,165 @@
+"""What a person writes under ``system:``, and what is refused before it queues."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from apps.science.config_base import StrictConfig
+from apps.science.systems.native_folds import list_folds, read_fold
+from apps.science.systems.residues import ONE_TO_THREE
+
+Solvent = Literal["gbn2", "obc2", "tip3pfb", "vacuum"]
+
+
+class SystemConfig(StrictConfig):
+    """A protein and the conditions it is simulated under.
+
+    The defaults are those of weighted-ensemble data generation with OpenMM: 300 K,
+    friction 1/ps, 4 fs with bonds to hydrogen constrained and 1.5 amu hydrogens.
+    """
+
+    sequence: str | None = Field(
+        None, description="One-letter sequence, built as an extended chain."
+    )
+    fold: str | None = Field(
+        None, description="Name of a native fold that weft ships, such as chignolin."
+    )
+    pdb: Path | None = Field(None, description="Path of a PDB file.")
+    caps: bool = Field(
+        False, description="Close the chain with ACE and NME instead of charged ends."
+    )
+    solvent: Solvent = Field(
+        "gbn2", description="Implicit gbn2 or obc2, explicit tip3pfb, or vacuum."
+    )
+    padding_nm: float = Field(
+        1.0, gt=0.3, le=5, description="Water between protein and box face (tip3pfb)."
+    )
+    ionic_strength_molar: float = Field(
+        0.0, ge=0, le=5, description="Salt, beyond the ions that neutralise."
+    )
+    temperature_kelvin: float = Field(300.0, gt=0, le=1000, description="Temperature.")
+    pressure_atm: float = Field(
+        1.0, gt=0, le=1000, description="Pressure of the barostat (tip3pfb)."
+    )
+    friction_per_ps: float = Field(1.0, gt=0, le=100, description="Langevin friction.")
+    timestep_fs: float = Field(4.0, gt=0, le=5, description="Integration time step.")
+    hydrogen_mass_amu: float = Field(
+        1.5, ge=1.0, le=4, description="Mass moved onto each hydrogen."
+    )
+    beads: Literal["calpha", "backbone"] = Field(
+        "calpha", description="Coarse-grained beads: C-alpha, or the backbone N CA C."
+    )
+    extended_start: bool | None = Field(
+        None,
+        description="Also start from an extended chain, beside the native structure. "
+        "Default: yes in implicit solvent and vacuum, no in explicit water.",
+    )
+    n_minimisation_steps: int = Field(
+        1000, gt=0, description="Most iterations of energy minimisation."
+    )
+    equilibration_ps: float = Field(
+        10.0, ge=0, description="MD of each start after minimisation."
+    )
+
+    @field_validator("sequence")
+    @classmethod
+    def _check_letters(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        sequence = value.strip().upper()
+        if not sequence:
+            raise ValueError(
+                "The sequence is empty. Write one letter per residue: GYDPETGTWG."
+            )
+        for position, letter in enumerate(sequence, start=1):
+            if letter not in ONE_TO_THREE:
+                raise ValueError(
+                    f"Sequence letter {letter!r} at position {position} is not one of "
+                    f"the 20 amino acids ({''.join(sorted(ONE_TO_THREE))})."
+                )
+        return sequence
+
+    @field_validator("fold")
+    @classmethod
+    def _check_fold(cls, value: str | None) -> str | None:
+        if value is not None and value not in list_folds():
+            raise ValueError(
+                f"Unknown fold {value!r}: the folds that exist are "
+                f"{', '.join(list_folds())}."
+            )
+        return value
+
+    @field_validator("pdb")
+    @classmethod
+    def _check_pdb_exists(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        path = value.expanduser().absolute()
+        if not path.is_file():
+            raise ValueError(f"The PDB file {path} does not exist. Check its path.")
+        return path
+
+    @model_validator(mode="after")
+    def _check_one_source(self) -> Self:
+        named = [n for n in ("sequence", "fold", "pdb") if getattr(self, n) is not None]
+        if len(named) != 1:
+            found = " and ".join(named) if named else "none of them"
+            raise ValueError(
+                f"Give exactly one of sequence, fold and pdb; found {found}."
+            )
+        if self.sequence is not None and len(self.sequence) == 1 and not self.caps:
+            raise ValueError(
+                "A single residue needs caps: true (the alanine dipeptide is "
+                "sequence: A, caps: true)."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_physics(self) -> Self:
+        if self.timestep_fs > 2 and self.hydrogen_mass_amu < 1.5:
+            raise ValueError(
+                f"timestep_fs {self.timestep_fs:g} with hydrogen_mass_amu "
+                f"{self.hydrogen_mass_amu:g} is unstable. Use at most 2 fs, or "
+                "hydrogens of at least 1.5 amu."
+            )
+        if self.extended_start and self.explicit:
+            raise ValueError(
+                "extended_start: true is not offered in explicit water (an extended "
+                "chain needs a far larger box than the fold). Leave it out, or use "
+                "gbn2 or obc2."
+            )
+        return self
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the solvent is water molecules in a periodic box."""
+        return self.solvent == "tip3pfb"
+
+    @property
+    def has_extended_start(self) -> bool:
+        """Whether an extended start stands beside the native one."""
+        if self.sequence is not None:
+            return False
+        return not self.explicit if self.extended_start is None else self.extended_start
+
+    @property
+    def letters(self) -> str | None:
+        """One-letter sequence where it is known without reading a PDB file."""
+        return self.sequence if self.fold is None else read_fold(self.fold).sequence
+
+
+def check_system(config: SystemConfig) -> None:
+    """Check what only reading the structure can tell; runs nothing heavy.
+
+    Raises
+    ------
+    StructureError
+        If the PDB file cannot be parsed, holds no protein, has a gap in a chain, or
+        has a residue that the force field lacks (the message names it).
+    """
+    if config.pdb is None:
+        return
+    from apps.science.systems.structure import check_chain, read_pdb
+
+    check_chain(read_pdb(config.pdb), str(config.pdb))

@@ -1,0 +1,29 @@
+"""Constants and the only unit conversions of the project.
+
+Inside weft: Angstrom, kcal/mol, kcal/mol/Angstrom, ps, amu, K.
+"""
+
+from typing import Final
+
+KB_KCAL_PER_MOL_K: Final = 0.00198720425864083
+"""Boltzmann constant, kcal/mol/K (CODATA 2018 R over the thermochemical calorie)."""
+
+ANGSTROM_PER_NM: Final = 10.0
+KCAL_PER_KJ: Final = 1.0 / 4.184
+FORCE_OPENMM_TO_KCAL: Final = 1.0 / 41.84
+"""kJ/mol/nm to kcal/mol/Angstrom."""
+
+ACCELERATION: Final = 418.4
+"""kcal/mol/Angstrom/amu expressed in Angstrom/ps^2."""
+
+FS_PER_PS: Final = 1000.0
+
+
+def thermal_energy(temperature_kelvin: float) -> float:
+    """Return kT in kcal/mol."""
+    return KB_KCAL_PER_MOL_K * temperature_kelvin
+
+
+def thermal_speed(temperature_kelvin: float, mass_amu: float) -> float:
+    """Return the standard deviation of one velocity component, Angstrom/ps."""
+    return float((thermal_energy(temperature_kelvin) / mass_amu * ACCELERATION) ** 0.5)

@@ -1,0 +1,142 @@
+"""Run or continue one weighted-ensemble simulation in a folder.
+
+west.h5 is only ever trusted as it stood between two iterations: a run that was
+stopped, however, begins from that snapshot, and finished blocks of the iteration it
+was in are found again by their shards. WESTPA keeps one run per process.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apps.science.errors import ConfigError
+from apps.science.we.config import MabBins, WEConfig
+from apps.science.we.spec import PropagationSpec
+from apps.science.we.west_cfg import write_west_cfg
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Basis states: rows of starts.npz with names, probabilities and pcoords."""
+
+    names: list[str]
+    probabilities: list[float]
+    pcoords: list[list[float]]
+
+
+def prepare_folder(
+    folder: Path, config: WEConfig, spec: PropagationSpec, n_frames: int
+) -> Path:
+    """Write west.cfg and propagation.json; return the latter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("journal", "shards"):
+        (folder / name).mkdir(exist_ok=True)
+    write_west_cfg(folder, config, n_frames, config.n_iterations)
+    return spec.write(folder / "propagation.json")
+
+
+def run_we(
+    folder: Path, config: WEConfig, seed: int, starts: Starts, dispatch: Any
+) -> Path:
+    """Run ``config.n_iterations`` iterations in ``folder``; return west.h5.
+
+    Parameters
+    ----------
+    dispatch : sim_manager.Dispatch
+        How blocks reach the workers.
+
+    Raises
+    ------
+    ConfigError
+        If the bins and the progress coordinate differ in dimension.
+    """
+    n_dim = len(starts.pcoords[0])
+    if n_dim != config.bins.n_dim:
+        raise ConfigError(
+            f"The bins divide {config.bins.n_dim} progress coordinates but the "
+            f"progress coordinate has {n_dim}. Make the two agree."
+        )
+    from apps.science.we import sim_manager
+
+    rc = _load_westpa(folder)
+    manager = _make_manager(rc, config)
+    manager.set_up(folder, seed, dispatch)
+    west_h5, copy = folder / "west.h5", folder / "west.h5.snapshot"
+    if copy.exists():
+        shutil.copyfile(copy, west_h5)
+        log.info("continuing from the snapshot of the last closed iteration")
+    else:
+        west_h5.unlink(missing_ok=True)
+        _initialise(manager, starts, seed)
+    manager.load_plugins()
+    manager.prepare_run()
+    try:
+        manager.run()
+    finally:
+        manager.finalize_run()
+        rc.status_stream.close()
+    sim_manager.snapshot(folder)
+    return west_h5
+
+
+def _load_westpa(folder: Path) -> Any:
+    """Point WESTPA's global run control at ``folder``."""
+    import westpa
+    from westpa.core._rc import WESTRC
+
+    from apps.science.we import ordered
+
+    ordered.install()
+    os.environ["WEST_SIM_ROOT"] = str(folder)
+    rc = WESTRC()
+    rc.status_stream = (folder / "west.log").open("a", encoding="utf-8")
+    rc.read_config(str(folder / "west.cfg"))
+    rc.process_config()
+    westpa.rc = rc
+    return rc
+
+
+def _make_manager(rc: Any, config: WEConfig) -> Any:
+    """Make the drivers as WESTPA's own w_run does, with weft's manager."""
+    from apps.science.we import sim_manager
+
+    mab = isinstance(config.bins, MabBins)
+    kind = sim_manager.WeftMABSimManager if mab else sim_manager.WeftWESimManager
+    with contextlib.redirect_stdout(rc.status_stream):
+        system = rc.get_system_driver()
+        data_manager, we_driver = rc.get_data_manager(), rc.get_we_driver()
+        propagator = rc.get_propagator()
+        manager = rc._sim_manager = kind(rc)
+    propagator.system = data_manager.system = we_driver.system = system
+    manager.data_manager, manager.system = data_manager, system
+    manager.propagator, manager.we_driver = propagator, we_driver
+    manager.work_manager = rc.work_manager
+    return manager
+
+
+def _initialise(manager: Any, starts: Starts, seed: int) -> None:
+    """Create west.h5 with its first iteration, as w_init does."""
+    from numpy.random import MT19937, Generator
+    from westpa.core.states import BasisState
+
+    from apps.science.seeds import derive_seed
+    from apps.science.we import ordered
+    from apps.science.we.westpa_propagator import use_start_pcoords
+
+    use_start_pcoords(starts.pcoords)
+    ordered.restart_order()
+    manager.we_driver.rng = Generator(MT19937(derive_seed(seed, "resample", 0)))
+    basis = [
+        BasisState(name, probability, auxref=str(row))
+        for row, (name, probability) in enumerate(
+            zip(starts.names, starts.probabilities, strict=True)
+        )
+    ]
+    manager.initialize_simulation(basis, [], [], segs_per_state=1)
+    manager.data_manager.close_backing()

@@ -1,0 +1,73 @@
+"""propagation.json: all a worker needs to advance a segment of this run."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.science import files, plugins
+from apps.science.errors import DataError
+from apps.science.pcoords.base import ProgressCoordinate
+from apps.science.propagators.base import Propagator, States
+
+PROPAGATORS = "apps.science.propagators"
+PCOORDS = "apps.science.pcoords"
+
+
+@dataclass(frozen=True)
+class PropagationSpec:
+    """Propagator, progress coordinate, starting states and seed of a WE run."""
+
+    seed: int
+    propagator: dict[str, Any]
+    pcoord: dict[str, Any]
+    starts: str
+
+    def write(self, path: Path) -> Path:
+        """Write the spec as JSON."""
+        return files.write_json(path, vars(self))
+
+    def build(self) -> tuple[Propagator, ProgressCoordinate]:
+        """Make the propagator and the progress coordinate it names."""
+        engine = plugins.load_kind(PROPAGATORS, self.propagator["kind"])
+        pcoord = plugins.load_kind(PCOORDS, self.pcoord["kind"])
+        return (
+            engine.Propagator(engine.Config(**self.propagator)),
+            pcoord.ProgressCoordinate(pcoord.Config(**self.pcoord)),
+        )
+
+    def start_states(self) -> States:
+        """Read the starting states, one row per basis state."""
+        return read_starts(Path(self.starts))
+
+
+def read_spec(path: Path) -> PropagationSpec:
+    """Read a spec written by ``PropagationSpec.write``."""
+    return PropagationSpec(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_starts(path: Path) -> States:
+    """Read starts.npz: positions, velocities (n_starts, n_particles, 3), maybe box."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Run the prepare stage first.")
+    with np.load(path) as npz:
+        box = npz["box"] if "box" in npz.files else None
+        return States(npz["positions"], npz["velocities"], box)
+
+
+@lru_cache(maxsize=2)
+def _warm(
+    path: str, content: str
+) -> tuple[PropagationSpec, Propagator, ProgressCoordinate]:
+    spec = PropagationSpec(**json.loads(content))
+    return spec, *spec.build()
+
+
+def warm_engine(
+    path: Path,
+) -> tuple[PropagationSpec, Propagator, ProgressCoordinate]:
+    """Return the engine of ``path``, built once per process and kept warm."""
+    return _warm(str(path), path.read_text(encoding="utf-8"))

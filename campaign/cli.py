@@ -1,0 +1,182 @@
+"""The ``weft`` command: parse, call one function, print what to type next."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from apps.science.errors import ConfigError, WeftError
+from site_configs.errors import SiteError
+
+app = typer.Typer(
+    help="Weighted-ensemble force-field training campaigns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+sites_app = typer.Typer(help="Clusters a campaign can run on.", no_args_is_help=True)
+app.add_typer(sites_app, name="sites")
+
+CampaignFile = Annotated[Path, typer.Argument(help="A campaign.yaml.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, runs/<name>.")]
+SiteName = Annotated[str, typer.Option("--site", help="A site's name or YAML file.")]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    kind: Annotated[str, typer.Option("--type", help="Campaign type.")] = "force_field",
+    path: Annotated[Path, typer.Option("--out", help="File to write.")] = Path(
+        "campaign.yaml"
+    ),
+) -> None:
+    """Write a first campaign.yaml to edit."""
+    from campaign.template import write_template
+
+    write_template(path, name, kind)
+    out.print(f"Wrote {path}. Edit it, then: weft validate {path}")
+
+
+@app.command()
+def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
+    """Check a campaign and a site; start nothing."""
+    from apps import roles
+    from campaign.config import check_campaign, load_campaign
+    from site_configs.load import check_roles, load_site
+
+    config = load_campaign(campaign)
+    check_campaign(config)
+    check_roles(load_site(site), roles.ALL)
+    out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
+    out.print(f"Next: weft run {campaign} --site {site}")
+
+
+@app.command()
+def run(
+    campaign: CampaignFile, site: SiteName = "local", runs: RunsFolder = Path("runs")
+) -> None:
+    """Run a campaign from its start."""
+    from campaign.run import start_campaign
+
+    _drive(start_campaign(campaign, site, runs).root)
+
+
+@app.command()
+def resume(run_dir: RunFolder) -> None:
+    """Continue a campaign that was stopped or killed."""
+    _drive(run_dir)
+
+
+def _drive(run_dir: Path) -> None:
+    from campaign.display import watch
+    from campaign.run import open_campaign, run_campaign
+
+    paths = open_campaign(run_dir)
+    shown = run_dir if not run_dir.is_absolute() else _relative(run_dir)
+    try:
+        report = run_campaign(paths, watch)
+    except KeyboardInterrupt:
+        out.print(f"\nStopped. Nothing is lost; continue with: weft resume {shown}")
+        raise typer.Exit(1) from None
+    out.print(f"Done. Report: {_relative(report)}")
+
+
+@app.command()
+def status(
+    run_dir: RunFolder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh each second.")] = False,
+) -> None:
+    """Show what is done, running and left."""
+    from campaign.status import read_status
+
+    if as_json:
+        print(json.dumps(read_status(run_dir), indent=1))
+        return
+    from rich.live import Live
+
+    from campaign.display import status_table
+
+    found = read_status(run_dir)
+    if not watch:
+        out.print(status_table(found))
+        if found["state"] in {"interrupted", "failed"}:
+            out.print(f"Next: weft resume {run_dir}")
+        return
+    with Live(status_table(found), console=out, auto_refresh=False) as live:
+        while found["state"] == "running":
+            time.sleep(1.0)
+            found = read_status(run_dir)
+            live.update(status_table(found), refresh=True)
+
+
+@app.command()
+def report(run_dir: RunFolder) -> None:
+    """Write the report of a run anew from what it has so far."""
+    from campaign.report.build import write_report
+    from campaign.status import read_status
+
+    read_status(run_dir)
+    out.print(f"Report: {_relative(write_report(run_dir.absolute()))}")
+
+
+@sites_app.command("list")
+def sites_list() -> None:
+    """List the sites that come with weft."""
+    from site_configs.load import list_sites
+
+    for name, description in list_sites():
+        out.print(f"{name:16} {description}")
+
+
+@sites_app.command("show")
+def sites_show(site: Annotated[str, typer.Argument(help="Name or YAML file.")]) -> None:
+    """Show a site with every default, and the scripts it would submit."""
+    from site_configs.check import describe_site
+    from site_configs.load import load_site
+
+    out.print(describe_site(load_site(site)), markup=False)
+
+
+@sites_app.command("check")
+def sites_check(
+    site: Annotated[str, typer.Argument(help="Name or YAML file.")],
+) -> None:
+    """Check that a site can be used from here; submit nothing."""
+    from site_configs.check import check_site
+    from site_configs.load import load_site
+
+    results = check_site(load_site(site))
+    for what, ok, detail in results:
+        out.print(f"{'ok  ' if ok else 'MEND'} {what}: {detail}", markup=False)
+    if not all(ok for _, ok, _ in results):
+        raise typer.Exit(2)
+
+
+def _relative(path: Path) -> Path:
+    """Return the path as seen from here where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def main() -> None:
+    """Run the command; exit 0 done, 1 failed, 2 bad configuration."""
+    try:
+        app()
+    except (ConfigError, SiteError) as error:
+        print(f"weft: {error}", file=sys.stderr)
+        sys.exit(2)
+    except WeftError as error:
+        print(f"weft: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

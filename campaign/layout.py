@@ -1,0 +1,139 @@
+"""Every path of a run folder, in one place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder runs/<name>/ and where everything in it lies."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.root.name
+
+    # what was asked, with every default, where and with what
+    @property
+    def campaign(self) -> Path:
+        """The campaign.yaml as it was given."""
+        return self.root / "campaign.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The campaign with every default."""
+        return self.root / "resolved.yaml"
+
+    @property
+    def site(self) -> Path:
+        """The site file that was used."""
+        return self.root / "site.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Host, hardware and package versions."""
+        return self.root / "environment.json"
+
+    # what finished, what was said, who is at work
+    @property
+    def ledger(self) -> Path:
+        """Append-only record of stages."""
+        return self.root / "ledger.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What was said."""
+        return self.root / "campaign.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the living driver."""
+        return self.root / "driver.lock"
+
+    @property
+    def driver(self) -> Path:
+        """Process id and host of the driver, for messages."""
+        return self.root / "driver.json"
+
+    @property
+    def parsl(self) -> Path:
+        """Parsl's run folders, one per start."""
+        return self.root / "parsl"
+
+    @property
+    def tasks(self) -> Path:
+        """Task intervals noted by workers."""
+        return self.root / "tasks"
+
+    def progress(self, stage: str) -> Path:
+        """Progress of a running stage."""
+        return self.root / "progress" / f"{stage}.json"
+
+    # data
+    @property
+    def system(self) -> Path:
+        """Prepared structures, system.xml, topology."""
+        return self.root / "system"
+
+    @property
+    def reference(self) -> Path:
+        """Plain MD walks, TICA model and reference frames."""
+        return self.root / "reference"
+
+    def walk(self, index: int) -> Path:
+        """One plain MD trajectory."""
+        return self.reference / f"walk_{index:03d}.h5"
+
+    @property
+    def reference_frames(self) -> Path:
+        """Bead frames of all walks."""
+        return self.reference / "frames.h5"
+
+    @property
+    def tica(self) -> Path:
+        """The TICA model."""
+        return self.reference / "tica.npz"
+
+    @property
+    def we(self) -> Path:
+        """The weighted-ensemble run that samples."""
+        return self.root / "we"
+
+    @property
+    def segments(self) -> Path:
+        """Ingested frames of the sampling run."""
+        return self.root / "segments.h5"
+
+    @property
+    def mapping(self) -> Path:
+        """Beads and force map."""
+        return self.root / "cg" / "mapping.json"
+
+    @property
+    def prior(self) -> Path:
+        """Fitted prior."""
+        return self.root / "cg" / "prior.yaml"
+
+    @property
+    def dataset(self) -> Path:
+        """Training set."""
+        return self.root / "cg" / "dataset.h5"
+
+    def model(self, name: str) -> Path:
+        """Folder of one trained model."""
+        return self.root / "models" / name
+
+    def checkpoint(self, name: str) -> Path:
+        """The best checkpoint of one model."""
+        return self.model(name) / "checkpoints" / "best.pt"
+
+    def benchmark(self, name: str) -> Path:
+        """Folder of one model's benchmark: a WE run and its metrics."""
+        return self.root / "benchmark" / name
+
+    @property
+    def report(self) -> Path:
+        """The page to look at."""
+        return self.root / "report" / "index.html"

@@ -1,0 +1,100 @@
+"""Write the page to look at: everything a run has so far, in one offline HTML file."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from apps.science.files import write_text
+from campaign.layout import RunDir
+from campaign.report.blocks import Note, Section
+from campaign.report.canvas import Canvas
+from campaign.report.sources import RunSource
+
+log = logging.getLogger(__name__)
+
+Part = Callable[[RunSource, Canvas], Section]
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write report/index.html of a run and return its path.
+
+    Can be called at any time: a part whose stage has not run says so. Each figure is
+    also kept as report/figures/<name>.png with its numbers in <name>.json.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from campaign.report.verdict import give_verdict
+
+    paths = RunDir(run_dir.absolute())
+    source = RunSource(paths)
+    canvas = Canvas(paths.report.parent / "figures")
+    sections = [
+        _draw(name, part, source, canvas) for name, part in _parts().items()
+    ]
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined
+    )
+    verdict = give_verdict(source)
+    now = datetime.now().astimezone()
+    page = environment.get_template("page.html").render(
+        title=verdict.title,
+        subtitle=f"{paths.name} · {now:%d %B %Y, %H:%M}",
+        css=_raw((here / "page.css").read_text(encoding="utf-8")),
+        verdict=verdict,
+        sections=sections,
+        footer=f"Written by weft {_version()} from the files of {paths.name}/ on "
+        f"{now:%Y-%m-%d %H:%M %Z}. Every figure lies beside this page as PNG, its "
+        "numbers as JSON, in figures/.",
+    )
+    write_text(paths.report, page)
+    log.info("report: %s", paths.report)
+    return paths.report
+
+
+def _parts() -> dict[str, Part]:
+    """Return the parts of the page in order; each file is imported only here."""
+    from campaign.report.page_densities import densities
+    from campaign.report.page_ensemble import weighted_ensemble
+    from campaign.report.page_ran import what_was_run
+    from campaign.report.page_scores import scores
+    from campaign.report.page_stability import stability
+    from campaign.report.page_training import training
+
+    return {
+        "Scores": scores,
+        "What was run": what_was_run,
+        "The weighted-ensemble run": weighted_ensemble,
+        "Training": training,
+        "Densities and maps": densities,
+        "Stability and structures": stability,
+    }
+
+
+def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:
+    """Draw one part; what goes wrong in it must not take the page with it."""
+    try:
+        return part(source, canvas)
+    except Exception as error:
+        log.warning("report: the part %r failed", name, exc_info=True)
+        note = Note(
+            f"This part could not be drawn: {type(error).__name__}: {error}", "missing"
+        )
+        slug = name.lower().replace(" ", "-")
+        return Section(slug, name, "Not answered this time.", [note])
+
+
+def _raw(css: str) -> str:
+    from markupsafe import Markup
+
+    return Markup(css)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("weft")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,80 @@
+"""Draw a figure once; keep it as PNG, as numbers, and as SVG inside the page."""
+
+import base64
+import io
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from apps.science.files import atomic_path, write_text
+from campaign.report import style
+from campaign.report.blocks import Picture
+
+PNG_DPI = 180
+FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
+
+
+class Canvas:
+    """Saves figures under ``folder`` and returns them as pictures for the page."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def axes(
+        self, size: tuple[float, float] = style.PANEL
+    ) -> Iterator[tuple[Figure, Axes]]:
+        """Yield a figure with one pair of axes in the report's style."""
+        with mpl.rc_context(style.RC):
+            figure = Figure(figsize=size, layout="constrained")
+            FigureCanvasAgg(figure)
+            yield figure, figure.add_subplot()
+
+    def keep(
+        self,
+        figure: Figure,
+        name: str,
+        *,
+        caption: str,
+        alt: str,
+        numbers: Mapping[str, Any],
+        wide: bool = False,
+    ) -> Picture:
+        """Write ``name``.png and ``name``.json; return the picture as inline SVG.
+
+        Must be called within ``axes``, whose style it needs.
+        """
+        with atomic_path(self.folder / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": "weft"})
+        body = {"caption": caption} | {k: plain(v) for k, v in numbers.items()}
+        write_text(self.folder / f"{name}.json", json.dumps(body) + "\n")
+        out = io.StringIO()
+        figure.savefig(out, format="svg", dpi=PNG_DPI, metadata={"Date": None})
+        svg = re.sub(r"'?DejaVu Sans'?(, sans-serif)?", FONTS, out.getvalue())
+        data = base64.b64encode(svg.encode()).decode()
+        uri = f"data:image/svg+xml;base64,{data}"
+        return Picture(name, uri, alt, caption, wide)
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays and numpy numbers into JSON; what is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(v) for v in (value.tolist() if hasattr(value, "tolist") else value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    return value

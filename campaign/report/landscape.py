@@ -1,0 +1,119 @@
+"""The plane of the two slowest coordinates: densities and free energies on one grid."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.science.arrays import Array
+from apps.science.errors import WeftError
+from apps.science.pcoords.tica import read_tica
+from apps.science.segments.frames import WeightedFrames
+from apps.science.statistics import weighted_quantile
+from apps.science.units import thermal_energy
+from campaign.report.sources import RunSource
+
+log = logging.getLogger(__name__)
+
+AXES = ("TIC 0", "TIC 1")
+N_CELLS = 50
+N_COARSE = 20
+"""Cells per axis for coverage: finer ones would hold less than a frame each."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Weighted points in a plane, on a grid shared by all sets.
+
+    Attributes
+    ----------
+    points : (n, 2), without unit (TICA components have unit variance)
+    weights : (n,)
+    edges : two arrays (N_CELLS + 1,)
+    """
+
+    points: Array
+    weights: Array
+    edges: tuple[Array, Array]
+
+    def centres(self, axis: int) -> Array:
+        """Return the middles of the cells along one axis."""
+        edges = self.edges[axis]
+        return (edges[1:] + edges[:-1]) / 2
+
+    def masses(self) -> Array:
+        """Return the probability of each cell, (N_CELLS, N_CELLS); outside is lost."""
+        masses = np.histogram2d(*self.points.T, self.edges, weights=self.weights)[0]
+        return np.asarray(masses / self.weights.sum())
+
+    def log_density(self) -> Array:
+        """Return ln of the smoothed density over its maximum, for a drawing."""
+        from scipy.ndimage import gaussian_filter
+
+        smooth = gaussian_filter(self.masses(), 1.2)
+        return np.asarray(np.log(np.maximum(smooth, 1e-12) / smooth.max()))
+
+    def free_energy(self, temperature_kelvin: float) -> Array:
+        """Return -kT ln p over its minimum, kcal/mol, NaN where nothing was."""
+        masses = self.masses()
+        with np.errstate(divide="ignore"):
+            energy = -thermal_energy(temperature_kelvin) * np.log(masses)
+        energy -= energy.min()
+        return np.where(np.isfinite(energy), energy, np.nan)
+
+    def range_of_first(self) -> tuple[float, float]:
+        """Return the 0.05 to 99.95 % range of the first coordinate."""
+        quantiles = np.array([0.0005, 0.9995])
+        low, high = weighted_quantile(self.points[:, 0], self.weights, quantiles)
+        return float(low), float(high)
+
+    def coverage(self, others: Array) -> tuple[float, float]:
+        """Return how ``others`` (m, 2) cover this set, on a coarse grid.
+
+        Returns
+        -------
+        Share of this set's occupied cells that others came to, and share of others
+        that lie in no such cell.
+        """
+        edges = [np.linspace(e[0], e[-1], N_COARSE + 1) for e in self.edges]
+        mine = np.histogram2d(*self.points.T, edges)[0] > 0
+        theirs = np.histogram2d(*others.T, edges)[0]
+        seen = float((mine & (theirs > 0)).sum() / max(1, mine.sum()))
+        return seen, 1.0 - float(theirs[mine].sum() / max(1, len(others)))
+
+
+def read_planes(source: RunSource, models: list[str]) -> dict[str, Plane]:
+    """Return the planes of the reference and of those models that have frames.
+
+    Empty until the reference stage has fitted TICA.
+    """
+    frames = source.reference_frames()
+    if frames is None or not source.paths.tica.exists():
+        return {}
+    try:
+        tica = read_tica(source.paths.tica)
+    except WeftError as error:
+        log.warning("report: %s", error)
+        return {}
+    if tica.n_dim < 2:
+        return {}
+
+    def project(one: WeightedFrames) -> tuple[Array, Array]:
+        points = tica.project(one.positions)[:, :2]
+        whole = np.isfinite(points).all(axis=1) & (one.weight > 0)
+        return points[whole], one.weight[whole]
+
+    sets = {"reference": project(frames)}
+    for model in models:
+        found = source.model_frames(model)
+        if found is not None and len(found):
+            sets[model] = project(found)
+    points, weights = sets["reference"]
+    edges = (_edges(points[:, 0], weights), _edges(points[:, 1], weights))
+    return {name: Plane(p, w, edges) for name, (p, w) in sets.items() if len(p)}
+
+
+def _edges(values: Array, weights: Array) -> Array:
+    low, high = weighted_quantile(values, weights, np.array([0.0005, 0.9995]))
+    margin = 0.12 * max(high - low, 1e-6)
+    return np.linspace(low - margin, high + margin, N_CELLS + 1)

@@ -1,0 +1,128 @@
+"""Training curves of the models, side by side."""
+
+import numpy as np
+
+from apps.science.arrays import Array
+from campaign.report import style, words
+from campaign.report.blocks import Cell, Gallery, Note, Picture, Section, Table
+from campaign.report.canvas import Canvas
+from campaign.report.sources import RunSource
+
+KNOWN = {
+    "train": "training loss, each model's own",
+    "weighted": "validation loss with WE weights",
+    "unweighted": "validation loss, every frame alike",
+}
+QUESTIONS = {
+    "train": "Does each model learn? The two losses weigh frames differently, so only "
+    "their courses compare.",
+    "weighted": "Which model is better where the ensemble's weight lies?",
+    "unweighted": "Which model is better on every frame alike?",
+}
+
+
+def training(source: RunSource, canvas: Canvas) -> Section:
+    """Show the losses of every model that has begun to train."""
+    section = Section(
+        "training", "Training", "Did the models converge, and do they overfit?"
+    )
+    curves = {m: c for m in source.models if (c := source.training(m))}
+    if not curves:
+        section.blocks.append(Note("No model has finished an epoch yet.", "missing"))
+        return section
+    section.blocks.append(
+        Note(
+            "Where the progress coordinate is a function of the bead positions, the "
+            "weighted and the unweighted loss have the same minimiser (the mean force "
+            "at a given bead configuration does not depend on how often it was "
+            "visited). With a flexible model and enough data the two would agree; "
+            "what differs is how a limited model and finite data are spent."
+        )
+    )
+    losses = loss_columns(curves)
+    section.blocks.append(
+        Gallery([draw_loss(name, curves, canvas) for name in losses])
+    )
+    section.blocks.append(summary_table(curves, losses))
+    missing = [m for m in ("weighted", "unweighted") if m not in curves]
+    section.blocks.extend(
+        Note(f"The {m} model has not finished an epoch yet.", "missing")
+        for m in missing
+    )
+    return section
+
+
+def loss_columns(curves: dict[str, dict[str, Array]]) -> list[str]:
+    """Return the columns that hold losses, training first."""
+    names = dict.fromkeys(n for c in curves.values() for n in c if "loss" in n.lower())
+    return sorted(names, key=lambda n: ("train" not in n, "unweighted" in n))
+
+
+def draw_loss(name: str, curves: dict[str, dict[str, Array]], canvas: Canvas) -> Picture:
+    """Draw one loss of all models against the epoch."""
+    numbers: dict[str, Array] = {}
+    kind = loss_kind(name)
+    with canvas.axes() as (figure, axes):
+        for index, (model, columns) in enumerate(curves.items()):
+            if name not in columns:
+                continue
+            y = columns[name]
+            x = columns.get("epoch", np.arange(1, len(y) + 1, dtype=float))
+            numbers |= {f"{model}_epoch": x, f"{model}_loss": y}
+            axes.plot(
+                x, y, color=style.model_colour(model, index), label=f"{model} model",
+                ls=style.model_dashes(model), marker="o" if len(y) < 25 else "", ms=3.5,
+            )  # fmt: skip
+        values = np.concatenate([v for k, v in numbers.items() if k.endswith("loss")])
+        values = values[np.isfinite(values)]
+        if values.size and values.min() > 0 and values.max() / values.min() > 20:
+            axes.set_yscale("log")
+        axes.set_title(KNOWN.get(kind, name.replace("_", " ")))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss, (kcal/mol/Å)²")
+        axes.legend(loc="upper right")
+        return canvas.keep(
+            figure,
+            f"training_{name}".lower(),
+            caption=QUESTIONS.get(kind, f"How did {name.replace('_', ' ')} change?"),
+            alt=f"{name} against epoch",
+            numbers=numbers,
+        )
+
+
+def summary_table(curves: dict[str, dict[str, Array]], losses: list[str]) -> Table:
+    """Tabulate the best epoch of each model and its losses there."""
+    rows = []
+    for model, columns in curves.items():
+        own = [n for n in losses if loss_kind(n) == model] or losses
+        best = int(np.nanargmin(columns[own[0]])) if own[0] in columns else 0
+        epochs = columns.get("epoch", np.arange(1, len(columns[own[0]]) + 1))
+        rows.append(
+            [
+                Cell(model),
+                Cell(f"{len(epochs)}"),
+                Cell(f"{epochs[best]:.0f}"),
+                *(
+                    Cell(words.number(float(columns[n][best]), 4))
+                    if n in columns
+                    else Cell("–")
+                    for n in losses
+                ),
+            ]
+        )
+    heads = [KNOWN.get(loss_kind(n), n.replace("_", " ")) for n in losses]
+    return Table(
+        "Losses, (kcal/mol/Å)², at the epoch where the validation loss of the model's "
+        "own kind is least.",
+        ["Model", "Epochs", "Best epoch", *heads],
+        rows,
+    )
+
+
+def loss_kind(name: str) -> str:
+    """Return "train", "weighted" or "unweighted" for a column, else its name."""
+    lower = name.lower()
+    for kind in ("train", "unweighted", "weighted"):
+        if kind in lower:
+            return kind
+    return lower

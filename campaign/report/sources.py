@@ -1,0 +1,203 @@
+"""Read what a run has written so far; what is not there yet reads as None or empty."""
+
+import csv
+import json
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from apps.science.arrays import Array
+from apps.science.errors import WeftError
+from apps.science.segments.frames import WeightedFrames, read_frames
+from campaign.layout import RunDir
+from campaign.ledger import Entry, Ledger
+
+log = logging.getLogger(__name__)
+
+FIRST_MODELS = ("weighted", "unweighted")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that a stage was at work; seconds since the epoch."""
+
+    stage: str
+    started: float
+    ended: float
+    state: str  # done, failed, interrupted or running
+
+
+@dataclass
+class RunSource:
+    """A run folder, read lazily and once."""
+
+    paths: RunDir
+    _frames: dict[Path, WeightedFrames | None] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """resolved.yaml, or campaign.yaml where that is not written."""
+        for path in (self.paths.resolved, self.paths.campaign):
+            if path.exists():
+                value = yaml.safe_load(path.read_text(encoding="utf-8"))
+                if isinstance(value, dict):
+                    return value
+        return {}
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Host, hardware, versions."""
+        return read_json(self.paths.environment) or {}
+
+    @cached_property
+    def system(self) -> dict[str, Any]:
+        """system.json."""
+        return read_json(self.paths.system / "system.json") or {}
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The ledger."""
+        return Ledger(self.paths.ledger).entries()
+
+    @cached_property
+    def stages(self) -> list[str]:
+        """Names of the stages, in order."""
+        named = next((e.stages for e in reversed(self.entries) if e.stages), None)
+        return list(named or dict.fromkeys(e.stage for e in self.entries if e.stage))
+
+    @cached_property
+    def done(self) -> set[str]:
+        """Stages recorded as done."""
+        return {e.stage for e in self.entries if e.event == "done" and e.stage}
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """When each stage was at work, from the ledger."""
+        return list_attempts(self.entries)
+
+    @cached_property
+    def mapping(self) -> dict[str, Any]:
+        """cg/mapping.json."""
+        return read_json(self.paths.mapping) or {}
+
+    @cached_property
+    def journal(self) -> list[dict[str, Any]]:
+        """Closed WE iterations of the sampling run, in order."""
+        return read_journal(self.paths.we / "journal")
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Trained or benchmarked models; weighted and unweighted come first."""
+        found = {
+            p.name
+            for folder in (self.paths.root / "models", self.paths.root / "benchmark")
+            if folder.is_dir()
+            for p in folder.iterdir()
+            if p.is_dir()
+        }
+        return [m for m in FIRST_MODELS if m in found] + sorted(
+            found - set(FIRST_MODELS)
+        )
+
+    def metrics(self, model: str) -> dict[str, Any] | None:
+        """benchmark/<model>/metrics.json."""
+        return read_json(self.paths.benchmark(model) / "metrics.json")
+
+    def training(self, model: str) -> dict[str, Array]:
+        """models/<model>/metrics.csv as columns."""
+        return read_columns(self.paths.model(model) / "metrics.csv")
+
+    def reference_frames(self) -> WeightedFrames | None:
+        """Bead frames of the reference."""
+        return self._read_frames(self.paths.reference_frames)
+
+    def model_frames(self, model: str) -> WeightedFrames | None:
+        """Bead frames of a model's benchmark."""
+        return self._read_frames(self.paths.benchmark(model) / "frames.h5")
+
+    def _read_frames(self, path: Path) -> WeightedFrames | None:
+        if path not in self._frames:
+            self._frames[path] = None
+            if path.exists():
+                try:
+                    self._frames[path] = read_frames(path)
+                except (WeftError, OSError, KeyError) as error:
+                    log.warning("report: %s cannot be read: %s", path, error)
+        return self._frames[path]
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object, or None where there is no whole one."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_journal(journal: Path) -> list[dict[str, Any]]:
+    """Return every closed iteration's record, in order."""
+    records = (read_json(path) for path in sorted(journal.glob("iter_*.json")))
+    return [r for r in records if r is not None and r.get("segments")]
+
+
+def read_columns(path: Path) -> dict[str, Array]:
+    """Return the numeric columns of a CSV with a header, empty where it is missing.
+
+    Fields that are no numbers become NaN; a torn last line is left out.
+    """
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.reader(handle))
+    if len(rows) < 2:
+        return {}
+    head = [name.strip() for name in rows[0]]
+    body = [row for row in rows[1:] if len(row) == len(head)]
+    columns = {
+        name: np.array([_number(row[i]) for row in body]) for i, name in enumerate(head)
+    }
+    return {name: c for name, c in columns.items() if np.isfinite(c).any()}
+
+
+def list_attempts(entries: list[Entry]) -> list[Attempt]:
+    """Pair each stage's "started" with what came of it.
+
+    A start that neither ended nor failed ends with the driver: with run_ended, with
+    the last line before the next run_started, or at the ledger's end.
+    """
+    attempts: list[Attempt] = []
+    open_: dict[str, float] = {}
+    last = entries[-1].time if entries else 0.0
+
+    def close_all(at: float, state: str) -> None:
+        attempts.extend(Attempt(s, t, max(t, at), state) for s, t in open_.items())
+        open_.clear()
+
+    previous = last
+    for entry in entries:
+        if entry.event == "run_started":
+            close_all(previous, "interrupted")
+        elif entry.event == "run_ended":
+            close_all(entry.time, "interrupted")
+        elif entry.stage and entry.event == "started":
+            open_[entry.stage] = entry.time
+        elif entry.stage and entry.event in {"done", "failed"}:
+            begin = entry.time - (entry.seconds or 0.0)
+            begin = open_.pop(entry.stage, begin)
+            attempts.append(Attempt(entry.stage, begin, entry.time, entry.event))
+        previous = entry.time
+    close_all(last, "running")
+    return sorted(attempts, key=lambda a: a.started)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

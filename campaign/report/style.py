@@ -1,0 +1,72 @@
+"""One look for every figure: colours, fonts, sizes.
+
+The colours are from Okabe and Ito's palette, told apart with any colour vision; lines
+differ in their dashes too, so a grey print is readable.
+"""
+
+from typing import Any, Final
+
+REFERENCE: Final = "#3b4252"
+WEIGHTED: Final = "#00836a"
+UNWEIGHTED: Final = "#d1670a"
+OTHERS: Final = ("#0072b2", "#b0468c", "#8a6d00")
+INK: Final = "#1f2933"
+QUIET: Final = "#7b8794"
+GRID: Final = "#e4e7eb"
+
+APP_COLOURS: Final = (
+    "#0072b2", "#00836a", "#d1670a", "#b0468c", "#e0a800", "#56b4e9", "#7b5ea7",
+    "#8a6d00", "#c0392b", "#5f6b7a",
+)  # fmt: skip
+
+PANEL: Final = (5.0, 3.15)
+"""Width and height of an ordinary panel, inch: two stand side by side."""
+
+SMALL: Final = (3.7, 3.2)
+"""A panel of which three stand side by side."""
+
+WIDE_INCH: Final = 10.4
+
+RC: Final[dict[str, Any]] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9aa5b1",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": "#52606d",
+    "ytick.color": "#52606d",
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "lines.linewidth": 1.9,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "weft",
+}
+
+
+def model_colour(name: str, index: int = 0) -> str:
+    """Return the colour of a model; the two first ones have their own."""
+    known = {"reference": REFERENCE, "weighted": WEIGHTED, "unweighted": UNWEIGHTED}
+    return known.get(name) or OTHERS[index % len(OTHERS)]
+
+
+def model_dashes(name: str) -> str:
+    """Return the line style of a model, so that colour is not the only mark."""
+    return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")  # type: ignore[return-value]

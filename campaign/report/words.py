@@ -1,0 +1,74 @@
+"""Numbers and times as a person writes them."""
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def duration(seconds: float) -> str:
+    """Return "38 s", "12 min 05 s" or "3 h 20 min"."""
+    whole = round(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def simulated(picoseconds: float) -> str:
+    """Return a simulated time in the unit that suits it."""
+    for unit, size in (("µs", 1e6), ("ns", 1e3)):
+        if picoseconds >= size:
+            return f"{number(picoseconds / size)} {unit}"
+    return f"{number(picoseconds)} ps"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return ``value`` to ``digits`` significant places, without exponents if short."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 10 ** (digits + 2) or size < 1e-4:
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        text = f"{mantissa}·10{_raised(int(power))}"
+    else:
+        places = max(0, digits - 1 - math.floor(math.log10(size)))
+        text = f"{value:,.{places}f}" if size >= 10_000 else f"{value:.{places}f}"
+    return text.replace("-", MINUS)
+
+
+def divergence(value: float | None) -> str:
+    """Return a divergence with three decimals, as the thesis's Table 4.4 has it."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if value < 1000 else number(value)
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage; "<0.1 %" rather than a false zero."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    return f"{value:.1f} %" if value < 10 else f"{value:.0f} %"
+
+
+def count(value: int, noun: str) -> str:
+    """Return "1 walker", "2,400 walkers"."""
+    return f"{value:,} {noun}" + ("" if value == 1 else "s")
+
+
+def joined(names: list[str]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _raised(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

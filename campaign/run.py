@@ -1,0 +1,226 @@
+"""The main flow: lock, load the site, run the type, close."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import filelock
+import psutil
+import yaml
+
+from apps import roles
+from apps.science import plugins
+from apps.science.errors import ConfigError, RunLockedError, StageError
+from apps.science.files import write_json, write_text
+from apps.task_log import RUN_DIR_VARIABLE
+from campaign import config as campaign_config
+from campaign import reaper
+from campaign.config import TYPES, CampaignConfig
+from campaign.context import Context
+from campaign.environment import describe_environment
+from campaign.layout import RunDir
+from campaign.ledger import Ledger
+from site_configs.load import check_roles, load_site
+
+log = logging.getLogger(__name__)
+
+
+def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
+    """Check a campaign and its site, and make its run folder; start nothing.
+
+    Raises
+    ------
+    ConfigError
+        If anything is wrong with the file or the site, or the folder exists.
+    """
+    config = campaign_config.load_campaign(source)
+    site = load_site(site_name)
+    check_roles(site, roles.ALL)
+    paths = RunDir((runs / config.name).absolute())
+    if paths.root.exists():
+        raise ConfigError(_already_there(paths, config))
+    campaign_config.check_campaign(config)
+    paths.root.mkdir(parents=True)
+    shutil.copyfile(source, paths.campaign)
+    write_text(paths.site, yaml.safe_dump(site.model_dump(mode="json")))
+    write_json(paths.environment, describe_environment(site_name, source.absolute()))
+    write_text(paths.resolved, campaign_config.dump_campaign(config))
+    return paths
+
+
+def open_campaign(run_dir: Path) -> RunDir:
+    """Check that a run folder can be continued.
+
+    Raises
+    ------
+    ConfigError
+        If it is no run folder, or its campaign.yaml was changed since the start.
+    """
+    paths = RunDir(run_dir.absolute())
+    if not paths.resolved.exists():
+        raise ConfigError(
+            f"{run_dir} is not a run folder: it has no resolved.yaml. "
+            "Give the folder that `weft run` named, such as runs/<name>."
+        )
+    was = paths.resolved.read_text(encoding="utf-8")
+    change = campaign_config.describe_difference(
+        was, campaign_config.dump_campaign(_load(paths))
+    )
+    if change:
+        raise ConfigError(
+            f"{paths.campaign} was changed since the run began; what is done would "
+            f"no longer fit what is asked. Undo the change, or give the campaign "
+            f"another name and run it anew. The difference:\n{change}"
+        )
+    return paths
+
+
+def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
+    """Run what is left of a campaign to its end; return the report's path.
+
+    Parameters
+    ----------
+    watch
+        Makes a context manager that shows progress while the campaign runs.
+
+    Raises
+    ------
+    RunLockedError
+        If another driver works on the folder.
+    StageError
+        If a stage fails; the message names the log and the resume command.
+    """
+    config = _load(paths)
+    campaign_type = plugins.load_kind(TYPES, config.type)
+    with _driver_lock(paths), _log_to(paths), watch(paths):
+        reaper.reap(paths.root)
+        ledger = Ledger(paths.ledger)
+        ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
+        try:
+            with _site(paths) as n_workers:
+                ctx = Context(config, paths, n_workers)
+                _run_type(campaign_type, ctx)
+        finally:
+            reaper.reap(paths.root)
+            ledger.append("run_ended")
+    return paths.report
+
+
+def _run_type(campaign_type: Any, ctx: Context) -> None:
+    """Run the type; turn what went wrong into one message that helps."""
+    try:
+        campaign_type.run(ctx)
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        stage, cause = ctx.failure or ("run", error)
+        log.debug("stage %s failed", stage, exc_info=cause)
+        raise StageError(
+            f"Stage {stage} failed: {cause}\n"
+            f"Log: {ctx.paths.log}\n"
+            f"When it is mended: weft resume {_shown(ctx.paths.root)}"
+        ) from cause
+
+
+@contextmanager
+def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
+    """Load the run's site into Parsl; yield how many workers a role has."""
+    import parsl
+
+    from site_configs.build import build_config, count_workers
+
+    site = load_site(str(paths.site))
+    tag = {RUN_DIR_VARIABLE: str(paths.root)}
+    os.environ.update(tag)
+    dfk = parsl.load(build_config(site, paths.parsl, tag, roles.ALL))
+    try:
+        yield lambda role: count_workers(site, role)
+    finally:
+        dfk.cleanup()
+        parsl.clear()
+
+
+@contextmanager
+def _driver_lock(paths: RunDir) -> Iterator[None]:
+    """Hold the run folder for this process alone."""
+    lock = filelock.FileLock(paths.lock, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        who = paths.driver.read_text(encoding="utf-8") if paths.driver.exists() else ""
+        raise RunLockedError(
+            f"Another driver works on {paths.root} ({who.strip() or 'unknown'}). "
+            "Wait for it, or stop it with Ctrl-C; then resume."
+        ) from None
+    me = psutil.Process()
+    identity = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
+    write_text(paths.driver, json.dumps(identity))
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        lock.release()
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _log_to(paths: RunDir) -> Iterator[None]:
+    """Send what weft says to campaign.log."""
+    handler = logging.FileHandler(paths.log, encoding="utf-8")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    loggers = [logging.getLogger(name) for name in ("campaign", "apps")]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
+
+
+def _load(paths: RunDir) -> CampaignConfig:
+    """Parse the run folder's campaign.yaml as if it lay where it came from."""
+    environment = json.loads(paths.environment.read_text(encoding="utf-8"))
+    raw = yaml.safe_load(paths.campaign.read_text(encoding="utf-8"))
+    return campaign_config.parse_campaign(raw, Path(environment["campaign_source"]))
+
+
+def _already_there(paths: RunDir, config: CampaignConfig) -> str:
+    message = f"{paths.root} exists already. Continue it: weft resume {_shown(paths.root)}"
+    if not paths.resolved.exists():
+        return f"{paths.root} exists but is no run folder. Choose another name."
+    change = campaign_config.describe_difference(
+        paths.resolved.read_text(encoding="utf-8"),
+        campaign_config.dump_campaign(config),
+    )
+    if change:
+        message += (
+            "\nThe campaign asked for now differs from the one it began with; to run "
+            f"it, give it another name:\n{change}"
+        )
+    return message
+
+
+def _shown(path: Path) -> str:
+    """Return the path as a person would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+

@@ -1,0 +1,155 @@
+"""What a person writes in the campaign.yaml of a force-field campaign."""
+
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from apps.science import plugins
+from apps.science.cg.dataset import DatasetConfig
+from apps.science.cg.priors import PriorConfig
+from apps.science.config_base import StrictConfig
+from apps.science.models.base import ModelConfig
+from apps.science.systems.config import SystemConfig
+from apps.science.training.config import TrainingConfig
+from apps.science.units import FS_PER_PS
+from apps.science.we.config import WEConfig
+from campaign.config import CampaignConfig
+
+MODELS: Final = ("weighted", "unweighted")
+_MODEL_KINDS: Final = "apps.science.models"
+
+
+def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
+    """Return how many whole steps make a length.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number, or none.
+    """
+    steps = length_fs / step_fs
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+        raise ValueError(
+            f"{what} of {length_fs:g} fs is no whole number of {of_what} of "
+            f"{step_fs:g} fs ({steps:g}). Make it a multiple."
+        )
+    return round(steps)
+
+
+class ReferenceConfig(StrictConfig):
+    """Plain MD that serves as ground truth and for the TICA model."""
+
+    n_walks: int = Field(2, gt=0, description="Walks; they begin at the starts in turn.")
+    walk_length_ps: float = Field(gt=0, description="Length of each walk.")
+    frame_interval_ps: float = Field(1.0, gt=0, description="Between saved frames.")
+    lineage_block_ps: float = Field(
+        20.0, gt=0, description="Length of the blocks that are resampled for intervals."
+    )
+
+
+class TicaConfig(StrictConfig):
+    """The progress coordinate of sampling and the axes of the benchmark."""
+
+    lag_ps: float = Field(10.0, gt=0, description="Lag time.")
+    features: Literal["distances", "dihedrals"] = Field(
+        "distances", description="Bead distances with |i-j| >= 3, or backbone torsions."
+    )
+
+
+class SampleConfig(WEConfig):
+    """Weighted-ensemble sampling with all atoms."""
+
+    segment_length_fs: float = Field(4000.0, gt=0, description="Resampling time tau.")
+    frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
+    weight_cutoff: float = Field(
+        0.0, ge=0, lt=1, description="Segments of smaller weight are not ingested."
+    )
+    platform: str = Field("auto", description="OpenMM platform, or auto.")
+    exact_replay: bool = Field(
+        True, description="Bitwise the same segment from the same seed."
+    )
+
+
+class BenchmarkConfig(WEConfig):
+    """The WE run of each trained model and its comparison with the reference."""
+
+    timestep_fs: float = Field(4.0, gt=0, description="Step of CG dynamics.")
+    friction_per_ps: float = Field(1.0, gt=0, description="Langevin friction.")
+    segment_length_fs: float = Field(4000.0, gt=0, description="Resampling time tau.")
+    frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
+    n_starts: int = Field(8, gt=0, description="Reference frames walkers begin at.")
+    blocks_per_worker: int = Field(1, gt=0, description="Packed blocks per worker.")
+    burn_in_fraction: float = Field(
+        0.25, ge=0, lt=1, description="Share of iterations left out at the start."
+    )
+    n_bootstrap: int = Field(
+        200, gt=1, description="Bootstrap samples behind each interval."
+    )
+    device: str = Field("auto", description="cpu, cuda, or auto.")
+
+
+class Config(CampaignConfig):
+    """A force-field campaign."""
+
+    type: Literal["force_field"] = "force_field"
+    system: SystemConfig = Field(description="The protein and its conditions.")
+    reference: ReferenceConfig = Field(description="Plain MD, the ground truth.")
+    tica: TicaConfig = Field(default_factory=TicaConfig, description="Slow coordinates.")
+    sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
+    prior: PriorConfig = Field(default_factory=PriorConfig, description="Prior terms.")
+    dataset: DatasetConfig = Field(
+        default_factory=DatasetConfig, description="Learning targets and their split."
+    )
+    model: SerializeAsAny[ModelConfig] = Field(description="The network to train.")
+    training: TrainingConfig = Field(
+        default_factory=TrainingConfig, description="How it is trained."
+    )
+    n_train_processes: int = Field(
+        1, gt=0, description="DDP processes per model (one per GPU or core)."
+    )
+    benchmark: BenchmarkConfig = Field(description="How the models are judged.")
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _build_model(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "kind" in value:
+            module = plugins.load_kind(_MODEL_KINDS, str(value["kind"]))
+            return module.Config.model_validate(value)
+        return value
+
+    @model_validator(mode="after")
+    def _lengths_are_whole(self) -> Self:
+        step = self.system.timestep_fs
+        reference = self.reference
+        interval_fs = reference.frame_interval_ps * FS_PER_PS
+        count_steps(interval_fs, step, "reference.frame_interval_ps", "steps")
+        count_steps(
+            reference.walk_length_ps, reference.frame_interval_ps,
+            "reference.walk_length_ps (in ps, not fs)", "frames",
+        )  # fmt: skip
+        count_steps(
+            self.tica.lag_ps, reference.frame_interval_ps,
+            "tica.lag_ps (in ps, not fs)", "frames",
+        )  # fmt: skip
+        for name, we, timestep in (
+            ("sample", self.sample, step),
+            ("benchmark", self.benchmark, self.benchmark.timestep_fs),
+        ):
+            count_steps(
+                we.frame_interval_fs, timestep, f"{name}.frame_interval_fs", "steps"
+            )
+            count_steps(
+                we.segment_length_fs, we.frame_interval_fs,
+                f"{name}.segment_length_fs", "frames",
+            )  # fmt: skip
+            if we.bins.n_dim != 2:
+                raise ValueError(
+                    f"{name}.bins divide {we.bins.n_dim} coordinates; the TICA "
+                    "progress coordinate has 2."
+                )
+        if self.tica.lag_ps >= reference.walk_length_ps:
+            raise ValueError(
+                f"tica.lag_ps {self.tica.lag_ps:g} must be shorter than "
+                f"reference.walk_length_ps {reference.walk_length_ps:g}."
+            )
+        return self

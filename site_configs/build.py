@@ -1,0 +1,182 @@
+"""Site + roles -> the parsl.Config of one run: an executor, and an alias per role."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from site_configs.errors import SiteError
+from site_configs.load import check_roles
+from site_configs.schema import ExecutorConfig, Site
+from site_configs.worker_init import usable_cores, write_worker_init
+
+if TYPE_CHECKING:
+    from parsl import Config
+    from parsl.executors import HighThroughputExecutor
+    from parsl.executors.base import ParslExecutor
+
+ROLES = ("md", "train", "analysis")
+
+# Parsl starts the first block one period after it loads, so this is start-up time.
+STRATEGY_SECONDS = 0.25
+# Idle wake-ups of the driver and interchange; messages do not wait for it.
+POLL_MILLISECONDS = 50
+
+
+def build_config(
+    site: Site,
+    run_dir: Path,
+    environment: Mapping[str, str] | None = None,
+    roles: Iterable[str] = ROLES,
+) -> "Config":
+    """Return the Parsl configuration of one run, for ``with parsl.load(config)``.
+
+    Parameters
+    ----------
+    run_dir
+        Folder of Parsl's logs; each start makes 000, 001, ... in it.
+    environment
+        Variables of every process that the run starts, interchange and workers,
+        by which leftovers can be found.
+    roles
+        Executor labels that apps will ask for; executors that serve none are left out.
+
+    Raises
+    ------
+    SiteError
+        If a role has no executor, or a part of the site is not available here.
+    """
+    import logging
+
+    from parsl import Config
+    from parsl.logconfigs.file import FileLogging
+
+    from site_configs.failures import BUDGET, make_retry_handler
+    from site_configs.role_alias import RoleAlias
+
+    roles = tuple(dict.fromkeys(roles))
+    check_roles(site, roles)
+    _put_scripts_on_path()
+    environment = dict(environment or {})
+    started: dict[str, ParslExecutor] = {}
+    executors: list[ParslExecutor] = []
+    for role in roles:
+        name = site.executor_of(role)
+        assert name is not None, "check_roles has passed"
+        if name in started:
+            executors.append(RoleAlias(role, started[name]))
+        else:
+            started[name] = _make_executor(role, site.executors[name], environment)
+            executors.append(started[name])
+    return Config(
+        executors=executors,
+        run_dir=str(run_dir),
+        retries=BUDGET,
+        retry_handler=make_retry_handler(site.retries),
+        strategy="simple",  # htex_auto_scale can cancel a pending block for ever
+        strategy_period=STRATEGY_SECONDS,
+        max_idletime=60.0 * site.idle_minutes,
+        exit_mode="cleanup",  # leaving the block never waits for stray tasks
+        usage_tracking=0,
+        initialize_logging=FileLogging(level=logging.INFO),
+    )
+
+
+def _make_executor(
+    label: str, executor: ExecutorConfig, environment: Mapping[str, str]
+) -> "ParslExecutor":
+    if executor.scheduler == "globus_compute":
+        from site_configs.globus import make_globus_executor
+
+        return make_globus_executor(label, executor)
+
+    from parsl.executors import HighThroughputExecutor
+
+    from site_configs.failures import give_up_unstarted
+    from site_configs.providers import make_provider
+
+    local = executor.scheduler == "local"
+    heartbeat = executor.heartbeat_seconds or (3 if local else 5)
+    address = "127.0.0.1" if local else _address(executor)
+    limits: dict[str, Any] = {}
+    if executor.drain_minutes:
+        limits["drain_period"] = executor.walltime_seconds - 60 * executor.drain_minutes
+    htex = HighThroughputExecutor(
+        label=label,
+        # without an address Parsl asks a server on the internet for one
+        address=address or "127.0.0.1",
+        provider=make_provider(executor, write_worker_init(executor, environment)),
+        interchange_launch_cmd=_interchange_command(environment),
+        cores_per_worker=float(executor.cores_per_worker),
+        mem_per_worker=executor.memory_per_worker_gib,
+        max_workers_per_node=_count_workers(executor),
+        available_accelerators=executor.gpus_per_node,
+        heartbeat_period=heartbeat,
+        heartbeat_threshold=max(30, 10 * heartbeat),
+        poll_period=POLL_MILLISECONDS,
+        block_error_handler=give_up_unstarted,
+        **limits,
+    )
+    if address is None:
+        _listen_everywhere(htex)
+    return htex
+
+
+def _count_workers(executor: ExecutorConfig) -> int | None:
+    """Return the workers of a node; None leaves the count to the node."""
+    if executor.workers_per_node != "auto":
+        return executor.workers_per_node
+    if executor.gpus_per_node:
+        return executor.gpus_per_node
+    cores = executor.cores_per_node
+    if cores is None and executor.scheduler == "local":
+        cores = usable_cores()
+    return None if cores is None else max(1, cores // executor.cores_per_worker)
+
+
+def _interchange_command(environment: Mapping[str, str]) -> list[str]:
+    script = Path(__file__).resolve().with_name("interchange.py")
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    return ["env", *variables, sys.executable, "-P", str(script)]
+
+
+def _put_scripts_on_path() -> None:
+    """Let the driver's children find process_worker_pool.py of this environment."""
+    scripts = str(Path(sys.executable).parent)
+    paths = os.environ.get("PATH", "").split(os.pathsep)
+    if scripts not in paths:
+        os.environ["PATH"] = os.pathsep.join([scripts, *paths])
+
+
+def _address(executor: ExecutorConfig) -> str | None:
+    if executor.interface is None:
+        return executor.address
+    from parsl.addresses import address_by_interface
+
+    try:
+        return str(address_by_interface(executor.interface))
+    except (OSError, KeyError):
+        import psutil
+
+        present = ", ".join(psutil.net_if_addrs())
+        raise SiteError(
+            f"There is no network interface {executor.interface!r} with an IPv4 "
+            f"address on this host. Interfaces: {present}."
+        ) from None
+
+
+def _listen_everywhere(htex: "HighThroughputExecutor") -> None:
+    """Let workers try every address of this host."""
+    import socket
+
+    import psutil
+
+    found = {
+        item.address
+        for items in psutil.net_if_addrs().values()
+        for item in items
+        if item.family == socket.AF_INET
+    }
+    htex.address = None
+    htex.all_addresses = {a for a in found if not a.startswith("127.")} or found

@@ -1,0 +1,55 @@
+"""What a failure costs: a lost worker little, a task's own error its whole budget."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
+from parsl.executors.status_handling import BlockProviderExecutor
+from parsl.jobs.errors import TooManyJobFailuresError
+from parsl.jobs.states import JobState, JobStatus
+
+from site_configs.schema import Retries
+
+BUDGET = 1
+"""Parsl tries a task again while the summed cost is at most this."""
+
+UNSTARTED_BLOCKS = 3
+"""Blocks in a row that never register before an executor is given up."""
+
+
+def make_retry_handler(retries: Retries) -> Callable[[Exception, Any], float]:
+    """Return Parsl's retry handler: the cost of one failure of one task."""
+
+    def cost(error: Exception, _task: Any) -> float:
+        lost = isinstance(error, (ManagerLost, WorkerLost))
+        tries = retries.lost_workers if lost else retries.task_errors
+        # a hair under 1/n, so that n rounded terms never exceed the budget
+        return (1 - 1e-9) * BUDGET / tries if tries else BUDGET + 1.0
+
+    return cost
+
+
+def give_up_unstarted(
+    executor: BlockProviderExecutor, status: Mapping[str, JobStatus]
+) -> None:
+    """Fail an executor whose latest blocks all ended before a worker registered.
+
+    Blocks that worked and then died (preemption, a dead node, walltime) never count:
+    the retry budgets of their tasks decide about those.
+    """
+    latest = [status[block] for block in sorted(status, key=int)][-UNSTARTED_BLOCKS:]
+    if len(latest) == UNSTARTED_BLOCKS and all(
+        block.state == JobState.MISSING for block in latest
+    ):
+        executor.set_bad_state_and_fail_all(
+            TooManyJobFailuresError(
+                f"The last {UNSTARTED_BLOCKS} blocks of executor {executor.label} "
+                f"ended before a worker started. The last one said:\n"
+                f"{_last_words(latest[-1])}"
+            )
+        )
+
+
+def _last_words(block: JobStatus) -> str:
+    parts = [block.message, block.stdout_summary, block.stderr_summary]
+    return "\n".join(part.strip() for part in parts if part) or "nothing"

@@ -1,0 +1,33 @@
+"""Parsl's interchange, made to end with the driver that started it.
+
+Run as a script. Parsl's own outlives a driver killed by SIGKILL, and keeps its
+workers and batch jobs busy with tasks that nobody waits for. This one ends within
+seconds of its parent; its workers follow when their heartbeats go unanswered. It also
+leaves Ctrl-C to the driver, which shuts it down in order.
+"""
+
+import os
+import runpy
+import signal
+import threading
+import time
+
+POLL_SECONDS = 1.0
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Watch the parent, then be the interchange."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    runpy.run_module("parsl.executors.high_throughput.interchange", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Site files: the shipped ones by name, anyone's own by path."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from site_configs.errors import SiteError
+from site_configs.schema import ExecutorConfig, Retries, Site
+
+_FOLDER = Path(__file__).resolve().parent
+
+
+def list_sites() -> list[tuple[str, str]]:
+    """Return name and description of every shipped site, local first."""
+    sites = [load_site(path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
+    sites.sort(key=lambda site: (site.name != "local", site.name))
+    return [(site.name, site.description) for site in sites]
+
+
+def site_path(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped site, or the path of one's own.
+
+    Raises
+    ------
+    SiteError
+        If neither exists; the message lists the sites that do.
+    """
+    shipped = _FOLDER / f"{name_or_path}.yaml"
+    if "/" not in str(name_or_path) and shipped.is_file():
+        return shipped
+    path = Path(name_or_path)
+    if path.is_file():
+        return path.resolve()
+    stems = sorted(p.stem for p in _FOLDER.glob("*.yaml"))
+    raise SiteError(
+        f"There is no site {str(name_or_path)!r}. Sites: {', '.join(stems)}; "
+        "or give the path of a YAML file of your own."
+    )
+
+
+def load_site(name_or_path: str | Path) -> Site:
+    """Read a site by name or path.
+
+    Raises
+    ------
+    SiteError
+        If it does not exist, is not YAML, or breaks a rule of the schema.
+    """
+    path = site_path(name_or_path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SiteError(f"{path} is not valid YAML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SiteError(f"{path} cannot be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise SiteError(f"{path} must be a mapping with the key executors.")
+    try:
+        return Site.model_validate({"name": path.stem, **raw})
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in _explain(error))
+        raise SiteError(f"{path} is not a valid site file:\n{lines}") from None
+
+
+def check_roles(site: Site, roles: Iterable[str]) -> None:
+    """Check that ``site`` serves every role of a campaign.
+
+    Raises
+    ------
+    SiteError
+        If a role has no executor.
+    """
+    missing = [role for role in roles if site.executor_of(role) is None]
+    if missing:
+        raise SiteError(
+            f"Site {site.name!r} has no executor for {_listed(missing)}. "
+            f"Its roles are {_listed(site.roles)}; under roles, map the missing ones "
+            f"to one of its executors ({', '.join(site.executors)})."
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"]) or "file"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{place}: unknown setting{_suggest(problem['loc'])}")
+        elif problem["type"] == "value_error":
+            lines.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
+        else:
+            lines.append(f"{place}: {problem['msg']}, not {problem['input']!r}")
+    return lines
+
+
+def _suggest(loc: tuple[Any, ...]) -> str:
+    models: dict[str, type[BaseModel]] = {
+        "executors": ExecutorConfig,
+        "retries": Retries,
+    }
+    model = models.get(str(loc[0]), Site) if len(loc) > 1 else Site
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

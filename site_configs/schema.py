@@ -1,0 +1,200 @@
+"""What a site file may say: its executors, and which of them serves which role."""
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+Scheduler = Literal["local", "slurm", "pbspro", "lsf", "gridengine", "globus_compute"]
+Launcher = Literal["auto", "single", "simple", "srun", "mpiexec", "pals"]
+BATCH: tuple[Scheduler, ...] = ("slurm", "pbspro", "lsf", "gridengine")
+
+# Settings that only some schedulers know; elsewhere they would be silently ignored.
+_ONLY_FOR: dict[str, tuple[Scheduler, ...]] = {
+    "partition": ("slurm",),
+    "qos": ("slurm",),
+    "constraint": ("slurm",),
+    "exclusive": ("slurm",),
+    "memory_per_node_gib": ("slurm",),
+    "queue": ("pbspro", "lsf", "gridengine"),
+    "select_options": ("pbspro",),
+    "account": BATCH,
+    "walltime": BATCH,
+    "drain_minutes": BATCH,
+    "scheduler_options": BATCH,
+    "endpoint_id": ("globus_compute",),
+    "endpoint_config": ("globus_compute",),
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ExecutorConfig(_Strict):
+    """One pool of workers: where it is asked for, how large, what it runs first."""
+
+    scheduler: Scheduler = Field("local", description="Who starts the workers.")
+    partition: str | None = Field(None, description="Slurm partition.")
+    queue: str | None = Field(None, description="Queue of PBS Pro, LSF, Grid Engine.")
+    account: str | None = Field(None, description="Project that pays for the hours.")
+    qos: str | None = Field(None, description="Slurm quality of service.")
+    constraint: str | None = Field(None, description="Slurm node feature, e.g. gpu.")
+    exclusive: bool = Field(True, description="Ask Slurm for whole nodes.")
+    scheduler_options: str = Field("", description="Further #SBATCH or #PBS lines.")
+    select_options: str = Field("", description="Added to the PBS select statement.")
+
+    nodes_per_block: int = Field(1, ge=1, description="Nodes of one batch job.")
+    cores_per_node: int | None = Field(None, ge=1, description="CPU cores of a node.")
+    gpus_per_node: int = Field(0, ge=0, description="GPUs of a node; one per worker.")
+    memory_per_node_gib: int | None = Field(None, ge=1, description="Memory to ask.")
+    workers_per_node: int | Literal["auto"] = Field(
+        "auto", description="Tasks at a time on a node; auto: one per GPU, else core."
+    )
+    cores_per_worker: int = Field(1, ge=1, description="Cores, and threads, of a task.")
+    memory_per_worker_gib: float | None = Field(
+        None, gt=0, description="Start fewer workers where a node's memory is short."
+    )
+
+    walltime: str = Field("01:00:00", description="Longest life of a block, HH:MM:SS.")
+    drain_minutes: int = Field(
+        0, ge=0, description="A block takes no new task this close to its end."
+    )
+    min_blocks: int | None = Field(
+        None, ge=0, description="Blocks kept when idle; default 1 on local, else 0."
+    )
+    init_blocks: int = Field(1, ge=0, description="Blocks asked for at the start.")
+    max_blocks: int = Field(1, ge=1, description="Most blocks at a time.")
+    launcher: Launcher = Field(
+        "auto", description="Starts a pool on each node; pals is HPE Cray's mpiexec."
+    )
+    launcher_options: str = Field("", description="Options for srun or mpiexec.")
+
+    worker_init: str = Field("", description="Shell lines run before the workers.")
+    environment: dict[str, str] = Field(
+        {}, description="Variables of the workers; $NAME is expanded on the node."
+    )
+    scratch: str | None = Field(
+        None, description="Fast folder on the node, given to tasks as WEFT_SCRATCH."
+    )
+    address: str | None = Field(
+        None, description="Address of this host that workers reach; default: try all."
+    )
+    interface: str | None = Field(
+        None, description="Network interface whose address workers reach, e.g. ib0."
+    )
+    heartbeat_seconds: int | None = Field(
+        None, ge=1, description="Lost workers are noticed after this; 3 local, else 5."
+    )
+    endpoint_id: str | None = Field(None, description="Globus Compute endpoint UUID.")
+    endpoint_config: dict[str, Any] = Field(
+        {}, description="Values for the endpoint's user configuration template."
+    )
+
+    @field_validator("walltime", mode="before")
+    @classmethod
+    def _walltime_survives_yaml(cls, value: object) -> object:
+        if isinstance(value, int):  # YAML 1.1 reads an unquoted 10:00:00 as base 60
+            return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
+        return value
+
+    @field_validator("walltime")
+    @classmethod
+    def _walltime_is_a_time(cls, value: str) -> str:
+        match = re.fullmatch(r"(\d{1,3}):([0-5]\d):([0-5]\d)", value)
+        if match is None or not any(int(part) for part in match.groups()):
+            raise ValueError(f"is {value!r}; write hours:minutes:seconds, '02:00:00'")
+        return value
+
+    @model_validator(mode="after")
+    def _settings_fit_the_scheduler(self) -> Self:
+        for key in sorted(self.model_fields_set & _ONLY_FOR.keys()):
+            if self.scheduler not in _ONLY_FOR[key]:
+                names = ", ".join(_ONLY_FOR[key])
+                raise ValueError(f"{key} is for {names}, not for {self.scheduler}")
+        if self.scheduler == "globus_compute" and self.endpoint_id is None:
+            raise ValueError("globus_compute needs endpoint_id, the endpoint's UUID")
+        if self.scheduler == "pbspro" and self.cores_per_node is None:
+            raise ValueError("pbspro needs cores_per_node; else one core is granted")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        if not self.kept_blocks <= self.max_blocks >= self.init_blocks:
+            raise ValueError("min_blocks and init_blocks must not exceed max_blocks")
+        if self.nodes_per_block > 1 and self.launcher in ("single", "simple"):
+            raise ValueError(
+                f"launcher {self.launcher} fills one node of the "
+                f"{self.nodes_per_block} in a block; use srun, mpiexec or pals"
+            )
+        if self.drain_minutes * 60 >= self.walltime_seconds:
+            raise ValueError("drain_minutes leaves no time before the walltime ends")
+        if self.address and self.interface:
+            raise ValueError("give address or interface, not both")
+        return self
+
+    @property
+    def kept_blocks(self) -> int:
+        """Blocks that stay when nothing is left to do."""
+        if self.min_blocks is not None:
+            return self.min_blocks
+        return 1 if self.scheduler == "local" else 0
+
+    @property
+    def walltime_seconds(self) -> int:
+        """Length of a block, s."""
+        hours, minutes, seconds = (int(part) for part in self.walltime.split(":"))
+        return 3600 * hours + 60 * minutes + seconds
+
+
+class Retries(_Strict):
+    """How often a task is tried again, by what went wrong."""
+
+    lost_workers: int = Field(
+        10, ge=0, description="Lost workers, nodes or blocks that a task survives."
+    )
+    task_errors: int = Field(
+        0, ge=0, description="Times a task that fails by itself is tried again."
+    )
+
+
+class Site(_Strict):
+    """A machine or cluster, and the executors that serve a campaign there."""
+
+    name: str = Field(description="Name of the site; default: name of its file.")
+    description: str = Field("", description="One line for `weft sites list`.")
+    executors: dict[str, ExecutorConfig] = Field(
+        min_length=1, description="Pools of workers by a name of your choice."
+    )
+    roles: dict[str, str] = Field(
+        {}, description="Role (md, train, analysis) to executor; one serves all roles."
+    )
+    retries: Retries = Field(Retries(), description="When a task is tried again.")
+    idle_minutes: float = Field(
+        5, gt=0, description="Idle blocks beyond min_blocks are given back after this."
+    )
+
+    @model_validator(mode="after")
+    def _roles_name_executors(self) -> Self:
+        present = ", ".join(self.executors)
+        for role, executor in self.roles.items():
+            if executor not in self.executors:
+                raise ValueError(
+                    f"role {role} asks for executor {executor}, "
+                    f"which is not there; executors: {present}"
+                )
+        if not self.roles and len(self.executors) > 1:
+            raise ValueError(f"say which of {present} serves each role, under roles")
+        return self
+
+    def executor_of(self, role: str) -> str | None:
+        """Return the name of the executor that serves ``role``, None if none does."""
+        if role in self.roles:
+            return self.roles[role]
+        return next(iter(self.executors)) if len(self.executors) == 1 else None

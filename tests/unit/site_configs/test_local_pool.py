@@ -1,0 +1,163 @@
+"""The local site under a real Parsl: roles share a pool, and lost workers come back."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import parsl
+import psutil
+import pytest
+from parsl.dataflow.dflow import DataFlowKernel
+
+from site_configs.build import build_config
+from site_configs.load import load_site
+from site_configs.schema import Site
+
+TAG = "WEFT_TEST_TAG"
+
+
+def _tagged(value: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(TAG) == value:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+@pytest.fixture(scope="module")
+def tag(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("tag"))
+
+
+@pytest.fixture(scope="module")
+def kernel(
+    tmp_path_factory: pytest.TempPathFactory, tag: str
+) -> Iterator[DataFlowKernel]:
+    config = build_config(
+        load_site("local"),
+        tmp_path_factory.mktemp("run") / "parsl",
+        environment={TAG: tag},
+        roles=["md", "train", "analysis", "inference"],
+    )
+    with DataFlowKernel(config) as loaded:
+        yield loaded
+    assert _wait_until(lambda: not _tagged(tag), 15), "processes were left behind"
+
+
+def _submit(kernel: DataFlowKernel, role: str, task: Callable[..., Any], *args: Any):
+    return parsl.python_app(task, data_flow_kernel=kernel, executors=[role])(*args)
+
+
+def test_every_role_runs_on_the_one_pool(kernel: DataFlowKernel, tag: str) -> None:
+    def where() -> dict[str, str | None]:
+        import os
+
+        names = ("PARSL_WORKER_POOL_ID", "PARSL_WORKER_COUNT", "WEFT_TEST_TAG")
+        return {n: os.environ.get(n) for n in (*names, "OMP_NUM_THREADS")}
+
+    roles = ("md", "train", "analysis", "inference")
+    places = [_submit(kernel, role, where).result(60) for role in roles]
+    assert len({place["PARSL_WORKER_POOL_ID"] for place in places}) == 1
+    assert places[0][TAG] == tag
+    assert places[0]["OMP_NUM_THREADS"] == "1"
+    assert int(places[0]["PARSL_WORKER_COUNT"] or 0) <= (os.cpu_count() or 1)
+
+
+def test_an_alias_raises_what_the_task_raised(kernel: DataFlowKernel) -> None:
+    def fail(runs: str) -> None:
+        with open(runs, "a") as log:  # noqa: PTH123
+            log.write("run\n")
+        raise ValueError("a permanent error")
+
+    runs = Path(kernel.run_dir) / "runs.txt"
+    with pytest.raises(ValueError, match="a permanent error"):
+        _submit(kernel, "train", fail, str(runs)).result(60)
+    assert runs.read_text().splitlines() == ["run"]
+
+
+def test_a_killed_worker_is_replaced_and_its_task_runs_again(
+    kernel: DataFlowKernel,
+) -> None:
+    def die_once(marker: str) -> str:
+        import os
+        import pathlib
+        import signal
+
+        if not pathlib.Path(marker).exists():
+            pathlib.Path(marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "done"
+
+    marker = str(Path(kernel.run_dir) / "died")
+    assert _submit(kernel, "md", die_once, marker).result(60) == "done"
+
+
+def test_a_killed_pool_is_replaced_and_its_task_runs_again(tmp_path: Path) -> None:
+    def kill_pool_once(marker: str) -> str:
+        import os
+        import pathlib
+        import signal
+        import time
+
+        if not pathlib.Path(marker).exists():
+            pathlib.Path(marker).touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        return "done"
+
+    pool = {"workers_per_node": 1, "heartbeat_seconds": 1}
+    site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
+    with DataFlowKernel(build_config(site, tmp_path / "parsl", roles=["md"])) as kernel:
+        future = _submit(kernel, "md", kill_pool_once, str(tmp_path / "died"))
+        assert future.result(90) == "done"
+
+
+def test_a_pool_that_cannot_start_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
+    pool = {"worker_init": "echo no such module >&2; exit 3"}
+    site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
+    with DataFlowKernel(build_config(site, tmp_path / "parsl", roles=["md"])) as kernel:
+        error = _submit(kernel, "md", lambda: 1).exception(60)
+    assert "no such module" in str(error)
+
+
+DRIVER = """
+import os, pathlib, signal, sys, time, parsl
+from site_configs.build import build_config
+from site_configs.load import load_site
+run, tag = sys.argv[1:]
+config = build_config(load_site("local"), pathlib.Path(run), {"WEFT_TEST_TAG": tag})
+parsl.load(config)
+parsl.python_app(lambda: 1, executors=["md"])().result(60)
+parsl.python_app(lambda: __import__("time").sleep(300), executors=["md"])()
+time.sleep(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_interchange_ends_soon_after_a_killed_driver(tmp_path: Path) -> None:
+    tag = str(tmp_path)
+    subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "parsl"), tag], check=False
+    )
+    left = _tagged(tag)
+    interchanges = [p for p in left if p.cmdline()[-1].endswith("interchange.py")]
+    try:
+        assert interchanges, "the interchange should outlive the driver for a moment"
+        assert _wait_until(lambda: not any(p.is_running() for p in interchanges), 10)
+    finally:
+        for process in _tagged(tag):
+            process.kill()
