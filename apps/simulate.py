@@ -12,16 +12,16 @@ from apps.task_log import logged
 @python_app(executors=[MD])
 @logged(MD)
 def simulate_walk(
-    system: Path, start: int, walk: int, n_ps: float, frame_interval_ps: float,
-    seed: int, platform: str, out: Path, progress: Path,
+    system: Path, walk: int, n_ps: float, frame_interval_ps: float,
+    seed: int, platform: str, out: Path, progress: Path, n_walks: int,
     stage: str = "reference", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Run one plain MD walk to ``out``; a killed walk continues at its last chunk."""
     from apps.science.reference import run_walk
 
     return run_walk(
-        system, start, walk, n_ps, frame_interval_ps, seed, out,
-        platform=platform, progress=progress,
+        system, walk, walk, n_ps, frame_interval_ps, seed, out,
+        platform=platform, progress=progress, n_walks=n_walks,
     )  # fmt: skip
 
 

@@ -139,10 +139,17 @@ def sites_list() -> None:
 @sites_app.command("show")
 def sites_show(site: Annotated[str, typer.Argument(help="Name or YAML file.")]) -> None:
     """Show a site with every default, and the scripts it would submit."""
-    from site_configs.check import describe_site
+    import yaml
+
+    from site_configs.check import submit_scripts
     from site_configs.load import load_site
 
-    out.print(describe_site(load_site(site)), markup=False)
+    loaded = load_site(site)
+    asked = loaded.model_dump(mode="json", exclude_none=True)
+    out.print(yaml.safe_dump(asked, sort_keys=False), markup=False)
+    for label, script in submit_scripts(loaded, Path("runs/NAME/parsl")).items():
+        out.print(f"# the script of a block for role {label}:", markup=False)
+        out.print(script, markup=False)
 
 
 @sites_app.command("check")

@@ -27,7 +27,7 @@ from campaign.context import Context
 from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from site_configs.load import check_roles, load_site
+from site_configs.load import check_roles, load_site, site_path
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     campaign_config.check_campaign(config)
     paths.root.mkdir(parents=True)
     shutil.copyfile(source, paths.campaign)
-    write_text(paths.site, yaml.safe_dump(site.model_dump(mode="json")))
+    shutil.copyfile(site_path(site_name), paths.site)
     write_json(paths.environment, describe_environment(site_name, source.absolute()))
     write_text(paths.resolved, campaign_config.dump_campaign(config))
     return paths
@@ -134,7 +134,8 @@ def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
     """Load the run's site into Parsl; yield how many workers a role has."""
     import parsl
 
-    from site_configs.build import build_config, count_workers
+    from site_configs.build import build_config
+    from site_configs.capacity import count_workers
 
     site = load_site(str(paths.site))
     tag = {RUN_DIR_VARIABLE: str(paths.root)}

@@ -39,13 +39,13 @@ class StageIdle:
     Attributes
     ----------
     stage : name of the stage
-    span : first start and last end of its tasks
+    seconds : from its first task to its last, pauses between two starts left out
     busy_seconds : per worker, the union of its tasks of this stage
-    idle_share : share of workers x span that no task of any stage filled
+    idle_share : share of the workers' time in that span that no task filled
     """
 
     stage: str
-    span: Interval
+    seconds: float
     busy_seconds: dict[str, float]
     idle_share: float
 
@@ -119,32 +119,41 @@ def wall_seconds(run_dir: Path, now: float | None = None) -> float:
     return sum(end - begin for begin, end in read_starts(run_dir, now))
 
 
-def idle_by_stage(tasks: Iterable[Task]) -> list[StageIdle]:
-    """Return, per stage in order of start, how much of its workers' time was idle.
+def idle_by_stage(
+    tasks: Iterable[Task], starts: Iterable[Interval] = ()
+) -> list[StageIdle]:
+    """Return, per stage in order of its first task, how idle its workers were.
 
-    The workers of a stage are those that ran a task of it; a worker busy with
-    another stage meanwhile (ingestion runs beside sampling) is not idle.
+    The workers of a stage are those that ran a task of it; a worker busy with another
+    stage meanwhile (ingestion runs beside sampling) is not idle. With ``starts``, each
+    start of a driver is looked at by itself and the times are added.
     """
-    by_stage: dict[str, list[Task]] = defaultdict(list)
+    windows = list(starts) or [(float("-inf"), float("inf"))]
+    found: dict[str, list[Task]] = defaultdict(list)
     by_worker: dict[str, list[Interval]] = defaultdict(list)
-    for task in tasks:
-        by_stage[task.stage].append(task)
+    for task in sorted(tasks, key=lambda t: t.started):
+        found[task.stage].append(task)
         by_worker[task.worker].append((task.started, task.ended))
-    busy = {worker: merge(intervals) for worker, intervals in by_worker.items()}
     result = []
-    for stage, members in by_stage.items():
-        span = (min(t.started for t in members), max(t.ended for t in members))
-        own = {
-            worker: length(
-                merge([(t.started, t.ended) for t in members if t.worker == worker])
-            )
-            for worker in sorted({t.worker for t in members})
-        }
-        available = (span[1] - span[0]) * len(own)
-        used = sum(length(clip(busy[worker], *span)) for worker in own)
+    for stage, members in found.items():
+        seconds = available = used = 0.0
+        own: dict[str, float] = {}
+        for index, (begin, _) in enumerate(windows):
+            limit = windows[index + 1][0] if index + 1 < len(windows) else float("inf")
+            part = [t for t in members if begin <= t.started < limit]
+            if not part:
+                continue
+            span = (part[0].started, max(t.ended for t in part))
+            workers = {t.worker for t in part}
+            seconds += span[1] - span[0]
+            available += (span[1] - span[0]) * len(workers)
+            for worker in workers:
+                used += length(clip(merge(by_worker[worker]), *span))
+                mine = merge((t.started, t.ended) for t in part if t.worker == worker)
+                own[worker] = own.get(worker, 0.0) + length(mine)
         idle = max(0.0, 1.0 - used / available) if available > 0 else 0.0
-        result.append(StageIdle(stage, span, own, idle))
-    return sorted(result, key=lambda s: s.span)
+        result.append(StageIdle(stage, seconds, own, idle))
+    return result
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -22,6 +22,8 @@ ROLES = ("md", "train", "analysis")
 STRATEGY_SECONDS = 0.25
 # Idle wake-ups of the driver and interchange; messages do not wait for it.
 POLL_MILLISECONDS = 50
+# A pool, or an interchange, that misses so many in a row is taken for lost.
+MISSED_HEARTBEATS = 6
 
 
 def build_config(
@@ -113,7 +115,7 @@ def _make_executor(
         max_workers_per_node=_count_workers(executor),
         available_accelerators=executor.gpus_per_node,
         heartbeat_period=heartbeat,
-        heartbeat_threshold=max(30, 10 * heartbeat),
+        heartbeat_threshold=MISSED_HEARTBEATS * heartbeat,
         poll_period=POLL_MILLISECONDS,
         block_error_handler=give_up_unstarted,
         **limits,

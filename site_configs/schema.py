@@ -90,7 +90,9 @@ class ExecutorConfig(_Strict):
         None, description="Network interface whose address workers reach, e.g. ib0."
     )
     heartbeat_seconds: int | None = Field(
-        None, ge=1, description="Lost workers are noticed after this; 3 local, else 5."
+        None,
+        ge=1,
+        description="A lost worker shows after one, a pool after 6; 3 local, else 5.",
     )
     endpoint_id: str | None = Field(None, description="Globus Compute endpoint UUID.")
     endpoint_config: dict[str, Any] = Field(

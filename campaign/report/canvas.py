@@ -67,6 +67,14 @@ class Canvas:
         return Picture(name, uri, alt, caption, wide)
 
 
+def above_axes(axes: Axes, columns: int = 4) -> None:
+    """Put the legend above the axes, where it hides no data."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns,
+        columnspacing=1.3, handlelength=1.7, borderaxespad=0.1,
+    )  # fmt: skip
+
+
 def plain(value: Any) -> Any:
     """Turn arrays and numpy numbers into JSON; what is not finite becomes null."""
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from apps.science.arrays import Array
 from apps.science.statistics import effective_sample_size
 from campaign.report import style, words
 from campaign.report.blocks import Facts, Gallery, Note, Picture, Section
-from campaign.report.canvas import Canvas
+from campaign.report.canvas import Canvas, above_axes
 from campaign.report.landscape import AXES, Plane, read_planes
 from campaign.report.sources import RunSource
 
@@ -155,10 +155,10 @@ def draw_walkers(history: dict[str, Array], canvas: Canvas) -> Picture:
                       label="occupied bins")  # fmt: skip
         axes.plot(n_iter, history["ess"], color=style.UNWEIGHTED, ls="-.",
                   label="effective walkers (ESS)")  # fmt: skip
-        axes.set_ylim(0, 1.28 * history["walkers"].max())
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("iteration")
         axes.set_ylabel("number")
-        axes.legend(loc="upper center", ncols=3, columnspacing=1.2, handlelength=1.6)
+        above_axes(axes)
         return canvas.keep(
             figure,
             "we_walkers",
@@ -183,7 +183,7 @@ def draw_weights(history: dict[str, Array], canvas: Canvas) -> Picture:
         axes.set_yscale("log")
         axes.set_xlabel("iteration")
         axes.set_ylabel("weight of a walker")
-        axes.legend(loc="lower left")
+        above_axes(axes)
         return canvas.keep(
             figure,
             "we_weights",
@@ -203,17 +203,18 @@ def draw_reach(
     with canvas.axes() as (figure, axes):
         if reference is not None:
             low, high = reference.range_of_first()
-            axes.axhspan(low, high, color=style.REFERENCE, alpha=0.09, lw=0,
-                         label="reference, 99.9 %")  # fmt: skip
+            for k, edge in enumerate((low, high)):
+                axes.axhline(edge, color=style.REFERENCE, ls=(0, (4, 3)), lw=1.2,
+                             label=None if k else "reference, 99.9 %")  # fmt: skip
             numbers["reference_range"] = [low, high]
         axes.fill_between(n_iter, reach[:, 0], reach[:, 1], color=style.WEIGHTED,
-                          alpha=0.35, lw=0, label="walkers")  # fmt: skip
+                          alpha=0.3, lw=0, label="walkers")  # fmt: skip
         best = (np.minimum.accumulate(reach[:, 0]), np.maximum.accumulate(reach[:, 1]))
         for line in best:
             axes.plot(n_iter, line, color=style.WEIGHTED, lw=1.2)
         axes.set_xlabel("iteration")
         axes.set_ylabel(name)
-        axes.legend(loc="best")
+        above_axes(axes)
         return canvas.keep(
             figure,
             "we_reach",
@@ -239,12 +240,12 @@ def draw_exploration(
         "columns": [*names, "weight", "n_iter"],
         "rows": np.column_stack([xy[:, :2], weights, n_iter]),
     }
-    with canvas.axes((style.PANEL[0], 3.6)) as (figure, axes):
+    with canvas.axes() as (figure, axes):
         if reference is not None:
             log_density = reference.log_density()
             axes.contourf(
                 reference.centres(0), reference.centres(1), log_density.T,
-                levels=[-6, -5, -4, -3, -2, -1, 0], cmap="Greys", vmin=-9, vmax=1.5,
+                levels=[-6, -5, -4, -3, -2, -1, 0], cmap="Greys", vmin=-8, vmax=5,
             )  # fmt: skip
             seen, beyond = reference.coverage(xy[:, :2])
             caption += (
@@ -256,8 +257,8 @@ def draw_exploration(
         else:
             caption += "no reference is drawn: it is not made in these coordinates."
         dots = axes.scatter(
-            xy[order, 0], xy[order, 1], c=n_iter[order], s=7, lw=0, cmap="viridis",
-            alpha=0.75, rasterized=True,
+            xy[order, 0], xy[order, 1], c=n_iter[order], s=8, lw=0, cmap="plasma",
+            alpha=0.8, rasterized=True,
         )  # fmt: skip
         figure.colorbar(dots, ax=axes, label="iteration", pad=0.02, aspect=30)
         axes.set_xlabel(names[0])

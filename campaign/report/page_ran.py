@@ -42,6 +42,10 @@ class DriverClock:
                 return offset + max(0.0, when - begin)
         return self.offsets[-1]
 
+    def count(self, when: float) -> int:
+        """Return which start ``when`` belongs to."""
+        return sum(begin <= when for begin, _ in self.starts)
+
     @property
     def resumes(self) -> list[float]:
         """When a later start took over."""
@@ -69,7 +73,7 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
         return section
     section.blocks.append(Gallery([draw_workers(tasks, clock, canvas)], columns=1))
     section.blocks.append(
-        idle_table(idle_by_stage(tasks), orchestration_share(root), source.stages)
+        idle_table(idle_by_stage(tasks, starts), orchestration_share(root), source.stages)
     )
     return section
 
@@ -128,6 +132,7 @@ def draw_stages(
     attempts: list[Attempt], order: list[str], clock: DriverClock, canvas: Canvas
 ) -> Picture:
     """Draw when each stage was at work, one row a stage."""
+    attempts = [a for a in attempts if a.state != "running" or a.ended > a.started]
     shown = [s for s in order if any(a.stage == s for a in attempts)]
     seconds = dict.fromkeys(shown, 0.0)
     unit, size = _time_unit(clock.offsets[-1])
@@ -145,8 +150,10 @@ def draw_stages(
             bars.append([attempt.stage, begin, end, attempt.state])
         for row, stage in enumerate(shown):
             right = max(b[2] for b in bars if b[0] == stage) / size
-            label = f"  {words.duration(seconds[stage])}"
-            axes.text(right, row, label, va="center", fontsize=9, color=style.INK)
+            axes.annotate(
+                words.duration(seconds[stage]), (right, row), (5, 0), va="center",
+                textcoords="offset points", fontsize=9,
+            )  # fmt: skip
         _mark_resumes(axes, clock, size)
         axes.set_yticks(range(len(shown)), [s.replace("_", " ") for s in shown])
         axes.invert_yaxis()
@@ -172,7 +179,7 @@ def draw_workers(tasks: list[Task], clock: DriverClock, canvas: Canvas) -> Pictu
     colours = dict(zip(apps, itertools.cycle(style.APP_COLOURS)))
     first = {t.worker: t.started for t in reversed(tasks)}
     role = {t.worker: t.role for t in reversed(tasks)}
-    workers = sorted(first, key=lambda w: (role[w], first[w]))
+    workers = sorted(first, key=lambda w: (clock.count(first[w]), role[w], w))
     hidden = max(0, len(workers) - MAX_WORKERS)
     workers = workers[:MAX_WORKERS]
     unit, size = _time_unit(clock.offsets[-1])
@@ -229,7 +236,7 @@ def idle_table(
         [
             Cell(s.stage.replace("_", " ")),
             Cell(str(len(s.busy_seconds))),
-            Cell(words.duration(s.span[1] - s.span[0])),
+            Cell(words.duration(s.seconds)),
             Cell(words.percent(s.idle_share)),
         ]
         for s in sorted(stages, key=lambda s: place.get(s.stage, len(place)))

@@ -8,7 +8,8 @@ from campaign.report.canvas import Canvas
 from campaign.report.scores import Course, read_stability
 from campaign.report.sources import RunSource
 
-COLUMN_ANGSTROM_GAP = 1.12
+GAP = 1.08
+"""Width of a column over the widest structure."""
 
 
 def stability(source: RunSource, canvas: Canvas) -> Section:
@@ -62,23 +63,22 @@ def draw_structures(
     view = structures.lay_flat(first)
     half = structures.half_extent(traces, view)
     columns = max(len(rows) for rows in traces.values())
-    cell = 2 * half * COLUMN_ANGSTROM_GAP
-    tall = cell * 0.62  # the broadest axis lies across; most chains need less height
-    tall = max(
-        tall,
-        2.1 * max(
-            min(half, float(np.abs((t.beads @ view.T)[:, 1]).max()))
-            for rows in traces.values()
-            for t in rows
-            if np.isfinite(t.beads).all()
-        ) + 0.16 * cell,
-    )  # fmt: skip
-    height = style.WIDE_INCH * len(traces) * tall / (cell * (columns + 0.55))
+    cell = 2 * half * GAP
+    flat = [
+        np.abs((t.beads @ view.T)[:, 1]).max()
+        for rows in traces.values()
+        for t in rows
+        if np.isfinite(t.beads).all()
+    ]
+    # the broadest axis lies across; rows need only the height that chains take
+    tall = 2 * min(half, max(flat)) + 0.3 * cell
+    height = style.WIDE_INCH * len(traces) * tall / (cell * columns)
     with canvas.axes((style.WIDE_INCH, height)) as (figure, axes):
         for row, (name, drawn) in enumerate(traces.items()):
             colour = style.model_colour(name, row)
             y = -row * tall
-            axes.text(-1.02 * cell, y, name, weight="bold", color=colour, va="center")
+            axes.text(-0.5 * cell, y + 0.43 * tall, name.capitalize(), weight="bold",
+                      color=colour, va="center", fontsize=11)  # fmt: skip
             for column, trace in enumerate(drawn):
                 x = column * cell
                 label = words.simulated(trace.time_ps)
@@ -88,15 +88,13 @@ def draw_structures(
                     label += f"  ·  {trace.rmsd:.1f} Å"
                 else:
                     label += "  ·  not finite"
-                axes.text(x, y - 0.47 * tall, label, ha="center", fontsize=8.5,
+                axes.text(x, y - 0.45 * tall, label, ha="center", va="center",
                           color=style.QUIET)  # fmt: skip
-        axes.set_xlim(-1.05 * cell, (columns - 0.5) * cell)
-        axes.set_ylim(-(len(traces) - 0.48) * tall, 0.5 * tall)
-        left = -1.0 * cell
-        bottom = -(len(traces) - 0.6) * tall
-        axes.plot([left, left + 10], [bottom, bottom], color=style.INK, lw=1.6)
-        axes.text(left + 5, bottom + 0.02 * tall, "10 Å", ha="center", va="bottom",
-                  fontsize=8.5)  # fmt: skip
+        axes.set_xlim(-0.5 * cell, (columns - 0.5) * cell)
+        axes.set_ylim(-(len(traces) - 0.5) * tall, 0.5 * tall)
+        right = (columns - 0.52) * cell
+        axes.plot([right - 10, right], [0.43 * tall] * 2, color=style.INK, lw=1.8)
+        axes.text(right - 10.6, 0.43 * tall, "10 Å", ha="right", va="center")
         axes.set_aspect("equal")
         axes.axis("off")
         return canvas.keep(

@@ -9,9 +9,9 @@ from campaign.report.canvas import Canvas
 from campaign.report.sources import RunSource
 
 KNOWN = {
-    "train": "training loss, each model's own",
-    "weighted": "validation loss with WE weights",
-    "unweighted": "validation loss, every frame alike",
+    "train": "Training",
+    "weighted": "Validation, WE weights",
+    "unweighted": "Validation, all frames alike",
 }
 QUESTIONS = {
     "train": "Does each model learn? The two losses weigh frames differently, so only "
@@ -41,7 +41,7 @@ def training(source: RunSource, canvas: Canvas) -> Section:
     )
     losses = loss_columns(curves)
     section.blocks.append(
-        Gallery([draw_loss(name, curves, canvas) for name in losses])
+        Gallery([draw_loss(name, curves, canvas) for name in losses], columns=3)
     )
     section.blocks.append(summary_table(curves, losses))
     missing = [m for m in ("weighted", "unweighted") if m not in curves]
@@ -62,7 +62,7 @@ def draw_loss(name: str, curves: dict[str, dict[str, Array]], canvas: Canvas) ->
     """Draw one loss of all models against the epoch."""
     numbers: dict[str, Array] = {}
     kind = loss_kind(name)
-    with canvas.axes() as (figure, axes):
+    with canvas.axes(style.SMALL) as (figure, axes):
         for index, (model, columns) in enumerate(curves.items()):
             if name not in columns:
                 continue

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
 from apps.science.arrays import Array, IntArray
 from apps.science.segments.frames import WeightedFrames
 
-N_TIMES = 6
+N_TIMES = 5
 N_SMOOTH = 8
 STRETCHED = 1.35
 """A bond longer than this times its reference length is drawn as broken."""
@@ -106,36 +105,27 @@ def draw_trace(
     bond_lengths : (n_bonds,), Angstrom, of the reference
     """
     n = len(beads)
-    pieces: list[Array] = []
-    tones: list[float] = []
+    offset = np.array(centre)
     broken: list[Array] = []
+    curves: list[tuple[float, Array, tuple[float, float, float]]] = []
     for (i, j), usual in zip(bonds, bond_lengths, strict=True):
         if np.linalg.norm(beads[i] - beads[j]) > STRETCHED * usual:
             broken.append(beads[[i, j]])
             continue
         curve = _curve_between(beads, int(i), int(j))
-        pieces += [curve[k : k + 2] for k in range(len(curve) - 1)]
-        tones += list(np.linspace(i, j, len(curve) - 1) / max(1, n - 1))
-    offset = np.array(centre)
-    if pieces:
-        lines = np.array(pieces)
-        order = np.argsort(lines[:, :, 2].mean(axis=1))
-        flat = lines[order][:, :, :2] + offset
-        colours = [_tone(colour, tones[k]) for k in order]
-        # white below colour, segment by segment, so that a crossing shows its order
-        both = np.repeat(flat, 2, axis=0)
-        widths = np.tile([5.6, 3.6], len(flat))
-        shades = [c for one in colours for c in ((1.0, 1.0, 1.0), one)]
-        axes.add_collection(
-            LineCollection(
-                list(both), colors=shades, linewidths=widths, capstyle="butt"
-            )
-        )
+        tone = _tone(colour, (i + j) / 2 / max(1, n - 1))
+        curves.append((float(curve[:, 2].mean()), curve[:, :2] + offset, tone))
+    # far bonds first, each on a white band, so that a crossing shows its order
+    for rank, (_, flat, tone) in enumerate(sorted(curves, key=lambda c: c[0])):
+        axes.plot(*flat[1:-1].T, color="white", lw=8, zorder=2 + rank / 100,
+                  solid_capstyle="butt")  # fmt: skip
+        axes.plot(*flat.T, color=tone, lw=5, zorder=2 + rank / 100,
+                  solid_capstyle="round")  # fmt: skip
     for pair in broken:
         axes.plot(*(pair[:, :2] + offset).T, color=BROKEN, lw=1, ls=":")
     order = np.argsort(beads[:, 2])
     axes.scatter(
-        *(beads[order, :2] + offset).T, s=15, lw=0.6, edgecolors="white", zorder=3,
+        *(beads[order, :2] + offset).T, s=34, lw=0.9, edgecolors="white", zorder=4,
         c=[_tone(colour, k / max(1, n - 1)) for k in order],
     )  # fmt: skip
 

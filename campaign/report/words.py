@@ -28,7 +28,7 @@ def simulated(picoseconds: float) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return ``value`` to ``digits`` significant places, without exponents if short."""
+    """Return ``value`` to at most ``digits`` significant places."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
@@ -40,6 +40,7 @@ def number(value: float | None, digits: int = 3) -> str:
     else:
         places = max(0, digits - 1 - math.floor(math.log10(size)))
         text = f"{value:,.{places}f}" if size >= 10_000 else f"{value:.{places}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace("-", MINUS)
 
 

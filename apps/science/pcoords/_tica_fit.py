@@ -111,7 +111,7 @@ def _solve(
     from deeptime.covariance import Covariance
     from deeptime.decomposition import TICA
 
-    covariance = Covariance(n_lag, compute_c0t=True, compute_ctt=True, reversible=True)
+    covariance = Covariance(n_lag, compute_c0t=True, reversible=True)
     for beads, weight in zip(trajectories, weights, strict=True):
         values = compute_features(features, beads, indices)
         covariance.partial_fit(

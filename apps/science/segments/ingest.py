@@ -76,21 +76,25 @@ def _open(path: Path, we_folder: Path) -> h5py.File:
 def _append(
     h5: h5py.File, record: journal.IterationRecord, weight_cutoff: float
 ) -> None:
-    weights = np.array([s.weight for s in record.segments])
+    segments = sorted(record.segments, key=lambda s: s.seg_id)
+    weights = np.array([s.weight for s in segments])
     if abs(weights.sum() - 1.0) > WEIGHT_TOLERANCE:
         raise WeightError(
             f"The weights of iteration {record.n_iter} sum to {weights.sum():.9f}; "
             "expected 1 within 1e-6. Its journal record was altered or is incomplete."
         )
-    roots = _roots(h5["roots"][:], record)
-    kept = [(s, root) for s, root in zip(record.segments, roots, strict=True)
-            if s.weight >= weight_cutoff]
+    roots = _roots(h5["roots"][:], record.n_iter, segments)
+    kept = [
+        (segment, root)
+        for segment, root in zip(segments, roots, strict=True)
+        if segment.weight >= weight_cutoff
+    ]
     lost = 1.0 - sum(s.weight for s, _ in kept)
-    if len(kept) < len(record.segments):
+    if len(kept) < len(segments):
         log.info(
             "iteration %d: %d of %d segments below the weight cutoff, mass %.3g left out",
-            record.n_iter, len(record.segments) - len(kept), len(record.segments), lost,
-        )
+            record.n_iter, len(segments) - len(kept), len(segments), lost,
+        )  # fmt: skip
     for shard in dict.fromkeys(s.shard for s, _ in kept):
         _append_shard(h5, record.n_iter, shard, [k for k in kept if k[0].shard == shard])
     h5["roots"].resize((len(roots),))
@@ -137,14 +141,19 @@ def _append_shard(
             h5[name][first:last] = np.repeat(values[name], n_frames)
 
 
-def _roots(previous: IntArray, record: journal.IterationRecord) -> IntArray:
-    """Return each segment's founder: its ancestor in iteration 1, or a recycling."""
+def _roots(
+    previous: IntArray, n_iter: int, segments: list[journal.SegmentRecord]
+) -> IntArray:
+    """Return each segment's founder: its ancestor in iteration 1, or a recycling.
+
+    ``segments`` are ordered by seg_id, which count from 0, as ``previous`` is.
+    """
     return np.array(
         [
             previous[s.parent_id]
             if s.parent_id >= 0
-            else (record.n_iter - 1) * ROOT_STRIDE + s.seg_id
-            for s in record.segments
+            else (n_iter - 1) * ROOT_STRIDE + s.seg_id
+            for s in segments
         ],
         dtype="i8",
     )

@@ -1,0 +1,164 @@
+"""What the run showed, in one sentence made of its numbers, and how far to trust it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from campaign.report import words
+from campaign.report.blocks import Block, Facts, Note
+from campaign.report.page_ensemble import BURN_IN_SHARE, read_history, segment_ps
+from campaign.report.page_scores import leading
+from campaign.report.scores import Score, read_scores, read_surviving
+from campaign.report.sources import RunSource
+from campaign.timeline import orchestration_share, wall_seconds
+
+FEW_ITERATIONS = 100
+FEW_EFFECTIVE = 100
+"""Effective frames under which a density in 100 bins is mostly noise."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The top of the page."""
+
+    title: str
+    headline: str
+    blocks: Sequence[Block]
+
+
+def give_verdict(source: RunSource) -> Verdict:
+    """Say what was found, or how far the run has come."""
+    scores = {
+        m: table["tic0"]["kl"]
+        for m in source.models
+        if (table := read_scores(source, m)) and "kl" in table.get("tic0", {})
+    }
+    blocks: list[Block] = [Facts(headline_facts(source), cards=True)]
+    left = [s for s in source.stages if s not in source.done and s != "report"]
+    if left:
+        named = words.joined([s.replace("_", " ") for s in left])
+        done = len([s for s in source.stages if s in source.done])
+        text = f"This run is not finished: {done} of {len(source.stages)} stages are "
+        blocks.append(Note(text + f"done. Still to come: {named}.", "missing"))
+    blocks.extend(Note(text, "caution") for text in cautions(source, scores))
+    return Verdict(title(source), headline(scores), blocks)
+
+
+def title(source: RunSource) -> str:
+    """Return the protein's name as the campaign has it."""
+    system = source.config.get("system")
+    fold = system.get("fold") if isinstance(system, dict) else None
+    name = fold or source.config.get("name")
+    text = str(name or source.paths.name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def headline(scores: dict[str, Score]) -> str:
+    """Return one sentence about the slowest coordinate."""
+    known = {m: s for m, s in scores.items() if s.defined}
+    if not known:
+        return (
+            "There is no verdict yet: no model has been benchmarked. Below is what the "
+            "run has so far."
+        )
+    if len(known) == 1:
+        ((model, score),) = known.items()
+        return (
+            f"Only the {model} model has been benchmarked: on the slowest coordinate "
+            f"(TIC 0) its distance from the reference is KL {spell(score)}; the "
+            f"reference against itself gives {words.divergence(score.floor)}."
+        )
+    ranked = sorted(known, key=lambda m: known[m].value)
+    first, second = ranked[:2]
+    better, worse = known[first], known[second]
+    values = f"KL {spell(better)} against {spell(worse)}"
+    floor = words.divergence(better.floor)
+    if leading(known):
+        return (
+            f"On the slowest coordinate (TIC 0) the {first} model is closer to the "
+            f"reference than the {second} one: {values}. The 95 % intervals do not "
+            f"overlap. The reference against itself gives {floor}."
+        )
+    return (
+        f"On the slowest coordinate (TIC 0) this run cannot tell the {first} model "
+        f"from the {second} one: {values}. The 95 % intervals overlap. The reference "
+        f"against itself gives {floor}."
+    )
+
+
+def spell(score: Score) -> str:
+    """Return a value with its interval in brackets."""
+    text = words.divergence(score.value)
+    if not score.has_interval:
+        return text
+    low, high = words.divergence(score.low), words.divergence(score.high)
+    return f"{text} [{low} to {high}]"
+
+
+def headline_facts(source: RunSource) -> list[tuple[str, str]]:
+    """Return the numbers that a reader wants first."""
+    rows: list[tuple[str, str]] = []
+    if source.system.get("sequence"):
+        n = len(source.system["sequence"])
+        rows.append(("Protein", words.count(n, "residue")))
+    if source.journal:
+        n_segments = sum(len(r["segments"]) for r in source.journal)
+        picoseconds = segment_ps(source.config)
+        if picoseconds:
+            rows.append(("Sampled by WE", words.simulated(n_segments * picoseconds)))
+        rows.append(("WE iterations", f"{len(source.journal):,}"))
+    rows.append(("Time taken", words.duration(wall_seconds(source.paths.root))))
+    share = orchestration_share(source.paths.root)
+    rows.append(("Orchestration", words.percent(share)))
+    return rows
+
+
+def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
+    """Return reasons not to trust the numbers too far, each with its figure."""
+    found = []
+    if source.journal:
+        history = read_history(source.journal)
+        n_iter = len(history["n_iter"])
+        late = history["ess"][int(BURN_IN_SHARE * n_iter) :]
+        ess = float(np.median(late))
+        walkers = float(np.median(history["walkers"]))
+        if n_iter < FEW_ITERATIONS:
+            found.append(
+                f"A short run: {words.count(n_iter, 'iteration')} of weighted ensemble, "
+                f"{words.number(ess)} of {words.number(walkers)} walkers effective. WE "
+                "weights are unbiased for the law at each time, but are equilibrium "
+                "weights only after relaxation, which a demo does not reach."
+            )
+    reference = source.reference_frames()
+    for model in scores:
+        frames = source.model_frames(model)
+        if frames is None or not len(frames) or not frames.weight.sum():
+            continue
+        scaled = frames.weight / frames.weight.max()
+        ess = float(scaled.sum() ** 2 / np.square(scaled).sum())
+        if ess < FEW_EFFECTIVE:
+            found.append(
+                f"The {model} model's benchmark is worth {words.number(ess)} frames of "
+                f"{len(frames):,} (effective sample size): its densities are noisy."
+            )
+    for model, share in read_surviving(source).items():
+        if share < 0.99:
+            found.append(
+                f"Only {words.percent(share)} of the {model} model's walkers stayed "
+                "intact to the end of the benchmark: its scores are of what was left."
+            )
+    floors = [s.floor for s in scores.values() if s.defined and np.isfinite(s.floor)]
+    if floors and floors[0] > 0.5:
+        found.append(
+            f"The floor is high: one half of the reference differs from the other by KL "
+            f"{words.divergence(floors[0])} on TIC 0. The reference itself is not "
+            "converged, and no model can be judged more finely than that."
+        )
+    elif reference is not None and len(np.unique(reference.lineage)) < 8:
+        n = len(np.unique(reference.lineage))
+        found.append(
+            f"The reference falls into {n} independent stretches only; its intervals "
+            "are rough."
+        )
+    return found

@@ -1,0 +1,24 @@
+"""How many tasks of a role a site can run at a time, for sizing blocks of work."""
+
+from site_configs.errors import SiteError
+from site_configs.schema import Site
+from site_configs.worker_init import usable_cores
+
+
+def count_workers(site: Site, role: str) -> int:
+    """Return the workers of ``role`` when all its blocks are up; at least one.
+
+    A node whose cores the site file does not give counts as one of this host's.
+    """
+    name = site.executor_of(role)
+    if name is None:
+        raise SiteError(f"Site {site.name} has no executor for role {role}.")
+    executor = site.executors[name]
+    if executor.workers_per_node != "auto":
+        per_node = executor.workers_per_node
+    elif executor.gpus_per_node:
+        per_node = executor.gpus_per_node
+    else:
+        cores = executor.cores_per_node or usable_cores()
+        per_node = cores // executor.cores_per_worker
+    return max(1, per_node * executor.nodes_per_block * executor.max_blocks)

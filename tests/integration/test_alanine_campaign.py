@@ -1,0 +1,114 @@
+"""The alanine campaign end to end, undisturbed: what a user is promised."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+STAGES = [
+    "prepare", "reference", "tica", "sample", "ingest", "prior", "dataset",
+    "train_weighted", "train_unweighted", "benchmark_weighted",
+    "benchmark_unweighted", "report",
+]  # fmt: skip
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_stage_is_done_once(uninterrupted) -> None:
+    entries = read_lines(uninterrupted / "ledger.jsonl")
+    done = [e["stage"] for e in entries if e["event"] == "done"]
+    assert sorted(done) == sorted(STAGES)
+    assert not [e for e in entries if e["event"] == "failed"]
+
+
+def test_status_gives_stages_and_the_orchestration_share(uninterrupted, weft) -> None:
+    status = weft.status(uninterrupted)
+    assert status["state"] == "done"
+    assert [s["name"] for s in status["stages"]] == STAGES
+    for stage in status["stages"]:
+        assert stage["state"] == "done"
+        assert stage["ended"] >= stage["started"]
+    sample = next(s for s in status["stages"] if s["name"] == "sample")
+    assert sample["progress"]["done"] == sample["progress"]["total"]
+    assert 0.0 <= status["orchestration_share"] < 1.0
+
+
+def test_ingested_weights_are_those_of_west_h5(uninterrupted) -> None:
+    with (
+        h5py.File(uninterrupted / "we" / "west.h5", "r") as west,
+        h5py.File(uninterrupted / "segments.h5", "r") as segments,
+    ):
+        n_iter, seg_id = segments["n_iter"][:], segments["seg_id"][:]
+        first_frame = segments["frame"][:] == 0
+        for n in np.unique(n_iter):
+            index = west[f"iterations/iter_{n:08d}/seg_index"]
+            rows = first_frame & (n_iter == n)
+            np.testing.assert_array_equal(
+                segments["weight"][rows], index["weight"][seg_id[rows]]
+            )
+            assert index["weight"].sum() == pytest.approx(1.0, abs=1e-10)
+
+
+def test_the_last_frame_of_a_parent_is_where_its_child_begins(uninterrupted) -> None:
+    with h5py.File(uninterrupted / "we" / "west.h5", "r") as west:
+        parents = west["iterations/iter_00000004/pcoord"][:, -1]
+        child = west["iterations/iter_00000005"]
+        np.testing.assert_array_equal(
+            child["pcoord"][:, 0], parents[child["seg_index"]["parent_id"]]
+        )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["w_pdist", "-W", "west.h5", "-o", "pdist.h5", "--serial"],
+        ["w_trace", "-W", "west.h5", "5:0"],
+    ],
+)
+def test_westpa_tools_read_the_run(uninterrupted, tmp_path, command) -> None:
+    for name in ("west.h5", "west.cfg"):
+        (tmp_path / name).write_bytes((uninterrupted / "we" / name).read_bytes())
+    tool = Path(sys.executable).with_name(command[0])
+    done = subprocess.run(
+        [tool, *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(tmp_path.glob("*.h5")) != [tmp_path / "west.h5"]
+
+
+def test_both_models_are_judged_with_intervals_and_floor(uninterrupted) -> None:
+    for model in ("weighted", "unweighted"):
+        metrics = json.loads(
+            (uninterrupted / "benchmark" / model / "metrics.json").read_text()
+        )
+        assert metrics["metrics"]
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(uninterrupted) -> None:
+    page = (uninterrupted / "report" / "index.html").read_text()
+    assert "Alanine" in page or "alanine" in page
+    for outside in ("http://", "https://", 'src="/', "@import"):
+        assert f'src="{outside}' not in page
+        assert f'href="{outside}' not in page
+
+
+def test_a_finished_campaign_is_resumed_without_work(uninterrupted, weft) -> None:
+    before = read_lines(uninterrupted / "ledger.jsonl")
+    done = weft.call("resume", uninterrupted)
+    assert done.returncode == 0, done.stderr
+    after = read_lines(uninterrupted / "ledger.jsonl")[len(before) :]
+    assert [e["event"] for e in after] == ["run_started", "run_ended"]
+
+
+def test_running_it_again_is_refused_with_the_resume_command(
+    uninterrupted, weft, alanine_yaml
+) -> None:
+    done = weft.call("run", alanine_yaml, "--runs", uninterrupted.parent)
+    assert done.returncode == 2
+    assert "weft resume" in done.stderr
