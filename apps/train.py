@@ -14,11 +14,12 @@ def train_model(
     stdout: tuple[str, str], stderr: tuple[str, str], inputs: tuple[Any, ...] = (),
 ) -> str:  # fmt: skip
     """Train as the YAML file ``config`` says; resumes from its last checkpoint."""
+    import os
     import shlex
     import sys
 
     command = [
-        sys.executable, "-m", "apps.timed_command", stage, "--",
+        sys.executable, "-m", "apps.timed_command", stage, str(os.getpid()), "--",
         sys.executable, "-m", "torch.distributed.run", "--standalone",
         "--nnodes", "1", "--nproc-per-node", str(n_processes),
         "-m", "apps.science.training", str(config),

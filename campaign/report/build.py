@@ -4,12 +4,16 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apps.science.files import write_text
 from campaign.layout import RunDir
 from campaign.report.blocks import Note, Section
 from campaign.report.canvas import Canvas
 from campaign.report.sources import RunSource
+
+if TYPE_CHECKING:
+    from campaign.report.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +28,15 @@ def write_report(run_dir: Path) -> Path:
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from campaign.report.verdict import give_verdict
-
     paths = RunDir(run_dir.absolute())
     source = RunSource(paths)
     canvas = Canvas(paths.report.parent / "figures")
-    sections = [
-        _draw(name, part, source, canvas) for name, part in _parts().items()
-    ]
+    sections = [_draw(name, part, source, canvas) for name, part in _parts().items()]
     here = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined
     )
-    verdict = give_verdict(source)
+    verdict = _judge(source)
     now = datetime.now().astimezone()
     page = environment.get_template("page.html").render(
         title=verdict.title,
@@ -83,6 +83,18 @@ def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:
         )
         slug = name.lower().replace(" ", "-")
         return Section(slug, name, "Not answered this time.", [note])
+
+
+def _judge(source: RunSource) -> "Verdict":
+    """Return the top of the page, a bare one where it cannot be worked out."""
+    from campaign.report.verdict import Verdict, give_verdict
+
+    try:
+        return give_verdict(source)
+    except Exception as error:
+        log.warning("report: the verdict failed", exc_info=True)
+        note = Note(f"No verdict: {type(error).__name__}: {error}", "missing")
+        return Verdict(source.paths.name, "There is no verdict yet.", [note])
 
 
 def _raw(css: str) -> str:

@@ -67,11 +67,12 @@ class Canvas:
         return Picture(name, uri, alt, caption, wide)
 
 
-def above_axes(axes: Axes, columns: int = 4) -> None:
+def above_axes(axes: Axes, *, small: bool = False) -> None:
     """Put the legend above the axes, where it hides no data."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns,
-        columnspacing=1.3, handlelength=1.7, borderaxespad=0.1,
+        loc="lower left", bbox_to_anchor=(-0.12 if small else -0.02, 1.0), ncols=4,
+        columnspacing=0.9 if small else 1.3, handlelength=1.3 if small else 1.7,
+        handletextpad=0.5, borderaxespad=0.1, fontsize=8.3 if small else 9,
     )  # fmt: skip
 
 
@@ -80,7 +81,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [plain(v) for v in (value.tolist() if hasattr(value, "tolist") else value)]
+        return [
+            plain(v) for v in (value.tolist() if hasattr(value, "tolist") else value)
+        ]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

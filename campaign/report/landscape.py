@@ -43,7 +43,8 @@ class Plane:
 
     def masses(self) -> Array:
         """Return the probability of each cell, (N_CELLS, N_CELLS); outside is lost."""
-        masses = np.histogram2d(*self.points.T, self.edges, weights=self.weights)[0]
+        x, y = self.points.T
+        masses = np.histogram2d(x, y, list(self.edges), weights=self.weights)[0]
         return np.asarray(masses / self.weights.sum())
 
     def log_density(self) -> Array:
@@ -54,12 +55,18 @@ class Plane:
         return np.asarray(np.log(np.maximum(smooth, 1e-12) / smooth.max()))
 
     def free_energy(self, temperature_kelvin: float) -> Array:
-        """Return -kT ln p over its minimum, kcal/mol, NaN where nothing was."""
-        masses = self.masses()
+        """Return -kT ln p over its minimum, kcal/mol, NaN where nothing was near.
+
+        Smoothed by a kernel of about a cell, for a drawing; scores use the raw counts.
+        """
+        from scipy.ndimage import gaussian_filter
+
+        masses = gaussian_filter(self.masses(), 0.9)
+        near = gaussian_filter((self.masses() > 0).astype(float), 0.9) > 0.12
         with np.errstate(divide="ignore"):
             energy = -thermal_energy(temperature_kelvin) * np.log(masses)
         energy -= energy.min()
-        return np.where(np.isfinite(energy), energy, np.nan)
+        return np.where(np.isfinite(energy) & near, energy, np.nan)
 
     def range_of_first(self) -> tuple[float, float]:
         """Return the 0.05 to 99.95 % range of the first coordinate."""
@@ -76,8 +83,8 @@ class Plane:
         that lie in no such cell.
         """
         edges = [np.linspace(e[0], e[-1], N_COARSE + 1) for e in self.edges]
-        mine = np.histogram2d(*self.points.T, edges)[0] > 0
-        theirs = np.histogram2d(*others.T, edges)[0]
+        mine = np.histogram2d(self.points[:, 0], self.points[:, 1], edges)[0] > 0
+        theirs = np.histogram2d(others[:, 0], others[:, 1], edges)[0]
         seen = float((mine & (theirs > 0)).sum() / max(1, mine.sum()))
         return seen, 1.0 - float(theirs[mine].sum() / max(1, len(others)))
 

@@ -1,7 +1,200 @@
-"""Densities."""
-from campaign.report.blocks import Section
-from campaign.report.canvas import Canvas
+"""Densities of each quantity, free-energy maps and contact maps, model by model."""
+
+from typing import Any
+
+import numpy as np
+
+from apps.science.arrays import Array
+from apps.science.segments.frames import WeightedFrames
+from campaign.report import style, words
+from campaign.report.blocks import Gallery, Note, Picture, Section
+from campaign.report.canvas import Canvas, above_axes
+from campaign.report.landscape import AXES, Plane, read_planes
+from campaign.report.scores import Density, read_densities
 from campaign.report.sources import RunSource
+
+DEFAULT_KELVIN = 300.0
+
+
 def densities(source: RunSource, canvas: Canvas) -> Section:
-    """Draw."""
-    return Section("densities", "Densities and maps", "q")
+    """Draw every density, and the maps of the plane of the slow coordinates."""
+    section = Section(
+        "densities",
+        "Densities and maps",
+        "Where do the models put their probability, and where should it be?",
+    )
+    found = {m: d for m in source.models if (d := read_densities(source, m))}
+    names = dict.fromkeys(n for d in found.values() for n in d)
+    if names:
+        pictures = [
+            draw_density(n, {m: d[n] for m, d in found.items() if n in d}, canvas)
+            for n in names
+        ]
+        section.blocks.append(Gallery(pictures, columns=3))
+    else:
+        text = "No model has been benchmarked yet, so there are no densities."
+        section.blocks.append(Note(text, "missing"))
+    planes = read_planes(source, source.models)
+    if planes:
+        kelvin = float(source.system.get("temperature_kelvin", DEFAULT_KELVIN))
+        usual = planes["reference"].free_energy(kelvin)
+        top = float(np.clip(np.ceil(2 * np.nanpercentile(usual, 98)) / 2, 1.0, 8.0))
+        maps = [draw_map(n, plane, kelvin, top, canvas) for n, plane in planes.items()]
+        section.blocks.append(Gallery(maps, columns=3))
+    else:
+        text = "The plane of TIC 0 and TIC 1 is drawn once the reference is made."
+        section.blocks.append(Note(text, "missing"))
+    section.blocks.extend(_contact_maps(source, canvas))
+    return section
+
+
+def draw_density(name: str, found: dict[str, Density], canvas: Canvas) -> Picture:
+    """Draw the density of one quantity: reference filled, models as lines."""
+    first = next(iter(found.values()))
+    edges = first.edges
+    numbers: dict[str, Any] = {"edges": edges, "unit": first.unit}
+    with canvas.axes(style.SMALL) as (figure, axes):
+        reference = first.reference_density
+        axes.stairs(
+            reference, edges, fill=True, color=style.REFERENCE, alpha=0.16, lw=0
+        )
+        axes.stairs(reference, edges, color=style.REFERENCE, lw=1.2, label="reference")
+        numbers["reference"] = reference
+        outside = []
+        for index, (model, density) in enumerate(found.items()):
+            axes.stairs(
+                density.model_density, density.edges, lw=1.7, label=model,
+                color=style.model_colour(model, index), ls=style.model_dashes(model),
+            )  # fmt: skip
+            numbers |= {model: density.model_density,
+                        f"{model}_outside": density.model_outside}  # fmt: skip
+            if density.model_outside >= 0.005:
+                share = words.percent(density.model_outside)
+                outside.append(f"{share} of the {model} model")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlabel(first.label + (f", {first.unit}" if first.unit else ""))
+        axes.set_ylabel("density" + (f", 1/{first.unit}" if first.unit else ""))
+        above_axes(axes, small=True)
+        beyond = f" Beyond the drawn range: {words.joined(outside)}." if outside else ""
+        return canvas.keep(
+            figure,
+            f"density_{name}",
+            caption=f"{first.label[:1].upper()}{first.label[1:]}.{beyond}",
+            alt=f"Density of {first.label}: reference and models",
+            numbers=numbers,
+        )
+
+
+def draw_map(
+    name: str, plane: Plane, kelvin: float, top: float, canvas: Canvas
+) -> Picture:
+    """Draw the free energy over TIC 0 and TIC 1."""
+    energy = plane.free_energy(kelvin)
+    with canvas.axes(style.SMALL) as (figure, axes):
+        mesh = axes.pcolormesh(
+            *plane.edges, energy.T, cmap="viridis", vmin=0, vmax=top,
+            rasterized=True,
+        )  # fmt: skip
+        bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28, extend="max")
+        bar.set_label("kcal/mol")
+        axes.set_title(name.capitalize(), color=style.model_colour(name))
+        axes.set_xlabel(AXES[0])
+        axes.set_ylabel(AXES[1])
+        which = "the reference" if name == "reference" else f"the {name} model"
+        return canvas.keep(
+            figure,
+            f"free_energy_{name}",
+            caption=f"Free energy of {which}, from its lowest point up; white was "
+            "never visited. All maps have the same axes and colours.",
+            alt=f"Free energy of {which} over TIC 0 and TIC 1",
+            numbers={
+                "edges_0": plane.edges[0],
+                "edges_1": plane.edges[1],
+                "free_energy_kcal_per_mol": energy,
+            },
+        )
+
+
+def mean_distances(frames: WeightedFrames) -> Array:
+    """Return the weighted mean bead distances, (n_beads, n_beads), Angstrom."""
+    total = np.zeros((frames.positions.shape[1],) * 2)
+    used = 0.0
+    for start in range(0, len(frames), 1024):
+        beads = np.asarray(frames.positions[start : start + 1024], dtype=float)
+        weight = frames.weight[start : start + 1024]
+        whole = np.isfinite(beads).all(axis=(1, 2))
+        beads, weight = beads[whole], weight[whole]
+        apart = np.linalg.norm(beads[:, :, None] - beads[:, None], axis=-1)
+        total += np.einsum("f,fij->ij", weight, apart)
+        used += float(weight.sum())
+    return np.asarray(total / used)
+
+
+def _contact_maps(source: RunSource, canvas: Canvas) -> list[Gallery]:
+    reference = source.reference_frames()
+    if reference is None or not len(reference):
+        return []
+    usual = mean_distances(reference)
+    changes = {
+        m: mean_distances(f) - usual
+        for m in source.models
+        if (f := source.model_frames(m)) is not None and len(f)
+    }
+    names = bead_names(source, len(usual))
+    top = max((float(np.abs(d).max()) for d in changes.values()), default=1.0)
+    top = min(max(top, 0.5), 15.0)
+    pictures = [draw_contacts("reference", usual, names, None, canvas)]
+    pictures += [draw_contacts(m, d, names, top, canvas) for m, d in changes.items()]
+    return [Gallery(pictures, columns=3)]
+
+
+def draw_contacts(
+    name: str, matrix: Array, beads: list[str], top: float | None, canvas: Canvas
+) -> Picture:
+    """Draw mean distances of the reference, or a model's difference from them."""
+    with canvas.axes(style.SMALL) as (figure, axes):
+        if top is None:
+            image = axes.imshow(matrix, cmap="Greys_r", origin="lower")
+            label, title = "mean distance, Å", "Mean distances, reference"
+            caption = "Mean distances between beads in the reference."
+        else:
+            image = axes.imshow(
+                matrix, cmap="RdBu", origin="lower", vmin=-top, vmax=top
+            )
+            label, title = (
+                "difference, Å",
+                f"{name.capitalize()} \N{MINUS SIGN} reference",
+            )
+            caption = (
+                f"Where does the {name} model differ? Red: beads nearer to each other "
+                "than in the reference; blue: farther apart. Largest difference "
+                f"{words.number(float(np.abs(matrix).max()))} Å."
+            )
+        axes.grid(visible=False)
+        figure.colorbar(image, ax=axes, pad=0.02, aspect=28, label=label)
+        shown = range(0, len(beads), max(1, -(-len(beads) // 12)))
+        axes.set_xticks(list(shown), [beads[k] for k in shown], rotation=90, fontsize=8)
+        axes.set_yticks(list(shown), [beads[k] for k in shown], fontsize=8)
+        axes.set_title(title, color=style.model_colour(name))
+        return canvas.keep(
+            figure,
+            f"contacts_{name}",
+            caption=caption,
+            alt=caption,
+            numbers={"beads": beads, "angstrom": matrix},
+        )
+
+
+def bead_names(source: RunSource, n_beads: int) -> list[str]:
+    """Return a short name for each bead: residue and number, atom where it differs."""
+    mapping = source.mapping
+    residues, numbers = mapping.get("resnames"), mapping.get("resids")
+    if not residues or not numbers or len(residues) != n_beads:
+        return [str(k + 1) for k in range(n_beads)]
+    atoms = mapping.get("names") or ["CA"] * n_beads
+    names = []
+    for atom, residue, number in zip(atoms, residues, numbers, strict=True):
+        name = f"{str(residue).capitalize()}{number}"
+        names.append(name if set(atoms) == {"CA"} else f"{name} {atom}")
+    return names

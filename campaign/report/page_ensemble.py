@@ -48,7 +48,9 @@ def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
     if pictures:
         section.blocks.append(Gallery(pictures))
     else:
-        section.blocks.append(Note("The shards hold no progress coordinates.", "missing"))
+        section.blocks.append(
+            Note("The shards hold no progress coordinates.", "missing")
+        )
     return section
 
 
@@ -75,7 +77,9 @@ def read_history(journal: list[dict[str, Any]]) -> dict[str, Array]:
     return columns
 
 
-def ensemble_facts(source: RunSource, history: dict[str, Array]) -> list[tuple[str, str]]:
+def ensemble_facts(
+    source: RunSource, history: dict[str, Array]
+) -> list[tuple[str, str]]:
     """Return the run in numbers."""
     n_iter = len(history["n_iter"])
     n_segments = int(history["walkers"].sum())
@@ -199,7 +203,11 @@ def draw_reach(
 ) -> Picture:
     """Draw the range of the first progress coordinate per iteration."""
     n_iter, reach = history["n_iter"], history["reach"]
-    numbers: dict[str, Any] = {"n_iter": n_iter, "low": reach[:, 0], "high": reach[:, 1]}
+    numbers: dict[str, Any] = {
+        "n_iter": n_iter,
+        "low": reach[:, 0],
+        "high": reach[:, 1],
+    }
     with canvas.axes() as (figure, axes):
         if reference is not None:
             low, high = reference.range_of_first()
@@ -275,5 +283,3 @@ def draw_exploration(
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
-
-

@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from campaign.report import style, words
-from campaign.report.blocks import Cell, Facts, Fold, Gallery, Note, Picture, Table
-from campaign.report.blocks import Section
+from campaign.report.blocks import (
+    Cell,
+    Facts,
+    Fold,
+    Gallery,
+    Note,
+    Picture,
+    Section,
+    Table,
+)
 from campaign.report.canvas import Canvas
 from campaign.report.sources import Attempt, RunSource
 from campaign.timeline import (
@@ -73,7 +81,9 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
         return section
     section.blocks.append(Gallery([draw_workers(tasks, clock, canvas)], columns=1))
     section.blocks.append(
-        idle_table(idle_by_stage(tasks, starts), orchestration_share(root), source.stages)
+        idle_table(
+            idle_by_stage(tasks, starts), orchestration_share(root), source.stages
+        )
     )
     return section
 
@@ -81,12 +91,21 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
 def system_facts(source: RunSource) -> list[tuple[str, str]]:
     """Return what was simulated, as labels and values."""
     system, config = source.system, source.config
-    rows: list[tuple[str, str]] = [("Campaign", str(config.get("name", source.paths.name)))]
+    rows: list[tuple[str, str]] = [
+        ("Campaign", str(config.get("name", source.paths.name)))
+    ]
     if "type" in config:
-        rows.append(("Type and seed", f"{config['type']}, seed {config.get('seed', '–')}"))
+        rows.append(
+            (
+                "Type and seed",
+                f"{config['type']}, seed {config.get('seed', words.NONE)}",
+            )
+        )
     if system:
         sequence = str(system.get("sequence", ""))
-        rows.append(("Sequence", f"{sequence} ({words.count(len(sequence), 'residue')})"))
+        rows.append(
+            ("Sequence", f"{sequence} ({words.count(len(sequence), 'residue')})")
+        )
         size = f"{system.get('n_particles', 0):,} particles, {system.get('solvent')}"
         rows.append(("System", size + (", periodic" if system.get("periodic") else "")))
         rows.append(
@@ -110,22 +129,22 @@ def machine_facts(source: RunSource) -> list[tuple[str, str]]:
     """Return hardware and package versions, as labels and values."""
     found = source.environment
     rows = [
-        ("Started", str(found.get("started", "–"))),
-        ("Site", str(found.get("site", "–"))),
-        ("Host", str(found.get("host", "–"))),
-        ("Processor", str(found.get("processor") or "–")),
+        ("Started", str(found.get("started", words.NONE))),
+        ("Site", str(found.get("site", words.NONE))),
+        ("Host", str(found.get("host", words.NONE))),
+        ("Processor", str(found.get("processor") or words.NONE)),
         (
             "Cores and memory",
-            f"{found.get('n_cores', '–')} cores, {found.get('memory_gib', '–')} GiB",
+            f"{found.get('n_cores', '?')} cores, {found.get('memory_gib', '?')} GiB",
         ),
         ("GPUs", ", ".join(map(str, found.get("gpus") or [])) or "none"),
-        ("Python", str(found.get("python", "–"))),
+        ("Python", str(found.get("python", words.NONE))),
     ]
     if found.get("git"):
         rows.append(("Source revision", str(found["git"])[:12]))
     packages: dict[str, Any] = found.get("packages") or {}
     listed = ", ".join(f"{k} {v}" for k, v in packages.items() if v)
-    return [*rows, ("Packages", listed or "–")]
+    return [*rows, ("Packages", listed or words.NONE)]
 
 
 def draw_stages(
@@ -136,7 +155,7 @@ def draw_stages(
     shown = [s for s in order if any(a.stage == s for a in attempts)]
     seconds = dict.fromkeys(shown, 0.0)
     unit, size = _time_unit(clock.offsets[-1])
-    bars = []
+    bars: list[tuple[str, float, float, str]] = []
     with canvas.axes((style.WIDE_INCH, 0.75 + 0.31 * len(shown))) as (figure, axes):
         for attempt in attempts:
             if attempt.stage not in seconds:
@@ -147,9 +166,9 @@ def draw_stages(
             colour = STATE_COLOURS[attempt.state]
             width = max((end - begin) / size, 0.002 * clock.offsets[-1] / size)
             axes.barh(row, width, left=begin / size, color=colour, height=0.62)
-            bars.append([attempt.stage, begin, end, attempt.state])
+            bars.append((attempt.stage, begin, end, attempt.state))
         for row, stage in enumerate(shown):
-            right = max(b[2] for b in bars if b[0] == stage) / size
+            right = max(end for name, _, end, _ in bars if name == stage) / size
             axes.annotate(
                 words.duration(seconds[stage]), (right, row), (5, 0), va="center",
                 textcoords="offset points", fontsize=9,

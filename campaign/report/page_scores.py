@@ -18,7 +18,9 @@ def scores(source: RunSource, canvas: Canvas) -> Section:
     tables = {m: t for m in source.models if (t := read_scores(source, m))}
     if not tables:
         section.blocks.append(
-            Note("No model has been benchmarked yet, so there are no scores.", "missing")
+            Note(
+                "No model has been benchmarked yet, so there are no scores.", "missing"
+            )
         )
         return section
     for model in ("weighted", "unweighted"):
@@ -70,7 +72,7 @@ def divergence_table(kind: str, tables: dict[str, ScoreTable]) -> Table:
 def score_cell(score: Score | None, best: bool) -> Cell:
     """Return a value with its interval below."""
     if score is None or not score.defined:
-        return Cell("not defined" if score is not None else "–")
+        return Cell("not defined" if score is not None else words.NONE)
     detail = ""
     if score.has_interval:
         low, high = words.divergence(score.low), words.divergence(score.high)

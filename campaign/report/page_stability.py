@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from apps.science.arrays import Array, IntArray
 from campaign.report import structures, style, words
 from campaign.report.blocks import Block, Gallery, Note, Picture, Section
 from campaign.report.canvas import Canvas
@@ -54,9 +55,9 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
 
 def draw_structures(
     traces: dict[str, list[structures.Trace]],
-    first: np.ndarray,
-    bonds: np.ndarray,
-    lengths: np.ndarray,
+    first: Array,
+    bonds: IntArray,
+    lengths: Array,
     canvas: Canvas,
 ) -> Picture:
     """Draw one row of structures for the reference and one for each model."""
@@ -71,13 +72,13 @@ def draw_structures(
         if np.isfinite(t.beads).all()
     ]
     # the broadest axis lies across; rows need only the height that chains take
-    tall = 2 * min(half, max(flat)) + 0.3 * cell
+    tall = 2 * min(half, max(flat)) + 0.42 * cell
     height = style.WIDE_INCH * len(traces) * tall / (cell * columns)
     with canvas.axes((style.WIDE_INCH, height)) as (figure, axes):
         for row, (name, drawn) in enumerate(traces.items()):
             colour = style.model_colour(name, row)
             y = -row * tall
-            axes.text(-0.5 * cell, y + 0.43 * tall, name.capitalize(), weight="bold",
+            axes.text(-0.5 * cell, y + 0.42 * tall, name.capitalize(), weight="bold",
                       color=colour, va="center", fontsize=11)  # fmt: skip
             for column, trace in enumerate(drawn):
                 x = column * cell
@@ -88,7 +89,7 @@ def draw_structures(
                     label += f"  ·  {trace.rmsd:.1f} Å"
                 else:
                     label += "  ·  not finite"
-                axes.text(x, y - 0.45 * tall, label, ha="center", va="center",
+                axes.text(x, y - 0.4 * tall, label, ha="center", va="center",
                           color=style.QUIET)  # fmt: skip
         axes.set_xlim(-0.5 * cell, (columns - 0.5) * cell)
         axes.set_ylim(-(len(traces) - 0.5) * tall, 0.5 * tall)
@@ -102,10 +103,10 @@ def draw_structures(
             "structures",
             caption="What do the structures look like over time? Bead traces from N "
             "(pale) to C (full colour), superposed on the first reference frame and "
-            "drawn at one scale; time of the frame and RMSD to that first frame below. "
-            "Reference: one plain MD walk. Models: the lineage that carries most weight "
-            "at the end, its heaviest frame at each time. A bond stretched by more than "
-            "35 % is a red dotted line.",
+            "drawn at one scale; below, the time and the RMSD to that first frame. "
+            "Reference: one plain MD walk. Models: the lineage with most weight at the "
+            "end, its heaviest frame at each time. A bond stretched by more than 35 % "
+            "is a red dotted line.",
             alt="Rows of bead traces at increasing times",
             numbers=structures.row_labels(traces),
             wide=True,
@@ -130,7 +131,7 @@ def _courses(source: RunSource, canvas: Canvas) -> list[Block]:
 
 def draw_course(name: str, courses: dict[str, Course], canvas: Canvas) -> Picture:
     """Draw one quantity of every model against time."""
-    numbers = {}
+    numbers: dict[str, Array] = {}
     first = next(iter(courses.values()))
     with canvas.axes() as (figure, axes):
         for index, (model, course) in enumerate(courses.items()):

@@ -58,7 +58,9 @@ def loss_columns(curves: dict[str, dict[str, Array]]) -> list[str]:
     return sorted(names, key=lambda n: ("train" not in n, "unweighted" in n))
 
 
-def draw_loss(name: str, curves: dict[str, dict[str, Array]], canvas: Canvas) -> Picture:
+def draw_loss(
+    name: str, curves: dict[str, dict[str, Array]], canvas: Canvas
+) -> Picture:
     """Draw one loss of all models against the epoch."""
     numbers: dict[str, Array] = {}
     kind = loss_kind(name)
@@ -105,7 +107,7 @@ def summary_table(curves: dict[str, dict[str, Array]], losses: list[str]) -> Tab
                 *(
                     Cell(words.number(float(columns[n][best]), 4))
                     if n in columns
-                    else Cell("–")
+                    else Cell(words.NONE)
                     for n in losses
                 ),
             ]

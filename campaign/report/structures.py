@@ -124,8 +124,9 @@ def draw_trace(
     for pair in broken:
         axes.plot(*(pair[:, :2] + offset).T, color=BROKEN, lw=1, ls=":")
     order = np.argsort(beads[:, 2])
+    flat_beads = beads[order, :2] + offset
     axes.scatter(
-        *(beads[order, :2] + offset).T, s=34, lw=0.9, edgecolors="white", zorder=4,
+        flat_beads[:, 0], flat_beads[:, 1], s=34, lw=0.9, edgecolors="white", zorder=4,
         c=[_tone(colour, k / max(1, n - 1)) for k in order],
     )  # fmt: skip
 
@@ -178,4 +179,3 @@ def row_labels(traces: dict[str, list[Trace]]) -> dict[str, Any]:
         ]
         for name, rows in traces.items()
     }
-

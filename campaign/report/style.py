@@ -27,7 +27,7 @@ SMALL: Final = (3.7, 3.2)
 
 WIDE_INCH: Final = 10.4
 
-RC: Final[dict[str, Any]] = {
+RC: Final[Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,
@@ -67,6 +67,6 @@ def model_colour(name: str, index: int = 0) -> str:
     return known.get(name) or OTHERS[index % len(OTHERS)]
 
 
-def model_dashes(name: str) -> str:
+def model_dashes(name: str) -> Any:
     """Return the line style of a model, so that colour is not the only mark."""
-    return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")  # type: ignore[return-value]
+    return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")

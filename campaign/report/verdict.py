@@ -125,10 +125,10 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
         walkers = float(np.median(history["walkers"]))
         if n_iter < FEW_ITERATIONS:
             found.append(
-                f"A short run: {words.count(n_iter, 'iteration')} of weighted ensemble, "
-                f"{words.number(ess)} of {words.number(walkers)} walkers effective. WE "
-                "weights are unbiased for the law at each time, but are equilibrium "
-                "weights only after relaxation, which a demo does not reach."
+                f"A short run: {words.count(n_iter, 'iteration')} of weighted "
+                f"ensemble, {words.number(ess)} of {words.number(walkers)} walkers "
+                "effective. WE weights are unbiased for the law at each time, but are "
+                "equilibrium weights only after relaxation; a demo does not reach it."
             )
     reference = source.reference_frames()
     for model in scores:
@@ -151,8 +151,8 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
     floors = [s.floor for s in scores.values() if s.defined and np.isfinite(s.floor)]
     if floors and floors[0] > 0.5:
         found.append(
-            f"The floor is high: one half of the reference differs from the other by KL "
-            f"{words.divergence(floors[0])} on TIC 0. The reference itself is not "
+            "The floor is high: one half of the reference differs from the other by "
+            f"KL {words.divergence(floors[0])} on TIC 0. The reference itself is not "
             "converged, and no model can be judged more finely than that."
         )
     elif reference is not None and len(np.unique(reference.lineage)) < 8:

@@ -3,6 +3,8 @@
 import math
 
 MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+"""Where there is no value."""
 
 
 def duration(seconds: float) -> str:
@@ -30,7 +32,7 @@ def simulated(picoseconds: float) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """Return ``value`` to at most ``digits`` significant places."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return NONE
     if value == 0:
         return "0"
     size = abs(value)
@@ -47,14 +49,14 @@ def number(value: float | None, digits: int = 3) -> str:
 def divergence(value: float | None) -> str:
     """Return a divergence with three decimals, as the thesis's Table 4.4 has it."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return NONE
     return f"{value:.3f}" if value < 1000 else number(value)
 
 
 def percent(share: float | None) -> str:
     """Return a share as a percentage; "<0.1 %" rather than a false zero."""
     if share is None or not math.isfinite(share):
-        return "–"
+        return NONE
     value = 100 * share
     if 0 < value < 0.1:
         return "<0.1 %"

@@ -73,7 +73,7 @@ def fit_tica(
     model = TicaModel(
         features, indices, n_beads, mean, components, eigenvalues, timescales, lag_ps
     )
-    scale = _spread(model, chosen, weighted) if normalise else 1.0 / eigenvalues
+    scale = _spread(model, chosen, weighted) if normalise else 1.0 / np.abs(eigenvalues)
     model = model.scaled(1.0 / scale)
     if out is not None:
         model.write(out)
@@ -111,7 +111,9 @@ def _solve(
     from deeptime.covariance import Covariance
     from deeptime.decomposition import TICA
 
-    covariance = Covariance(n_lag, compute_c0t=True, reversible=True)
+    covariance = Covariance(
+        n_lag, compute_c0t=True, reversible=True, remove_data_mean=True
+    )
     for beads, weight in zip(trajectories, weights, strict=True):
         values = compute_features(features, beads, indices)
         covariance.partial_fit(

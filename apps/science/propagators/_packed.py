@@ -6,6 +6,7 @@ configurational averages are right to second order in the time step and exact fo
 harmonic forces in the limit of high friction.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -100,9 +101,7 @@ def run_packed(
     inverse_mass = (ACCELERATION / masses)[None, :, None]
     half_kick = 0.5 * settings.timestep_ps * inverse_mass
     half_drift = 0.5 * settings.timestep_ps
-    decay = torch.exp(
-        torch.tensor(-settings.friction_per_ps * settings.timestep_ps).double()
-    ).item()
+    decay = math.exp(-settings.friction_per_ps * settings.timestep_ps)
     spread = torch.sqrt(
         (1.0 - decay**2) * thermal_energy(settings.temperature_kelvin) * inverse_mass
     )

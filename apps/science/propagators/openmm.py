@@ -40,7 +40,7 @@ class Config(PropagatorConfig):
     exact_replay: bool = Field(
         True,
         description="Give the same bits for the same state and seed, whatever ran "
-        "before. Costs a new start of the Context per segment (about 10 ms on a CPU).",
+        "before. Costs a new start of the Context per segment (1 to 15 ms on a CPU).",
     )
     max_energy_kcal_per_mol: float = Field(
         1e6, description="A potential energy above this marks a segment as failed."

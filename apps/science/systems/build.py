@@ -36,6 +36,8 @@ _FORCE_FIELDS = {
     "vacuum": ("amber14-all.xml",),
 }
 _CUTOFF_NM = 1.0
+_SHRINKAGE_NM = 0.3
+"""What the barostat may take off a box before it is too small for the cutoff."""
 _PH = 7.0
 
 
@@ -193,11 +195,24 @@ def _add_water(modeller: Any, force_field: Any, config: SystemConfig) -> None:
     modeller.addSolvent(
         force_field,
         model="tip3p",
-        padding=config.padding_nm * unit.nanometer,
+        padding=_pad(_angstrom(modeller.positions), config) * unit.nanometer,
         boxShape="dodecahedron",
         ionicStrength=config.ionic_strength_molar * unit.molar,
         neutralize=True,
     )
+
+
+def _pad(positions: Array, config: SystemConfig) -> float:
+    """Return the padding, nm: the asked one, or more for a box that takes the cutoff.
+
+    OpenMM makes a box of width max(2 r + padding, 2 padding) about a solute of radius
+    r; the least height of a rhombic dodecahedron is that over the square root of 2.
+    """
+    centre = 0.5 * (positions.min(axis=0) + positions.max(axis=0))
+    radius_nm = np.linalg.norm(positions - centre, axis=1).max() / ANGSTROM_PER_NM
+    least_width_nm = (2.0 * _CUTOFF_NM + _SHRINKAGE_NM) * 2.0**0.5
+    least = min(least_width_nm - 2.0 * radius_nm, 0.5 * least_width_nm)
+    return max(config.padding_nm, float(least))
 
 
 def _create(force_field: Any, topology: Any, config: SystemConfig) -> Any:

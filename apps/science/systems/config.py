@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from apps.science.config_base import StrictConfig
 from apps.science.systems.native_folds import list_folds, read_fold
@@ -33,7 +33,10 @@ class SystemConfig(StrictConfig):
         "gbn2", description="Implicit gbn2 or obc2, explicit tip3pfb, or vacuum."
     )
     padding_nm: float = Field(
-        1.0, gt=0.3, le=5, description="Water between protein and box face (tip3pfb)."
+        1.0,
+        gt=0.3,
+        le=5,
+        description="Water between the protein and its copies (tip3pfb).",
     )
     ionic_strength_molar: float = Field(
         0.0, ge=0, le=5, description="Salt, beyond the ions that neutralise."
@@ -92,10 +95,11 @@ class SystemConfig(StrictConfig):
 
     @field_validator("pdb")
     @classmethod
-    def _check_pdb_exists(cls, value: Path | None) -> Path | None:
+    def _check_pdb_exists(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None:
             return None
-        path = value.expanduser().absolute()
+        folder = Path((info.context or {}).get("folder", ""))
+        path = (folder / value.expanduser()).absolute()
         if not path.is_file():
             raise ValueError(f"The PDB file {path} does not exist. Check its path.")
         return path

@@ -32,6 +32,8 @@ _FILES = (
 )
 _RESTRAINT = "restraint"
 _RESTRAINT_KCAL_PER_MOL_ANGSTROM2 = 1.0
+_FRICTION_PER_PS = 10.0
+"""Warms within a picosecond; friction does not change what equilibrium is."""
 _WARM_UP_FRACTION, _WARM_UP_TIMESTEP_FS = 0.1, 1.0
 
 
@@ -109,7 +111,10 @@ def _equilibrate(
     _restrain(system, built, positions)
     _seed_forces(system, number)
     integrator = make_integrator(
-        config.temperature_kelvin, config.friction_per_ps, config.timestep_fs, number
+        config.temperature_kelvin,
+        max(_FRICTION_PER_PS, config.friction_per_ps),
+        config.timestep_fs,
+        number,
     )
     context = make_context(system, integrator, platform, "mixed")
     integrator = context.getIntegrator()

@@ -11,10 +11,11 @@ import h5py
 import numpy as np
 import yaml
 
+from apps.science import statistics
 from apps.science.arrays import Array
 from apps.science.pcoords._features import compute_features, feature_indices
-from apps.science.pcoords.tica import TicaModel
-from apps.science.segments.frames import WeightedFrames
+from apps.science.pcoords.tica import TicaModel, read_tica
+from apps.science.segments.frames import WeightedFrames, read_frames
 
 N_BEADS = 10
 STAGES = [
@@ -58,14 +59,17 @@ def place_beads(s: Array, rng: np.random.Generator, noise: float = 1.0) -> Array
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         third = np.cross(normal, along)
         theta, phi, r = angles[:, k - 2], dihedrals[:, k - 3], bonds[:, k - 1]
-        step = np.stack(
-            [
-                -np.cos(theta),
-                np.sin(theta) * np.cos(phi),
-                np.sin(theta) * np.sin(phi),
-            ],
-            axis=1,
-        ) * r[:, None]
+        step = (
+            np.stack(
+                [
+                    -np.cos(theta),
+                    np.sin(theta) * np.cos(phi),
+                    np.sin(theta) * np.sin(phi),
+                ],
+                axis=1,
+            )
+            * r[:, None]
+        )
         frame = np.stack([along, third, normal], axis=1)
         beads[:, k] = c + np.einsum("nk,nkx->nx", step, frame)
     return beads
@@ -210,7 +214,7 @@ def write_settings(root: Path) -> None:
     (root / "cg" / "mapping.json").write_text(json.dumps(mapping))
 
 
-def write_history(root: Path, *, killed: bool = True) -> None:
+def write_history(root: Path) -> None:  # noqa: C901
     """Write ledger and tasks of two workers; the first driver dies in mid-sampling."""
     lines: list[dict[str, object]] = []
     tasks: dict[int, list[dict[str, object]]] = {}
@@ -240,12 +244,10 @@ def write_history(root: Path, *, killed: bool = True) -> None:
     for k in range(15):
         for pid in (11, 12):
             task(pid, "propagate_block", "sample", 119.5 + 5 * k, 124 + 5 * k)
-    late = 0.0
-    if killed:
-        note(194, "started", "ingest")
-        note(1000, "run_started", stages=STAGES)
-        note(1004, "started", "sample")
-        late = 810.0
+    note(194, "started", "ingest")
+    note(1000, "run_started", stages=STAGES)
+    note(1004, "started", "sample")
+    late = 810.0
     for k in range(15):
         for pid in (21, 22):
             begin = late + 195.5 + 5 * k
@@ -297,16 +299,48 @@ def write_training(root: Path) -> None:
         (folder / "metrics.csv").write_text("\n".join(rows) + "\n")
 
 
+def write_metrics(root: Path) -> None:
+    """Write each model's divergences on TIC 0, TIC 1 and Rg, with intervals."""
+    reference = read_frames(root / "reference" / "frames.h5")
+    tica = read_tica(root / "reference" / "tica.npz")
+    for model in ("weighted", "unweighted"):
+        folder = root / "benchmark" / model
+        frames = read_frames(folder / "frames.h5")
+        metrics, arrays = {}, {}
+        for name, unit in (("tic0", ""), ("tic1", ""), ("rg", "Å")):
+            x, y = (observe(name, f.positions, tica) for f in (reference, frames))
+            edges = statistics.shared_edges(x, reference.weight, 60)
+            p = statistics.weighted_histogram(x, reference.weight, edges)
+            q = statistics.weighted_histogram(y, frames.weight, edges)
+            kl = float(statistics.kl_divergence(p, statistics.add_pseudocount(q, 900)))
+            w1 = statistics.wasserstein1(x, reference.weight, y, frames.weight)
+            metrics[name] = {
+                key: {"value": v, "low": 0.8 * v, "high": 1.25 * v, "floor": 0.03,
+                      "bias": 0.0, "unit": u}
+                for key, v, u in (("kl", kl, "nats"), ("w1", w1, unit))
+            }  # fmt: skip
+            arrays |= {f"{name}/edges": edges, f"{name}/reference": p}
+            arrays[f"{name}/model"] = q
+        (folder / "metrics.json").write_text(json.dumps({"metrics": metrics}))
+        np.savez(folder / "densities.npz", **arrays)
+
+
+def observe(name: str, beads: Array, tica: TicaModel) -> Array:
+    """Return one quantity of every frame."""
+    if name == "rg":
+        return np.sqrt(np.square(beads - beads.mean(1, keepdims=True)).sum(2).mean(1))
+    return tica.project(beads)[:, int(name[-1])]
+
+
 def write_run(root: Path) -> Path:
-    """Write a whole run folder up to, not including, the metrics."""
+    """Write a whole run folder of a whole campaign."""
     write_settings(root)
     write_history(root)
     tica = write_reference(root)
     write_ensemble(root / "we", tica, N_ITERATIONS, 0.0, 1.0, 11)
     write_training(root)
     for model, tilt, noise in (("weighted", 0.2, 1.1), ("unweighted", -0.6, 1.5)):
-        frames = write_ensemble(
-            root / "benchmark" / model, tica, 25, tilt, noise, 17
-        )
+        frames = write_ensemble(root / "benchmark" / model, tica, 25, tilt, noise, 17)
         frames.write(root / "benchmark" / model / "frames.h5")
+    write_metrics(root)
     return root

@@ -75,7 +75,7 @@ def test_every_shipped_fold_is_a_valid_system() -> None:
 
 
 def test_a_good_pdb_passes_and_its_water_is_ignored(tmp_path: Path) -> None:
-    water = "HETATM    7  O   HOH A 101       9.000   9.000   9.000  1.00  0.00           O\n"
+    water = "HETATM    7  O   HOH A 101       9.000   9.000   9.000\n"
     check_system(write_pdb(tmp_path, HEAVY_ATOMS + water))
 
 
@@ -98,13 +98,13 @@ def test_a_file_without_atoms_is_no_protein(tmp_path: Path) -> None:
 
 def test_a_gap_in_the_chain_is_named(tmp_path: Path) -> None:
     broken = HEAVY_ATOMS.replace("2.110", "7.110")
-    with pytest.raises(StructureError, match="broken between ALA 7 .* and GLY 8"):
+    with pytest.raises(StructureError, match=r"broken between ALA 7 .* and GLY 8"):
         check_system(write_pdb(tmp_path, broken))
 
 
 def test_a_missing_backbone_atom_is_named(tmp_path: Path) -> None:
     lines = HEAVY_ATOMS.splitlines(keepends=True)
-    with pytest.raises(StructureError, match="ALA 7 of chain A lacks .* CA"):
+    with pytest.raises(StructureError, match=r"ALA 7 of chain A lacks .* CA"):
         check_system(write_pdb(tmp_path, "".join(lines[:1] + lines[2:])))
 
 

@@ -20,7 +20,7 @@ FILES = ("system.xml", "topology.pdb", "protein.pdb", "starts.npz", "system.json
 
 @pytest.fixture(scope="module")
 def chignolin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = SystemConfig(fold="chignolin", solvent="obc2", equilibration_ps=0.5)
+    config = SystemConfig(fold="chignolin", solvent="obc2", equilibration_ps=1)
     return prepare_system(config, 3, tmp_path_factory.mktemp("cln") / "system")
 
 

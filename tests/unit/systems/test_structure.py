@@ -1,5 +1,8 @@
 """Chains from internal coordinates: the geometry comes back, the hand is right."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,7 +64,7 @@ def test_an_extended_chain_is_extended_and_trans() -> None:
     chain = build_extended("GAKWPEHS")
     ca = np.array([residue.atoms["CA"] for residue in chain])
     assert np.linalg.norm(ca[-1] - ca[0]) > 0.85 * 3.8 * 7
-    for before, after in zip(chain[:-1], chain[1:], strict=True):
+    for before, after in pairwise(chain):
         omega = measure_torsion(
             before.atoms["CA"], before.atoms["C"], after.atoms["N"], after.atoms["CA"]
         )
@@ -83,7 +86,7 @@ def test_caps_close_the_chain_with_trans_peptide_bonds() -> None:
     assert abs(closing) == pytest.approx(180)
 
 
-def test_pdb_text_comes_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_pdb_text_comes_back(tmp_path: Path) -> None:
     chain = add_caps(build_fold(read_fold("chignolin")))
     path = tmp_path / "chain.pdb"
     path.write_text(format_pdb(chain), encoding="utf-8")

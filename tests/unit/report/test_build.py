@@ -1,0 +1,105 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from campaign.report.build import write_report
+
+
+class Outline(HTMLParser):
+    """Collects what a page would fetch, its headings, and whether tags close."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in {"img", "script", "iframe"} or (tag == "link"):
+            self.fetched.append(found.get("src") or found.get("href") or "")
+        if "id" in found:
+            self.ids.append(str(found["id"]))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def read_outline(page: str) -> Outline:
+    outline = Outline()
+    outline.feed(page)
+    return outline
+
+
+def test_the_page_fetches_nothing(finished: tuple[Path, str]) -> None:
+    _, page = finished
+    outline = read_outline(page)
+    assert outline.open == []
+    assert len(outline.fetched) > 15
+    assert all(address.startswith("data:") for address in outline.fetched)
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> None:
+    _, page = finished
+    expected = ["scores", "run", "ensemble", "training", "densities", "stability"]
+    assert read_outline(page).ids == expected
+    assert "could not be drawn" not in page
+
+
+def test_every_figure_is_kept_with_its_numbers(finished: tuple[Path, str]) -> None:
+    root, page = finished
+    shown = set(re.findall(r'href="figures/(\w+)\.png"', page))
+    kept = {p.stem for p in (root / "report" / "figures").glob("*.png")}
+    numbers = {p.stem for p in (root / "report" / "figures").glob("*.json")}
+    assert shown == kept == numbers
+    walkers = json.loads((root / "report/figures/we_walkers.json").read_text())
+    assert walkers["walkers"] == [24.0] * 30
+
+
+def test_drawn_densities_hold_the_mass_inside_their_bins(
+    finished: tuple[Path, str],
+) -> None:
+    root, _ = finished
+    body = json.loads((root / "report/figures/density_rg.json").read_text())
+    inside = float(np.sum(np.array(body["weighted"]) * np.diff(body["edges"])))
+    assert inside + body["weighted_outside"] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_hole_in_the_files_costs_one_part_only(
+    synthetic: ModuleType, tmp_path: Path
+) -> None:
+    root = synthetic.write_run(tmp_path / "hairpin")
+    (root / "benchmark" / "weighted" / "densities.npz").write_bytes(b"torn")
+    page = write_report(root).read_text(encoding="utf-8")
+    assert "This part could not be drawn" in page
+    assert "training" in page
+    assert "On the slowest coordinate" in page
+
+
+@pytest.mark.parametrize("stage", ["nothing", "settings", "reference", "sampling"])
+def test_an_unfinished_run_says_what_is_missing(
+    stage: str, synthetic: ModuleType, tmp_path: Path
+) -> None:
+    root = tmp_path / "hairpin"
+    root.mkdir()
+    if stage != "nothing":
+        synthetic.write_settings(root)
+    if stage in {"reference", "sampling"}:
+        tica = synthetic.write_reference(root)
+    if stage == "sampling":
+        synthetic.write_ensemble(root / "we", tica, 3, 0.0, 1.0, 1)
+    page = write_report(root).read_text(encoding="utf-8")
+    assert "There is no verdict yet" in page
+    assert "No model has been benchmarked yet" in page
+    assert "could not be drawn" not in page
+    assert ("has not closed an iteration" in page) == (stage != "sampling")
