@@ -6,7 +6,7 @@ product of resampling counts (n_rows, n_blocks) with those sums (n_blocks,
 n_columns), and all rows are one matrix product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,9 +111,8 @@ def sum_blocks(
 
 def compare_blocks(
     statistic: Statistic,
-    reference: Array,
-    model: Array,
-    ess: tuple[float, float],
+    sums: Sequence[Array],
+    ess: Sequence[float],
     plan: Resampling,
     unit: str,
 ) -> Figure:
@@ -125,19 +124,22 @@ def compare_blocks(
 
     Parameters
     ----------
-    reference : (n_reference_blocks, n_columns)
-    model : (n_model_blocks, n_columns)
+    sums : (n_reference_blocks, n_columns) and (n_model_blocks, n_columns)
     ess : effective sample sizes of reference and model
     """
-    whole = statistic(reference.sum(0)[None], model.sum(0)[None], *ess)
+    reference, model = sums
+    n_reference, n_model = ess
+    whole = statistic(reference.sum(0)[None], model.sum(0)[None], n_reference, n_model)
     value = float(whole[0])
     with np.errstate(divide="ignore", invalid="ignore"):  # a row may hold no weight
-        rows = statistic(plan.reference @ reference, plan.model @ model, *ess)
+        rows = statistic(
+            plan.reference @ reference, plan.model @ model, n_reference, n_model
+        )
         halves = statistic(
             plan.halves @ reference,
             (1.0 - plan.halves) @ reference,
-            max(1.0, ess[0] / 2),
-            max(1.0, ess[0] / 2),
+            max(1.0, n_reference / 2),
+            max(1.0, n_reference / 2),
         )
     rows, halves = rows[np.isfinite(rows)], halves[np.isfinite(halves)]
     floor = float(halves.mean()) if halves.size else np.nan

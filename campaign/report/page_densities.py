@@ -1,16 +1,16 @@
 """Densities of each quantity, free-energy maps and contact maps, model by model."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.segments.frames import WeightedFrames
 from campaign.report import style, words
-from campaign.report.blocks import Gallery, Note, Picture, Section
+from campaign.report.blocks import Block, Fold, Gallery, Note, Picture, Section
 from campaign.report.canvas import Canvas, above_axes
 from campaign.report.landscape import AXES, Plane, read_planes
-from campaign.report.scores import Density, read_densities
+from campaign.report.scores import Density, read_arrays, read_densities
 from campaign.report.sources import RunSource
 
 DEFAULT_KELVIN = 300.0
@@ -116,60 +116,72 @@ def draw_map(
         )
 
 
-def mean_distances(frames: WeightedFrames) -> Array:
-    """Return the weighted mean bead distances, (n_beads, n_beads), Angstrom."""
-    total = np.zeros((frames.positions.shape[1],) * 2)
-    used = 0.0
-    for start in range(0, len(frames), 1024):
-        beads = np.asarray(frames.positions[start : start + 1024], dtype=float)
-        weight = frames.weight[start : start + 1024]
-        whole = np.isfinite(beads).all(axis=(1, 2))
-        beads, weight = beads[whole], weight[whole]
-        apart = np.linalg.norm(beads[:, :, None] - beads[:, None], axis=-1)
-        total += np.einsum("f,fij->ij", weight, apart)
-        used += float(weight.sum())
-    return np.asarray(total / used)
+def _contact_maps(source: RunSource, canvas: Canvas) -> list[Block]:
+    found = {m: a for m in source.models if (a := read_arrays(source, m))}
+    blocks: list[Block] = []
+    for kind, unit, title in (
+        ("distance", "Å", "Mean distances"),
+        ("contact", "", "Contact probability"),
+    ):
+        maps = {
+            m: a[f"contacts/model_{kind}"] - a[f"contacts/reference_{kind}"]
+            for m, a in found.items()
+            if f"contacts/model_{kind}" in a
+        }
+        if not maps:
+            continue
+        usual = next(iter(found.values()))[f"contacts/reference_{kind}"]
+        names = bead_names(source, len(usual))
+        largest = max(float(np.nanmax(np.abs(d))) for d in maps.values())
+        top = float(np.clip(largest, 0.5, 15.0)) if unit else max(largest, 0.05)
+        about = MapAbout(kind, unit, title, names)
+        pictures = [draw_contacts("reference", usual, about, None, canvas)]
+        pictures += [draw_contacts(m, d, about, top, canvas) for m, d in maps.items()]
+        gallery = Gallery(pictures, columns=3)
+        blocks.append(
+            gallery if unit else Fold("Contact probabilities, within 10 Å", [gallery])
+        )
+    return blocks
 
 
-def _contact_maps(source: RunSource, canvas: Canvas) -> list[Gallery]:
-    reference = source.reference_frames()
-    if reference is None or not len(reference):
-        return []
-    usual = mean_distances(reference)
-    changes = {
-        m: mean_distances(f) - usual
-        for m in source.models
-        if (f := source.model_frames(m)) is not None and len(f)
-    }
-    names = bead_names(source, len(usual))
-    top = max((float(np.abs(d).max()) for d in changes.values()), default=1.0)
-    top = min(max(top, 0.5), 15.0)
-    pictures = [draw_contacts("reference", usual, names, None, canvas)]
-    pictures += [draw_contacts(m, d, names, top, canvas) for m, d in changes.items()]
-    return [Gallery(pictures, columns=3)]
+@dataclass(frozen=True)
+class MapAbout:
+    """What a map between beads shows: kind, unit, title and the beads' names."""
+
+    kind: str
+    unit: str
+    title: str
+    beads: list[str]
 
 
 def draw_contacts(
-    name: str, matrix: Array, beads: list[str], top: float | None, canvas: Canvas
+    name: str, matrix: Array, about: MapAbout, top: float | None, canvas: Canvas
 ) -> Picture:
-    """Draw mean distances of the reference, or a model's difference from them."""
+    """Draw a map of the reference, or a model's difference from it."""
+    unit = f", {about.unit}" if about.unit else ""
+    beads = about.beads
     with canvas.axes(style.SMALL) as (figure, axes):
         if top is None:
-            image = axes.imshow(matrix, cmap="Greys_r", origin="lower")
-            label, title = "mean distance, Å", "Mean distances, reference"
-            caption = "Mean distances between beads in the reference."
+            image = axes.imshow(matrix, cmap="Greys_r" if unit else "Greys",
+                                origin="lower")  # fmt: skip
+            label, title = about.title.lower() + unit, f"{about.title}, reference"
+            caption = (
+                f"{about.title} of beads in the reference. Beads nearer than three "
+                "along the chain are left out."
+            )
         else:
+            # red is always "nearer to each other"
+            colours = "RdBu" if about.unit else "RdBu_r"
             image = axes.imshow(
-                matrix, cmap="RdBu", origin="lower", vmin=-top, vmax=top
+                matrix, cmap=colours, origin="lower", vmin=-top, vmax=top
             )
-            label, title = (
-                "difference, Å",
-                f"{name.capitalize()} \N{MINUS SIGN} reference",
-            )
+            label = "difference" + unit
+            title = f"{name.capitalize()} \N{MINUS SIGN} reference"
+            largest = words.number(float(np.nanmax(np.abs(matrix))))
             caption = (
                 f"Where does the {name} model differ? Red: beads nearer to each other "
                 "than in the reference; blue: farther apart. Largest difference "
-                f"{words.number(float(np.abs(matrix).max()))} Å."
+                f"{largest}{' ' + about.unit if about.unit else ''}."
             )
         axes.grid(visible=False)
         figure.colorbar(image, ax=axes, pad=0.02, aspect=28, label=label)
@@ -179,10 +191,10 @@ def draw_contacts(
         axes.set_title(title, color=style.model_colour(name))
         return canvas.keep(
             figure,
-            f"contacts_{name}",
+            f"{about.kind}_map_{name}",
             caption=caption,
             alt=caption,
-            numbers={"beads": beads, "angstrom": matrix},
+            numbers={"beads": beads, "unit": about.unit, "map": matrix},
         )
 
 

@@ -3,12 +3,25 @@
 from campaign.report import words
 from campaign.report.blocks import Block, Cell, Fold, Note, Section, Table
 from campaign.report.canvas import Canvas
-from campaign.report.scores import DIVERGENCES, Score, ScoreTable, read_scores
+from campaign.report.scores import (
+    DIVERGENCES,
+    OTHERS,
+    Score,
+    ScoreTable,
+    read_scores,
+    read_undefined,
+)
 from campaign.report.sources import RunSource
+
+SMALL_PRINT = (
+    "Small print: 95 % interval of a block bootstrap over lineages. Floor: random "
+    "halves of the reference against each other, what a perfect model would score. "
+    "Bold: better, and the intervals do not overlap."
+)
 
 
 def scores(source: RunSource, canvas: Canvas) -> Section:
-    """Tabulate every divergence of every benchmarked model."""
+    """Tabulate every distance of every benchmarked model."""
     section = Section(
         "scores",
         "Scores",
@@ -17,56 +30,82 @@ def scores(source: RunSource, canvas: Canvas) -> Section:
     )
     tables = {m: t for m in source.models if (t := read_scores(source, m))}
     if not tables:
-        section.blocks.append(
-            Note(
-                "No model has been benchmarked yet, so there are no scores.", "missing"
-            )
-        )
+        text = "No model has been benchmarked yet, so there are no scores."
+        section.blocks.append(Note(text, "missing"))
         return section
     for model in ("weighted", "unweighted"):
         if model not in tables:
-            section.blocks.append(
-                Note(f"The {model} model has not been benchmarked yet.", "missing")
-            )
-    kinds = [d for d in DIVERGENCES if any(d in row for t in tables.values()
-             for row in t.values())]  # fmt: skip
-    main, others = kinds[:1], kinds[1:]
-    section.blocks.extend(divergence_table(kind, tables) for kind in main)
-    folded: list[Block] = [divergence_table(kind, tables) for kind in others]
-    if folded:
-        names = words.joined([DIVERGENCES[k].title for k in others])
-        section.blocks.append(Fold(f"The same by {names}", folded))
+            text = f"The {model} model has not been benchmarked yet."
+            section.blocks.append(Note(text, "missing"))
+    section.blocks.append(divergence_table("kl", tables))
+    others = other_table(tables)
+    if others.rows:
+        section.blocks.append(others)
+    folded: list[Block] = [divergence_table(kind, tables) for kind in ("w1", "js")]
+    names = words.joined([DIVERGENCES[k].title for k in ("w1", "js")])
+    section.blocks.append(Fold(f"The same by {names}", folded))
+    undefined = {
+        label: reason
+        for model in tables
+        for label, reason in read_undefined(source, model).items()
+    }
+    if undefined:
+        listed = "; ".join(f"{label} ({why})" for label, why in undefined.items())
+        section.blocks.append(Note(f"Not defined here: {listed}.", "missing"))
     return section
 
 
 def divergence_table(kind: str, tables: dict[str, ScoreTable]) -> Table:
     """Return one divergence of all models; a lead beyond chance is bold."""
     about = DIVERGENCES[kind]
-    metrics = dict.fromkeys(
-        name for table in tables.values() for name, row in table.items() if kind in row
-    )
     rows = []
-    for metric in metrics:
+    for metric in _names(tables):
         found = {m: t[metric][kind] for m, t in tables.items()
-                 if metric in t and kind in t[metric]}  # fmt: skip
-        leader = leading(found)
-        any_score = next(iter(found.values()))
-        unit = any_score.unit if kind != "kl" else ""
-        rows.append(
-            [
-                Cell(any_score.label, unit),
-                *(score_cell(found.get(m), m == leader) for m in tables),
-                Cell(words.divergence(any_score.floor)),
-            ]
-        )
+                 if kind in t.get(metric, {})}  # fmt: skip
+        if found:
+            label = next(iter(found.values())).label
+            rows.append(_row(label, found, tables, with_unit=kind == "w1"))
     heads = [about.head, *(f"{m.capitalize()} model" for m in tables), "Floor"]
+    return Table(f"{about.meaning} {SMALL_PRINT}", heads, rows)
+
+
+def other_table(tables: dict[str, ScoreTable]) -> Table:
+    """Return what is no divergence of densities: contacts, broken structures."""
+    rows = []
+    for metric in _names(tables):
+        keys = dict.fromkeys(k for t in tables.values() for k in t.get(metric, {}))
+        for key in (k for k in keys if k not in DIVERGENCES):
+            found = {m: t[metric][key] for m, t in tables.items()
+                     if key in t.get(metric, {})}  # fmt: skip
+            label = next(iter(found.values())).label
+            what = OTHERS.get(key, key.replace("_", " "))
+            rows.append(_row(f"{label}: {what}", found, tables, with_unit=True))
+    heads = ["Other differences", *(f"{m.capitalize()} model" for m in tables), "Floor"]
     return Table(
-        f"{about.meaning} Small print: 95 % interval of a block bootstrap over "
-        "lineages. Floor: half of the reference against its other half, what a perfect "
-        "model would score. Bold: better, and the intervals do not overlap.",
+        "Contact map: mean absolute difference over pairs of beads at least three "
+        "apart, of mean distances and of the probability of being within 10 Å. Broken "
+        "structures: share of the model's weight; its floor is the reference's own.",
         heads,
         rows,
     )
+
+
+def _names(tables: dict[str, ScoreTable]) -> list[str]:
+    return list(dict.fromkeys(name for table in tables.values() for name in table))
+
+
+def _row(
+    label: str, found: dict[str, Score], tables: dict[str, ScoreTable], with_unit: bool
+) -> list[Cell]:
+    leader = leading(found)
+    any_score = next(iter(found.values()))
+    unit = f", {any_score.unit}" if with_unit and any_score.unit else ""
+    text = label[:1].upper() + label[1:] + unit
+    return [
+        Cell(text),
+        *(score_cell(found.get(m), m == leader) for m in tables),
+        Cell(words.divergence(any_score.floor)),
+    ]
 
 
 def score_cell(score: Score | None, best: bool) -> Cell:

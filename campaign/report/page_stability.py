@@ -1,12 +1,16 @@
 """Do the models stay intact: survival over time, and structures drawn over time."""
 
+from typing import Any
+
 import numpy as np
 
-from apps.science.arrays import Array, IntArray
+from apps.science.arrays import Array
+from apps.science.segments.frames import WeightedFrames
 from campaign.report import structures, style, words
-from campaign.report.blocks import Block, Gallery, Note, Picture, Section
-from campaign.report.canvas import Canvas
-from campaign.report.scores import Course, read_stability
+from campaign.report.blocks import Gallery, Note, Picture, Section
+from campaign.report.canvas import Canvas, above_axes
+from campaign.report.courses import Yardstick, mean_size, measure_reference
+from campaign.report.scores import read_arrays, read_details
 from campaign.report.sources import RunSource
 
 GAP = 1.08
@@ -20,44 +24,143 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
         "Stability and structures",
         "Do the models stay intact as time goes on, and do they look like the protein?",
     )
-    section.blocks.extend(_courses(source, canvas))
-    sets = {"reference": source.reference_frames()}
-    sets |= {m: source.model_frames(m) for m in source.models}
-    found = {name: f for name, f in sets.items() if f is not None and len(f)}
-    if "reference" not in found:
-        section.blocks.append(
-            Note("Structures are drawn once the reference is made.", "missing")
-        )
+    reference = source.reference_frames()
+    if reference is None or not len(reference):
+        text = "Structures are drawn once the reference is made."
+        section.blocks.append(Note(text, "missing"))
         return section
-    reference = found["reference"]
-    bonds = np.array(
-        source.mapping.get("bonds")
-        or [[k, k + 1] for k in range(reference.positions.shape[1] - 1)]
-    )
-    vectors = reference.positions[:, bonds[:, 0]] - reference.positions[:, bonds[:, 1]]
-    lengths = np.median(np.linalg.norm(vectors, axis=2), axis=0)
-    first = np.asarray(
-        reference.positions[structures.pick_frames(reference)[0]], dtype=float
-    )
+    found = model_sets(source)
+    yardstick = yardstick_of(source, reference)
+    pictures = []
+    if intact := intact_courses(source):
+        causes = {m: read_details(source, m, "stability") for m in intact}
+        pictures.append(draw_intact(intact, causes, canvas))
+    if sizes := {m: mean_size(f) for m, f in found.items()}:
+        pictures.append(draw_size(sizes, yardstick, canvas))
+    if pictures:
+        section.blocks.append(Gallery(pictures))
+    else:
+        text = "Stability over time is not measured yet (benchmark stage)."
+        section.blocks.append(Note(text, "missing"))
+    rows = structures.pick_frames(reference)
+    first = np.asarray(reference.positions[rows[0]], dtype=float)
     traces = {
-        name: structures.make_traces(frames, first) for name, frames in found.items()
+        "reference": structures.make_traces(
+            reference.positions[rows], reference.time_ps[rows], first
+        )
     }
-    section.blocks.append(
-        Gallery([draw_structures(traces, first, bonds, lengths, canvas)], columns=1)
-    )
-    section.blocks.extend(
-        Note(f"The {m} model has not been benchmarked yet.", "missing")
-        for m in source.models
-        if m not in found
-    )
+    for model, frames in found.items():
+        positions, time_ps = model_course(source, model, frames)
+        traces[model] = structures.make_traces(positions, time_ps, first)
+    picture = draw_structures(traces, first, yardstick, canvas)
+    section.blocks.append(Gallery([picture], columns=1))
     return section
+
+
+def intact_courses(source: RunSource) -> dict[str, tuple[Array, Array]]:
+    """Return times, ps, and the intact share of the weight, per model."""
+    courses = {}
+    for model in source.models:
+        arrays = read_arrays(source, model)
+        if "stability/intact" in arrays:
+            courses[model] = arrays["stability/time_ps"], arrays["stability/intact"]
+    return courses
+
+
+def model_course(
+    source: RunSource, model: str, frames: WeightedFrames
+) -> tuple[Array, Array]:
+    """Return structures over time of a model: one walker's where its run is at hand."""
+    segments = source.paths.benchmark(model) / "segments.h5"
+    lengths = source.config.get("benchmark")
+    if segments.exists() and isinstance(lengths, dict):
+        segment, frame = (
+            lengths.get(k) for k in ("segment_length_fs", "frame_interval_fs")
+        )
+        if isinstance(segment, int | float) and isinstance(frame, int | float):
+            return structures.follow_walker(segments, segment / 1000, frame / 1000)
+    rows = structures.pick_frames(frames)
+    return frames.positions[rows], frames.time_ps[rows]
+
+
+def model_sets(source: RunSource) -> dict[str, WeightedFrames]:
+    """Return the frames of every benchmarked model."""
+    sets = {m: source.model_frames(m) for m in source.models}
+    return {m: f for m, f in sets.items() if f is not None and len(f)}
+
+
+def yardstick_of(source: RunSource, reference: WeightedFrames) -> Yardstick:
+    """Return what is usual in the reference, bonds as the mapping has them."""
+    n_beads = reference.positions.shape[1]
+    bonds = source.mapping.get("bonds") or [[k, k + 1] for k in range(n_beads - 1)]
+    return measure_reference(reference, np.array(bonds))
+
+
+def draw_intact(
+    courses: dict[str, tuple[Array, Array]],
+    causes: dict[str, dict[str, Any]],
+    canvas: Canvas,
+) -> Picture:
+    """Draw the share of intact structures against time."""
+    numbers: dict[str, Any] = {"causes": causes}
+    told = []
+    with canvas.axes() as (figure, axes):
+        for index, (model, (time_ps, intact)) in enumerate(courses.items()):
+            axes.plot(
+                time_ps, 100 * intact, label=model,
+                color=style.model_colour(model, index), ls=style.model_dashes(model),
+            )  # fmt: skip
+            numbers |= {f"{model}_time_ps": time_ps, model: intact}
+            shares = causes[model].get("causes") or {}
+            parts = [f"{words.percent(v)} {k}" for k, v in shares.items() if v]
+            told.append(f"{model} model: {', '.join(parts) or 'none'}")
+        axes.set_ylim(-3, 104)
+        axes.set_xlabel("time, ps")
+        axes.set_ylabel("intact, % of the weight")
+        above_axes(axes)
+        return canvas.keep(
+            figure,
+            "stability_intact",
+            caption="Do structures survive? Not intact: not finite, a bond broken or "
+            f"squeezed, or collapsed. Over all times, {'; '.join(told)}.",
+            alt="Share of intact structures against time",
+            numbers=numbers,
+        )
+
+
+def draw_size(
+    sizes: dict[str, tuple[Array, Array]], yardstick: Yardstick, canvas: Canvas
+) -> Picture:
+    """Draw the mean radius of gyration against time over the reference's range."""
+    low, middle, high = yardstick.rg
+    numbers: dict[str, Any] = {"reference_2.5_50_97.5_percent": yardstick.rg}
+    with canvas.axes() as (figure, axes):
+        axes.axhspan(low, high, color=style.REFERENCE, alpha=0.1, lw=0,
+                     label="reference, 95 %")  # fmt: skip
+        axes.axhline(middle, color=style.REFERENCE, lw=1.2)
+        for index, (model, (time_ps, size)) in enumerate(sizes.items()):
+            axes.plot(
+                time_ps, size, label=model,
+                color=style.model_colour(model, index), ls=style.model_dashes(model),
+            )  # fmt: skip
+            numbers |= {f"{model}_time_ps": time_ps, model: size}
+        axes.set_xlabel("time, ps")
+        axes.set_ylabel("mean radius of gyration, Å")
+        above_axes(axes)
+        return canvas.keep(
+            figure,
+            "stability_size",
+            caption="Do structures collapse or fly apart? Weighted mean of each model "
+            "against time; line and band: the reference's median and range.",
+            alt="Mean radius of gyration against time",
+            numbers=numbers,
+        )
 
 
 def draw_structures(
     traces: dict[str, list[structures.Trace]],
     first: Array,
-    bonds: IntArray,
-    lengths: Array,
+    yardstick: Yardstick,
     canvas: Canvas,
 ) -> Picture:
     """Draw one row of structures for the reference and one for each model."""
@@ -84,8 +187,10 @@ def draw_structures(
                 x = column * cell
                 label = words.simulated(trace.time_ps)
                 if np.isfinite(trace.beads).all():
-                    beads = trace.beads @ view.T
-                    structures.draw_trace(axes, (x, y), beads, bonds, lengths, colour)
+                    structures.draw_trace(
+                        axes, (x, y), trace.beads @ view.T, yardstick.bonds,
+                        yardstick.lengths, colour,
+                    )  # fmt: skip
                     label += f"  ·  {trace.rmsd:.1f} Å"
                 else:
                     label += "  ·  not finite"
@@ -104,47 +209,10 @@ def draw_structures(
             caption="What do the structures look like over time? Bead traces from N "
             "(pale) to C (full colour), superposed on the first reference frame and "
             "drawn at one scale; below, the time and the RMSD to that first frame. "
-            "Reference: one plain MD walk. Models: the lineage with most weight at the "
-            "end, its heaviest frame at each time. A bond stretched by more than 35 % "
-            "is a red dotted line.",
+            "Reference: one plain MD walk. Models: the walker that is heaviest at the "
+            "end, followed back through its ancestors. A bond stretched by more than "
+            "35 % is a red dotted line.",
             alt="Rows of bead traces at increasing times",
             numbers=structures.row_labels(traces),
             wide=True,
         )
-
-
-def _courses(source: RunSource, canvas: Canvas) -> list[Block]:
-    courses = {m: c for m in source.models if (c := read_stability(source, m))}
-    if not courses:
-        text = "Stability over time is not measured yet (benchmark stage)."
-        return [Note(text, "missing")]
-    quantities = dict.fromkeys(q for found in courses.values() for q in found)
-    return [
-        Gallery(
-            [
-                draw_course(q, {m: c[q] for m, c in courses.items() if q in c}, canvas)
-                for q in quantities
-            ]
-        )
-    ]
-
-
-def draw_course(name: str, courses: dict[str, Course], canvas: Canvas) -> Picture:
-    """Draw one quantity of every model against time."""
-    numbers: dict[str, Array] = {}
-    first = next(iter(courses.values()))
-    with canvas.axes() as (figure, axes):
-        for index, (model, course) in enumerate(courses.items()):
-            colour = style.model_colour(model, index)
-            axes.plot(course.time_ps, course.value, color=colour,
-                      ls=style.model_dashes(model), label=model)  # fmt: skip
-            numbers |= {f"{model}_time_ps": course.time_ps, model: course.value}
-        if first.is_share:
-            axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("time, ps")
-        axes.set_ylabel(first.label)
-        axes.legend(loc="best")
-        return canvas.keep(
-            figure, f"stability_{name}", caption=first.question,
-            alt=f"{first.label} against time", numbers=numbers,
-        )  # fmt: skip

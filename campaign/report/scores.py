@@ -37,23 +37,20 @@ DIVERGENCES: Final = {
         "Jensen-Shannon, nats",
         "Jensen-Shannon divergence: symmetric, at most ln 2 = 0.693.",
     ),
-    "other": Divergence(
-        "other distances", "Distance", "Distances that are no divergence of densities."
-    ),
 }
 
-LABELS: Final = {
-    "tic0": "TIC 0",
-    "tic1": "TIC 1",
-    "tic01": "TIC 0 and TIC 1 together",
-    "bonds": "bond length",
-    "angles": "bond angle",
-    "dihedrals": "dihedral angle",
-    "rg": "radius of gyration",
-    "end_to_end": "end-to-end distance",
-    "contacts": "contact map",
+OTHERS: Final = {
+    "difference": "mean distances",
+    "contact_difference": "contact probabilities",
+    "broken": "share of the weight",
 }
-"""Words for the metrics of Table 4.4 and ours; others are shown by their own name."""
+"""Figures that are no divergence of densities, in words."""
+
+ORDER: Final = (
+    "tic0", "tic1", "bonds", "angles", "dihedrals", "gyration", "end_to_end", "rmsd",
+    "tica2d", "contacts", "stability",
+)  # fmt: skip
+"""Rows as in the thesis's Table 4.4, then ours; unknown metrics follow."""
 
 
 @dataclass(frozen=True)
@@ -79,76 +76,6 @@ class Score:
 
 
 ScoreTable = dict[str, dict[str, Score]]
-
-
-@dataclass(frozen=True)
-class Course:
-    """One quantity against time."""
-
-    label: str
-    question: str
-    time_ps: Array
-    value: Array
-    is_share: bool
-
-
-def read_scores(source: RunSource, model: str) -> ScoreTable | None:
-    """Return every score of a model by metric and divergence; None without any."""
-    metrics = (source.metrics(model) or {}).get("metrics")
-    if not isinstance(metrics, dict):
-        return None
-    table: ScoreTable = {}
-    for name, body in metrics.items():
-        if not isinstance(body, dict):
-            continue
-        label = str(body.get("label") or label_of(name))
-        found = {
-            divergence_kind(key): _score(label, figure)
-            for key, figure in body.items()
-            if isinstance(figure, dict) and "value" in figure
-        }
-        if found:
-            table[name] = found
-    return table or None
-
-
-def divergence_kind(key: str) -> str:
-    """Return which divergence a key of metrics.json means."""
-    lower = key.lower()
-    for kind, words in (
-        ("kl", ("kl",)),
-        ("w1", ("w1", "wasserstein")),
-        ("js", ("js", "jensen")),
-    ):
-        if any(word in lower for word in words):
-            return kind
-    return "other"
-
-
-def label_of(name: str) -> str:
-    """Return a metric's name in words."""
-    return LABELS.get(name, name.replace("_", " "))
-
-
-def _score(label: str, figure: dict[str, Any]) -> Score:
-    def number(key: str) -> float:
-        value = figure.get(key)
-        return float(value) if isinstance(value, int | float) else math.nan
-
-    unit = str(figure.get("unit") or "")
-    return Score(
-        label, number("value"), number("low"), number("high"), number("floor"), unit
-    )
-
-
-def read_stability(source: RunSource, model: str) -> dict[str, Course]:
-    """Return what was measured over time."""
-    return {}
-
-
-def read_surviving(source: RunSource) -> dict[str, float]:
-    """Return the share of walkers intact at the end, per model."""
-    return {}
 
 
 @dataclass(frozen=True)
@@ -183,26 +110,84 @@ class Density:
         return float(self.model[0] + self.model[-1])
 
 
+def read_scores(source: RunSource, model: str) -> ScoreTable | None:
+    """Return every figure of a model by metric and name; None without any."""
+    table = {
+        name: {
+            key: _score(str(body.get("label") or name), figure)
+            for key, figure in body["figures"].items()
+        }
+        for name, body in _metrics(source, model).items()
+        if body.get("figures")
+    }
+    return table or None
+
+
+def read_undefined(source: RunSource, model: str) -> dict[str, str]:
+    """Return the metrics that have no meaning here, and why, by their label."""
+    return {
+        str(body.get("label") or name): str(body.get("reason"))
+        for name, body in _metrics(source, model).items()
+        if not body.get("defined", True)
+    }
+
+
+def read_set(source: RunSource, model: str) -> dict[str, Any]:
+    """Return how many frames a model's benchmark holds and what they are worth."""
+    sets = (source.metrics(model) or {}).get("sets")
+    found = sets.get("model") if isinstance(sets, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def read_details(source: RunSource, model: str, metric: str) -> dict[str, Any]:
+    """Return a metric's further values."""
+    details = _metrics(source, model).get(metric, {}).get("details")
+    return details if isinstance(details, dict) else {}
+
+
 def read_densities(source: RunSource, model: str) -> dict[str, Density]:
-    """Return the histograms that densities.npz holds."""
-    path = source.paths.benchmark(model) / "densities.npz"
-    if not path.exists():
-        return {}
-    units = _units(source, model)
+    """Return every histogram of one quantity, in the order of the table."""
+    arrays = read_arrays(source, model)
+    metrics = _metrics(source, model)
     found = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for key in arrays.files:
-            name, _, what = key.rpartition("/")
-            if what != "edges" or arrays[key].ndim != 1:
-                continue
-            reference, of_model = arrays[f"{name}/reference"], arrays[f"{name}/model"]
-            found[name] = Density(
-                label_of(name), units.get(name, ""), arrays[key], reference, of_model
-            )
+    for name, body in metrics.items():
+        edges = arrays.get(f"{name}/edges")
+        if edges is None or edges.ndim != 1:
+            continue
+        found[name] = Density(
+            str(body.get("label") or name),
+            str(body.get("unit") or ""),
+            edges,
+            arrays[f"{name}/reference"],
+            arrays[f"{name}/model"],
+        )
     return found
 
 
-def _units(source: RunSource, model: str) -> dict[str, str]:
-    """Return each quantity's unit: that of its Wasserstein distance."""
-    table = read_scores(source, model) or {}
-    return {name: row["w1"].unit for name, row in table.items() if "w1" in row}
+def read_arrays(source: RunSource, model: str) -> dict[str, Array]:
+    """Return densities.npz as a dict, empty where it is missing."""
+    path = source.paths.benchmark(model) / "densities.npz"
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: np.asarray(arrays[key]) for key in arrays.files}
+
+
+def _metrics(source: RunSource, model: str) -> dict[str, dict[str, Any]]:
+    found = (source.metrics(model) or {}).get("metrics")
+    if not isinstance(found, dict):
+        return {}
+    place = {name: k for k, name in enumerate(ORDER)}
+    names = sorted(found, key=lambda n: (place.get(n, len(ORDER)), n))
+    return {n: found[n] for n in names if isinstance(found[n], dict)}
+
+
+def _score(label: str, figure: dict[str, Any]) -> Score:
+    def number(key: str) -> float:
+        value = figure.get(key)
+        return float(value) if isinstance(value, int | float) else math.nan
+
+    unit = str(figure.get("unit") or "")
+    return Score(
+        label, number("value"), number("low"), number("high"), number("floor"), unit
+    )

@@ -1,6 +1,7 @@
 """Bead traces drawn in a row of times, all seen from one side and at one scale."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.colors import to_rgb
 
 from apps.science.arrays import Array, IntArray
 from apps.science.segments.frames import WeightedFrames
+from apps.science.segments.store import open_store
 
 N_TIMES = 5
 N_SMOOTH = 8
@@ -27,32 +29,57 @@ class Trace:
 
 
 def pick_frames(frames: WeightedFrames, n_times: int = N_TIMES) -> IntArray:
-    """Return the rows of frames that show one walker's course, evenly over time.
+    """Return rows that show a set's course, evenly over time.
 
-    One trajectory where one covers most of the time (plain MD); else, for a weighted
-    ensemble, the lineage that holds most weight at the end, and at each time its
-    heaviest frame.
+    From the trajectory that covers most time where one covers most of it (plain MD);
+    else, where a set is of many short pieces, the heaviest frame of all at each time.
     """
     time = frames.time_ps
-    span = time.max() - time.min()
-    longest = {
-        int(t): float(np.ptp(time[frames.trajectory == t]))
-        for t in np.unique(frames.trajectory)[:64]
-    }
-    label = frames.trajectory
-    chosen = max(longest, key=lambda t: (longest[t], -t))
-    if longest[chosen] < 0.5 * span:
-        label = frames.lineage
-        late = time >= time.max() - 0.1 * span
-        roots, index = np.unique(label[late], return_inverse=True)
-        chosen = int(roots[np.argmax(np.bincount(index, frames.weight[late]))])
-    rows = np.flatnonzero(label == chosen)
-    picked = []
-    for when in np.linspace(time[rows].min(), time[rows].max(), n_times):
-        distance = np.abs(time[rows] - when)
-        near = rows[distance <= distance.min() + 1e-6]
-        picked.append(int(near[np.argmax(frames.weight[near])]))
-    return np.array(sorted(set(picked), key=lambda r: time[r]))
+    names, index = np.unique(frames.trajectory, return_inverse=True)
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    np.minimum.at(low, index, time)
+    np.maximum.at(high, index, time)
+    longest = int(np.argmax(high - low))
+    rows = np.flatnonzero(index == longest)
+    if (high - low)[longest] < 0.5 * np.ptp(time):
+        rows = np.arange(len(time))
+    return _spread(rows, time, frames.weight, n_times)
+
+
+def follow_walker(
+    segments: Path, segment_ps: float, frame_ps: float, n_times: int = N_TIMES
+) -> tuple[Array, Array]:
+    """Return the course of the walker that is heaviest at the end of a WE run.
+
+    Its ancestors are followed to the start by (n_iter, parent), so the frames are one
+    continuous trajectory.
+
+    Returns
+    -------
+    positions (n_times, n_beads, 3), Angstrom, and times (n_times,), ps
+    """
+    with open_store(segments) as h5:
+        n_iter, seg_id = h5["n_iter"][:].astype(int), h5["seg_id"][:]
+        parent, weight, frame = h5["parent"][:], h5["weight"][:], h5["frame"][:]
+        last = int(n_iter.max())
+        ends = np.flatnonzero(n_iter == last)
+        walker = int(seg_id[ends[np.argmax(weight[ends])]])
+        rows: list[int] = []
+        for iteration in range(last, 0, -1):
+            low, high = np.searchsorted(n_iter, [iteration, iteration + 1])
+            mine = low + np.flatnonzero(seg_id[low:high] == walker)
+            if not len(mine):
+                break
+            rows.extend(mine.tolist()[::-1])
+            walker = int(parent[mine[0]])
+            if walker < 0:
+                break
+        course = np.array(rows[::-1])
+        time = (n_iter[course] - 1) * segment_ps + (frame[course] + 1.0) * frame_ps
+        order = np.arange(len(course))
+        picked = _spread(order, time, weight[course], n_times)
+        positions = h5["positions"][np.sort(course[picked])]
+    return np.asarray(positions, dtype=float), np.asarray(time[picked])
 
 
 def lay_flat(beads: Array) -> Array:
@@ -77,14 +104,12 @@ def superpose(beads: Array, onto: Array) -> tuple[Array, float]:
     return turned, float(np.sqrt(np.square(turned - fixed).sum(axis=1).mean()))
 
 
-def make_traces(
-    frames: WeightedFrames, onto: Array, n_times: int = N_TIMES
-) -> list[Trace]:
-    """Return the structures of one set, superposed on ``onto``."""
+def make_traces(positions: Array, time_ps: Array, onto: Array) -> list[Trace]:
+    """Return structures superposed on ``onto``, Angstrom."""
     traces = []
-    for row in pick_frames(frames, n_times):
-        beads, rmsd = superpose(np.asarray(frames.positions[row], float), onto)
-        traces.append(Trace(beads, float(frames.time_ps[row]), rmsd))
+    for beads, time in zip(positions, time_ps, strict=True):
+        moved, rmsd = superpose(np.asarray(beads, dtype=float), onto)
+        traces.append(Trace(moved, float(time), rmsd))
     return traces
 
 
@@ -143,6 +168,16 @@ def half_extent(sets: dict[str, list[Trace]], view: Array) -> float:
         (np.abs(t.beads @ view.T)[:, :2].max() for t in sets["reference"]), default=5.0
     )
     return float(min(max(reach, default=5.0), 2.0 * usual)) * 1.06
+
+
+def _spread(rows: IntArray, time: Array, weight: Array, n_times: int) -> IntArray:
+    """Return of ``rows`` the nearest to even times, the heaviest where several are."""
+    picked = set()
+    for when in np.linspace(time[rows].min(), time[rows].max(), n_times):
+        distance = np.abs(time[rows] - when)
+        near = rows[distance <= distance.min() + 1e-6]
+        picked.add(int(near[np.argmax(weight[near])]))
+    return np.array(sorted(picked, key=lambda r: float(time[r])))
 
 
 def _curve_between(beads: Array, i: int, j: int) -> Array:

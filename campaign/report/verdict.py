@@ -9,7 +9,7 @@ from campaign.report import words
 from campaign.report.blocks import Block, Facts, Note
 from campaign.report.page_ensemble import BURN_IN_SHARE, read_history, segment_ps
 from campaign.report.page_scores import leading
-from campaign.report.scores import Score, read_scores, read_surviving
+from campaign.report.scores import Score, read_details, read_scores, read_set
 from campaign.report.sources import RunSource
 from campaign.timeline import orchestration_share, wall_seconds
 
@@ -73,17 +73,20 @@ def headline(scores: dict[str, Score]) -> str:
     first, second = ranked[:2]
     better, worse = known[first], known[second]
     values = f"KL {spell(better)} against {spell(worse)}"
-    floor = words.divergence(better.floor)
+    floor = f"The reference against itself gives {words.divergence(better.floor)}"
+    if worse.value <= better.floor:
+        floor += ", so both are as near as this reference can tell"
+    elif better.value <= better.floor:
+        floor += f", so the {first} model is as near as this reference can tell"
     if leading(known):
         return (
             f"On the slowest coordinate (TIC 0) the {first} model is closer to the "
             f"reference than the {second} one: {values}. The 95 % intervals do not "
-            f"overlap. The reference against itself gives {floor}."
+            f"overlap. {floor}."
         )
     return (
         f"On the slowest coordinate (TIC 0) this run cannot tell the {first} model "
-        f"from the {second} one: {values}. The 95 % intervals overlap. The reference "
-        f"against itself gives {floor}."
+        f"from the {second} one: {values}. The 95 % intervals overlap. {floor}."
     )
 
 
@@ -130,23 +133,19 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
                 "effective. WE weights are unbiased for the law at each time, but are "
                 "equilibrium weights only after relaxation; a demo does not reach it."
             )
-    reference = source.reference_frames()
     for model in scores:
-        frames = source.model_frames(model)
-        if frames is None or not len(frames) or not frames.weight.sum():
-            continue
-        scaled = frames.weight / frames.weight.max()
-        ess = float(scaled.sum() ** 2 / np.square(scaled).sum())
-        if ess < FEW_EFFECTIVE:
+        about = read_set(source, model)
+        worth, n_frames = about.get("ess"), about.get("n_frames", 0)
+        if isinstance(worth, int | float) and worth < FEW_EFFECTIVE:
             found.append(
-                f"The {model} model's benchmark is worth {words.number(ess)} frames of "
-                f"{len(frames):,} (effective sample size): its densities are noisy."
+                f"The {model} model's benchmark is worth {words.number(worth)} frames "
+                f"of {n_frames:,} (effective sample size): its densities are noisy."
             )
-    for model, share in read_surviving(source).items():
+    for model, share in intact_at_end(source).items():
         if share < 0.99:
             found.append(
-                f"Only {words.percent(share)} of the {model} model's walkers stayed "
-                "intact to the end of the benchmark: its scores are of what was left."
+                f"At the end of the benchmark only {words.percent(share)} of the "
+                f"{model} model's weight was in intact structures (see Stability)."
             )
     floors = [s.floor for s in scores.values() if s.defined and np.isfinite(s.floor)]
     if floors and floors[0] > 0.5:
@@ -155,10 +154,13 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
             f"KL {words.divergence(floors[0])} on TIC 0. The reference itself is not "
             "converged, and no model can be judged more finely than that."
         )
-    elif reference is not None and len(np.unique(reference.lineage)) < 8:
-        n = len(np.unique(reference.lineage))
-        found.append(
-            f"The reference falls into {n} independent stretches only; its intervals "
-            "are rough."
-        )
     return found
+
+
+def intact_at_end(source: RunSource) -> dict[str, float]:
+    """Return the share of each model's weight that is intact at the end."""
+    shares = {
+        m: read_details(source, m, "stability").get("intact_at_end")
+        for m in source.models
+    }
+    return {m: float(s) for m, s in shares.items() if isinstance(s, int | float)}

@@ -11,11 +11,13 @@ import h5py
 import numpy as np
 import yaml
 
-from apps.science import statistics
 from apps.science.arrays import Array
+from apps.science.benchmark import compare_sets
+from apps.science.metrics.base import Beads
 from apps.science.pcoords._features import compute_features, feature_indices
 from apps.science.pcoords.tica import TicaModel, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames
+from apps.science.segments.store import create_store
 
 N_BEADS = 10
 STAGES = [
@@ -188,6 +190,7 @@ def write_settings(root: Path) -> None:
     config = {
         "name": "hairpin", "type": "force_field", "seed": 7,
         "system": {"sequence": "YYDPETGTWY"},
+        "benchmark": {"segment_length_fs": 4000.0, "frame_interval_fs": 800.0},
         "sample": {"segment_length_fs": 4000.0, "n_iterations": N_ITERATIONS},
     }  # fmt: skip
     (root / "resolved.yaml").write_text(yaml.safe_dump(config))
@@ -300,36 +303,36 @@ def write_training(root: Path) -> None:
 
 
 def write_metrics(root: Path) -> None:
-    """Write each model's divergences on TIC 0, TIC 1 and Rg, with intervals."""
-    reference = read_frames(root / "reference" / "frames.h5")
+    """Judge both models with the metrics that a benchmark uses."""
+    chain = [np.arange(N_BEADS - k)[:, None] + np.arange(k + 1) for k in (1, 2, 3)]
     tica = read_tica(root / "reference" / "tica.npz")
+    beads = Beads(N_BEADS, *chain, tica)
+    reference = read_frames(root / "reference" / "frames.h5")
     for model in ("weighted", "unweighted"):
         folder = root / "benchmark" / model
         frames = read_frames(folder / "frames.h5")
-        metrics, arrays = {}, {}
-        for name, unit in (("tic0", ""), ("tic1", ""), ("rg", "Å")):
-            x, y = (observe(name, f.positions, tica) for f in (reference, frames))
-            edges = statistics.shared_edges(x, reference.weight, 60)
-            p = statistics.weighted_histogram(x, reference.weight, edges)
-            q = statistics.weighted_histogram(y, frames.weight, edges)
-            kl = float(statistics.kl_divergence(p, statistics.add_pseudocount(q, 900)))
-            w1 = statistics.wasserstein1(x, reference.weight, y, frames.weight)
-            metrics[name] = {
-                key: {"value": v, "low": 0.8 * v, "high": 1.25 * v, "floor": 0.03,
-                      "bias": 0.0, "unit": u}
-                for key, v, u in (("kl", kl, "nats"), ("w1", w1, unit))
-            }  # fmt: skip
-            arrays |= {f"{name}/edges": edges, f"{name}/reference": p}
-            arrays[f"{name}/model"] = q
-        (folder / "metrics.json").write_text(json.dumps({"metrics": metrics}))
-        np.savez(folder / "densities.npz", **arrays)
+        compare_sets(
+            reference, frames, frames, beads, folder / "metrics.json",
+            folder / "densities.npz", 60, 1,
+        )  # fmt: skip
 
 
-def observe(name: str, beads: Array, tica: TicaModel) -> Array:
-    """Return one quantity of every frame."""
-    if name == "rg":
-        return np.sqrt(np.square(beads - beads.mean(1, keepdims=True)).sum(2).mean(1))
-    return tica.project(beads)[:, int(name[-1])]
+def write_segments(path: Path, frames: WeightedFrames) -> None:
+    """Write the frames as an ingested run; every walker descends from its like."""
+    create_store(path, N_BEADS)
+    n_iter, seg_id = np.divmod(frames.trajectory, 1000)
+    columns = {
+        "positions": frames.positions,
+        "weight": frames.weight,
+        "n_iter": n_iter,
+        "seg_id": seg_id,
+        "parent": seg_id,
+        "frame": np.rint((frames.time_ps - (n_iter - 1) * 4.0) / 0.8) - 1,
+    }
+    with h5py.File(path, "a") as h5:
+        for name, values in columns.items():
+            h5[name].resize(len(frames), axis=0)
+            h5[name][:] = values
 
 
 def write_run(root: Path) -> Path:
@@ -342,5 +345,6 @@ def write_run(root: Path) -> Path:
     for model, tilt, noise in (("weighted", 0.2, 1.1), ("unweighted", -0.6, 1.5)):
         frames = write_ensemble(root / "benchmark" / model, tica, 25, tilt, noise, 17)
         frames.write(root / "benchmark" / model / "frames.h5")
+        write_segments(root / "benchmark" / model / "segments.h5", frames)
     write_metrics(root)
     return root

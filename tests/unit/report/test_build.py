@@ -70,7 +70,7 @@ def test_drawn_densities_hold_the_mass_inside_their_bins(
     finished: tuple[Path, str],
 ) -> None:
     root, _ = finished
-    body = json.loads((root / "report/figures/density_rg.json").read_text())
+    body = json.loads((root / "report/figures/density_gyration.json").read_text())
     inside = float(np.sum(np.array(body["weighted"]) * np.diff(body["edges"])))
     assert inside + body["weighted_outside"] == pytest.approx(1.0, abs=1e-5)
 

@@ -1,13 +1,17 @@
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
+from apps.science.segments.frames import WeightedFrames
+from apps.science.segments.store import create_store
 from campaign.ledger import Entry
 from campaign.report import words
+from campaign.report.courses import mean_size
 from campaign.report.landscape import Plane
 from campaign.report.sources import list_attempts, read_columns
-from campaign.report.structures import lay_flat, superpose
+from campaign.report.structures import follow_walker, lay_flat, superpose
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,33 @@ def test_a_torn_row_of_a_csv_is_left_out(tmp_path: Path) -> None:
     columns = read_columns(path)
     assert list(columns) == ["epoch", "loss"]
     np.testing.assert_allclose(columns["loss"], [2.5, 1.5])
+
+
+def test_the_mean_size_is_that_of_the_weight_and_passes_over_broken_frames() -> None:
+    small = np.arange(6)[:, None] * [1.0, 0.0, 0.0]
+    positions = np.stack([small, 2 * small, np.full((6, 3), np.nan)] * 10)
+    ids = np.tile(np.arange(3), 10)
+    weight = np.tile([0.5, 0.25, 0.25], 10)
+    time = np.repeat(np.arange(10.0), 3)
+    _, size = mean_size(WeightedFrames(positions, weight, ids, ids, time))
+    usual = small[:, 0].std()
+    np.testing.assert_allclose(size, usual * (2 + 2) / 3)
+
+
+def test_a_walker_is_followed_through_its_parents(tmp_path: Path) -> None:
+    # seg_id of the heaviest: 0, 2, 1 in iterations 1, 2, 3
+    lineage = {(1, 0): -1, (2, 2): 0, (3, 1): 2}
+    path = tmp_path / "segments.h5"
+    create_store(path, 4)
+    rows = [(n, s, f) for n in (1, 2, 3) for s in (0, 1, 2) for f in (0, 1)]
+    with h5py.File(path, "a") as h5:
+        for name in ("positions", "weight", "n_iter", "seg_id", "frame", "parent"):
+            h5[name].resize(len(rows), axis=0)
+        for k, (n, s, f) in enumerate(rows):
+            h5["n_iter"][k], h5["seg_id"][k], h5["frame"][k] = n, s, f
+            h5["parent"][k] = lineage.get((n, s), -1)
+            h5["weight"][k] = 0.8 if (n, s) in lineage else 0.1
+            h5["positions"][k] = 100 * n + 10 * s + f
+    positions, time = follow_walker(path, 4.0, 2.0, n_times=6)
+    assert positions[:, 0, 0].tolist() == [100, 101, 220, 221, 310, 311]
+    np.testing.assert_allclose(time, [2, 4, 6, 8, 10, 12])

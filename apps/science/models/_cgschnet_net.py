@@ -1,0 +1,149 @@
+"""CGSchNet: continuous-filter convolutions over all pairs of beads."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from apps.science.models.cgschnet import Config
+
+
+class ExpNormalBasis(nn.Module):
+    """Gaussians in exp(-alpha r), evenly spread (PhysNet, Unke, Meuwly 2019)."""
+
+    def __init__(self, lower: float, upper: float, n_functions: int) -> None:
+        super().__init__()
+        start = math.exp(lower - upper)
+        self._alpha = 5.0 / (upper - lower)
+        self._lower = lower
+        self.rbf_means = nn.Parameter(torch.linspace(start, 1.0, n_functions))
+        width = (2.0 / n_functions * (1.0 - start)) ** -2
+        self.rbf_betas = nn.Parameter(torch.full((n_functions,), width))
+
+    def forward(self, lengths: Tensor) -> Tensor:
+        """Return (..., n_functions) for lengths (...)."""
+        decay = torch.exp(-self._alpha * (lengths.unsqueeze(-1) - self._lower))
+        return torch.exp(-self.rbf_betas * (decay - self.rbf_means).square())
+
+
+class SmoothCutoff(nn.Module):
+    """One inside, zero outside, with two continuous derivatives at either end."""
+
+    def __init__(self, lower: float, upper: float) -> None:
+        super().__init__()
+        self._lower, self._upper = lower, upper
+
+    def forward(self, lengths: Tensor) -> Tensor:
+        """Return values of the shape of ``lengths``."""
+        outside = 1.0 - _smoothstep(lengths / self._upper)
+        if self._lower == 0.0:
+            return outside
+        # The inner edge is half an Angstrom wide.
+        return outside * _smoothstep((lengths - self._lower) / 0.5)
+
+
+def _smoothstep(x: Tensor) -> Tensor:
+    t = x.clamp(0.0, 1.0)
+    return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
+
+
+class Interaction(nn.Module):
+    """One continuous-filter convolution with a residual update."""
+
+    def __init__(self, n_channels: int, n_features: int) -> None:
+        super().__init__()
+        self.filter = nn.Sequential(
+            nn.Linear(n_features, n_channels),
+            nn.SiLU(),
+            nn.Linear(n_channels, n_channels),
+        )
+        self.inward = nn.Linear(n_channels, n_channels, bias=False)
+        self.outward = nn.Sequential(
+            nn.Linear(n_channels, n_channels),
+            nn.SiLU(),
+            nn.Linear(n_channels, n_channels),
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        features: Tensor,
+        cutoff: Tensor,
+        pair_of: Tensor,
+        neighbour: Tensor,
+    ) -> Tensor:
+        """Return updated beads (R, N, C).
+
+        Parameters
+        ----------
+        features : (R, n_pairs, n_features); the filter is symmetric, so each pair
+            is filtered once and read from both of its ends
+        cutoff : (R, n_pairs, 1)
+        pair_of, neighbour : (N * (N - 1),), the pair and the far bead of each edge
+        """
+        n_replicas, n_beads, n_channels = x.shape
+        weights = self.filter(features) * cutoff
+        edge_shape = (n_replicas, n_beads, n_beads - 1, n_channels)
+        message = weights.index_select(1, pair_of) * self.inward(x).index_select(
+            1, neighbour
+        )
+        return x + self.outward(message.view(edge_shape).sum(dim=2))
+
+
+class CGSchNetNetwork(nn.Module):
+    """Sum of bead energies after ``num_layers`` interactions."""
+
+    def __init__(self, config: "Config") -> None:
+        super().__init__()
+        n_channels = config.embedding_dimension
+        lower, upper = config.cutoff_lower_angstrom, config.cutoff_angstrom
+        self._sequence_range = config.sequence_range
+        self.embedding = nn.Embedding(config.max_embedding, n_channels)
+        self.basis = ExpNormalBasis(lower, upper, config.num_rbf)
+        self.cutoff = SmoothCutoff(lower, upper)
+        n_features = config.num_rbf + (1 if config.sequence_range else 0)
+        self.interactions = nn.ModuleList(
+            Interaction(n_channels, n_features) for _ in range(config.num_layers)
+        )
+        self.output = nn.Sequential(
+            nn.Linear(n_channels, n_channels // 2 or 1),
+            nn.SiLU(),
+            # No bias: it would only shift the energy, and forces cannot see it.
+            nn.Linear(n_channels // 2 or 1, 1, bias=False),
+        )
+        self._cache: dict[tuple[int, torch.device], tuple[Tensor, ...]] = {}
+
+    def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
+        """Return energies (R,), kcal/mol (see ``base.Network``)."""
+        n_replicas, n_beads, _ = positions.shape
+        first, second, pair_of, neighbour, near = self._list_pairs(
+            n_beads, positions.device
+        )
+        vectors = positions.index_select(1, second) - positions.index_select(1, first)
+        lengths = vectors.norm(dim=-1)
+        features = self.basis(lengths)
+        if self._sequence_range:
+            along = near.to(features.dtype).expand(n_replicas, -1).unsqueeze(-1)
+            features = torch.cat([features, along], dim=-1)
+        cutoff = self.cutoff(lengths).unsqueeze(-1)
+        x = self.embedding(embeddings).expand(n_replicas, -1, -1)
+        for interaction in self.interactions:
+            x = interaction(x, features, cutoff, pair_of, neighbour)
+        energy: Tensor = self.output(x).sum(dim=(1, 2))
+        return energy
+
+    def _list_pairs(self, n_beads: int, device: torch.device) -> tuple[Tensor, ...]:
+        key = (n_beads, device)
+        if key not in self._cache:
+            first, second = torch.triu_indices(n_beads, n_beads, 1, device=device)
+            number = torch.zeros(n_beads, n_beads, dtype=torch.long, device=device)
+            number[first, second] = torch.arange(len(first), device=device)
+            number = number + number.T
+            apart = ~torch.eye(n_beads, dtype=torch.bool, device=device)
+            neighbour = apart.nonzero()[:, 1]
+            span = self._sequence_range
+            near = (1.0 - (second - first - 1) / max(span, 1)).clamp_min(0.0)
+            self._cache[key] = (first, second, number[apart], neighbour, near)
+        return self._cache[key]

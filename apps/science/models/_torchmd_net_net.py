@@ -1,0 +1,140 @@
+"""TorchMD-Net's networks on dense batches of one molecule."""
+
+import contextlib
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from apps.science.models.torchmd_net import Config
+
+N_BEADS_ALL_PAIRS = 32
+"""Up to this size every pair is an edge: beyond the cutoff its message is zero."""
+
+
+class DensePairs(nn.Module):
+    """All pairs inside each replica, in place of a neighbour search.
+
+    TorchMD-Net's search is compiled on first use and may overflow its list. Beads
+    of one small molecule need none: the smooth cutoff silences far pairs, and the
+    shapes stay fixed.
+    """
+
+    def __init__(self, cutoff_angstrom: float, loops: bool, vectors: bool) -> None:
+        super().__init__()
+        self._cutoff, self._loops, self._vectors = cutoff_angstrom, loops, vectors
+        self._cache: dict[tuple[int, int, torch.device], Tensor] = {}
+        self.n_beads = 0
+
+    def forward(
+        self, positions: Tensor, batch: Tensor | None = None, box: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return edges (2, E), lengths (E,) and, if asked for, vectors (E, 3).
+
+        Parameters
+        ----------
+        positions : (R * n_beads, 3), Angstrom
+        """
+        del batch, box
+        edges = self._list_edges(len(positions) // self.n_beads, positions.device)
+        vectors = positions.index_select(0, edges[0]) - positions.index_select(
+            0, edges[1]
+        )
+        lengths = vectors.norm(dim=1)
+        if self.n_beads > N_BEADS_ALL_PAIRS:
+            near = (lengths < self._cutoff).nonzero().squeeze(1)
+            edges, vectors = edges[:, near], vectors[near]
+            lengths = lengths[near]
+        if self._loops:
+            # A loop's length is a constant zero: the norm has no gradient there.
+            own = torch.arange(len(positions), device=positions.device)
+            edges = torch.cat([edges, own.expand(2, -1)], dim=1)
+            vectors = torch.cat([vectors, torch.zeros_like(positions)])
+            lengths = torch.cat([lengths, torch.zeros_like(positions[:, 0])])
+        return edges, lengths, vectors if self._vectors else None
+
+    def _list_edges(self, n_replicas: int, device: torch.device) -> Tensor:
+        key = (n_replicas, self.n_beads, device)
+        if key not in self._cache:
+            if len(self._cache) > 64:
+                self._cache.clear()
+            apart = ~torch.eye(self.n_beads, dtype=torch.bool, device=device)
+            within = apart.nonzero().T
+            offsets = torch.arange(n_replicas, device=device) * self.n_beads
+            self._cache[key] = (within[:, None, :] + offsets[None, :, None]).reshape(
+                2, -1
+            )
+        return self._cache[key]
+
+
+class TorchMDNetNetwork(nn.Module):
+    """A TorchMD-Net model behind ``Network.energy``."""
+
+    def __init__(self, config: "Config") -> None:
+        super().__init__()
+        model = _create(config)
+        self.representation = model.representation_model
+        self.output = model.output_model
+        equivariant = config.architecture != "graph-network"
+        self._pairs = DensePairs(
+            config.cutoff_angstrom, loops=equivariant, vectors=equivariant
+        )
+        self.representation.distance = self._pairs
+        _freeze_constant(self.output)
+
+    def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
+        """Return energies (R,), kcal/mol (see ``base.Network``)."""
+        n_replicas, n_beads, _ = positions.shape
+        self._pairs.n_beads = n_beads
+        z = embeddings.repeat(n_replicas)
+        batch = torch.arange(n_replicas, device=z.device).repeat_interleave(n_beads)
+        flat = positions.reshape(-1, 3)
+        x, v, z, flat, batch = self.representation(z, flat, batch)
+        per_bead = self.output.pre_reduce(x, v, z, flat, batch)
+        return per_bead.view(n_replicas, n_beads).sum(dim=1)
+
+
+def _create(config: "Config") -> Any:
+    # TorchMD-Net announces on stderr which architectures it will drop one day.
+    with warnings.catch_warnings(), open(os.devnull, "w") as sink:  # noqa: PTH123
+        warnings.simplefilter("ignore")
+        with contextlib.redirect_stderr(sink):
+            from torchmdnet.models.model import create_model
+
+            return create_model(
+                {
+                    "model": config.architecture,
+                    "precision": 32,
+                    "embedding_dimension": config.embedding_dimension,
+                    "num_layers": config.num_layers,
+                    "num_rbf": config.num_rbf,
+                    "rbf_type": "expnorm",
+                    "trainable_rbf": config.trainable_rbf,
+                    "activation": config.activation,
+                    "attn_activation": config.activation,
+                    "num_heads": config.num_heads,
+                    "distance_influence": "both",
+                    "equivariance_invariance_group": "O(3)",
+                    "neighbor_embedding": False,
+                    "aggr": "add",
+                    "cutoff_lower": config.cutoff_lower_angstrom,
+                    "cutoff_upper": config.cutoff_angstrom,
+                    "max_z": config.max_embedding,
+                    "max_num_neighbors": 64,
+                    "output_model": "Scalar",
+                    "reduce_op": "sum",
+                    "atom_filter": -1,
+                    "prior_model": None,
+                    "derivative": False,
+                }
+            )
+
+
+def _freeze_constant(output: nn.Module) -> None:
+    """Fix the bias that only shifts the energy: forces give it no gradient."""
+    biases = [p for n, p in output.named_parameters() if n.endswith("bias")]
+    if biases and biases[-1].numel() == 1:
+        biases[-1].requires_grad_(False)

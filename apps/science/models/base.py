@@ -1,0 +1,66 @@
+"""What a model is: bead types and positions in, one energy per replica out.
+
+A plug-in is one file in this folder with a ``Config`` (its ``kind`` is the file's
+stem) and ``build(config)``, which returns an untrained ``Network``. Networks are
+dense: every replica has the same beads, so positions are (n_replicas, n_beads, 3).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from apps.science import plugins
+from apps.science.cg.beads import N_EMBEDDINGS
+from apps.science.config_base import StrictConfig
+
+if TYPE_CHECKING:
+    from abc import abstractmethod
+
+    import torch
+
+    class Network(torch.nn.Module):
+        """A trainable energy; forces are its negative gradient."""
+
+        @abstractmethod
+        def energy(
+            self, positions: torch.Tensor, embeddings: torch.Tensor
+        ) -> torch.Tensor:
+            """Return energies (R,), kcal/mol, differentiable twice.
+
+            Parameters
+            ----------
+            positions : (R, n_beads, 3), Angstrom, float32
+            embeddings : (n_beads,), the integers of ``cg.beads``
+            """
+
+
+PACKAGE = "apps.science.models"
+
+
+class ModelConfig(StrictConfig):
+    """Base of every model's settings."""
+
+    kind: str
+    max_embedding: int = Field(
+        N_EMBEDDINGS, gt=0, description="Rows of the bead embedding table."
+    )
+
+
+def read_config(fields: dict[str, Any]) -> ModelConfig:
+    """Return the settings of the kind that ``fields`` names.
+
+    Raises
+    ------
+    UnknownKindError
+        If no such model exists.
+    """
+    module = plugins.load_kind(PACKAGE, str(fields.get("kind")))
+    config: ModelConfig = module.Config(**fields)
+    return config
+
+
+def build_network(config: ModelConfig) -> "Network":
+    """Return an untrained network of this kind; torch's seed decides its weights."""
+    module = plugins.load_kind(PACKAGE, config.kind)
+    network: Network = module.build(config)
+    return network

@@ -1,0 +1,44 @@
+"""A compact SchNet for beads, dense over the pairs of one small molecule."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from apps.science.models.base import ModelConfig
+
+if TYPE_CHECKING:
+    from apps.science.models.base import Network
+
+
+class Config(ModelConfig):
+    """A CGSchNet model."""
+
+    kind: Literal["cgschnet"] = "cgschnet"
+    embedding_dimension: int = Field(128, gt=0, description="Channels per bead.")
+    num_layers: int = Field(4, gt=0, description="Interaction layers.")
+    num_rbf: int = Field(20, gt=1, description="Radial basis functions (expnorm).")
+    sequence_range: int = Field(
+        6, ge=0, description="Edges know their distance along the chain up to here."
+    )
+    cutoff_lower_angstrom: float = Field(
+        0.0, ge=0, description="No interaction below this distance."
+    )
+    cutoff_angstrom: float = Field(
+        12.0, gt=0, description="No interaction beyond this distance."
+    )
+
+    @model_validator(mode="after")
+    def _cutoffs_are_ordered(self) -> Self:
+        if self.cutoff_lower_angstrom >= self.cutoff_angstrom:
+            raise ValueError(
+                f"cutoff_lower_angstrom {self.cutoff_lower_angstrom:g} must be below "
+                f"cutoff_angstrom {self.cutoff_angstrom:g}."
+            )
+        return self
+
+
+def build(config: Config) -> "Network":
+    """Return an untrained network."""
+    from apps.science.models._cgschnet_net import CGSchNetNetwork
+
+    return CGSchNetNetwork(config)

@@ -1,0 +1,70 @@
+"""How a model is trained: what a person writes under ``training:``."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from apps.science.config_base import StrictConfig
+
+
+class TrainingConfig(StrictConfig):
+    """Force matching; the defaults suit sets of 10^3 to 10^5 frames."""
+
+    weighted: bool = Field(
+        True, description="Weigh frames by their WE weights; false treats all alike."
+    )
+    sampling: Literal["uniform", "weighted"] = Field(
+        "uniform",
+        description="Draw frames uniformly with weights in the loss, or draw them in "
+        "proportion to their weights (recommended where ESS/N < 0.2).",
+    )
+    weight_exponent: float = Field(
+        1.0, ge=0, le=1, description="Weights are raised to this power (tempering)."
+    )
+    weight_clip_quantile: float = Field(
+        1.0, gt=0, le=1, description="Weights above this quantile are cut to it."
+    )
+    n_epochs: int = Field(50, gt=0, description="Passes over the training frames.")
+    batch_size: int = Field(
+        128, gt=0, description="Frames per step, over all processes together."
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW's largest step.")
+    learning_rate_min: float = Field(1e-5, ge=0, description="Where schedules end.")
+    warmup_steps: int = Field(100, ge=0, description="Steps of linear warm-up.")
+    schedule: Literal["cosine", "plateau", "constant"] = Field(
+        "cosine", description="Course of the learning rate."
+    )
+    plateau_factor: float = Field(
+        0.8, gt=0, lt=1, description="Factor where the loss stalls."
+    )
+    plateau_patience: int = Field(10, gt=0, description="Epochs that make a stall.")
+    weight_decay: float = Field(
+        0.01, ge=0, description="AdamW's decay; biases, embeddings, RBF have none."
+    )
+    gradient_clip: float = Field(
+        10.0, gt=0, description="Largest norm of a step's gradient."
+    )
+    ema_decay: float = Field(
+        0.999, ge=0, lt=1, description="Decay of the weights' moving average; 0: none."
+    )
+    patience: int = Field(
+        30, gt=0, description="Epochs without a better validation loss before stopping."
+    )
+    checkpoint_seconds: float = Field(
+        60.0, gt=0, description="Longest time between checkpoints inside an epoch."
+    )
+
+
+class TrainingJob(StrictConfig):
+    """The file that ``python -m apps.science.training`` is given."""
+
+    dataset: Path = Field(description="dataset.h5.")
+    out: Path = Field(description="Folder of checkpoints/ and metrics.csv.")
+    progress: Path | None = Field(None, description="Where to write progress JSON.")
+    seed: int = Field(0, ge=0, description="Decides initial weights and frame order.")
+    device: str = Field("auto", description="cpu, cuda, or auto.")
+    model: dict[str, Any] = Field(description="Settings of a model, with its kind.")
+    training: TrainingConfig = Field(
+        default_factory=TrainingConfig, description="How to train."
+    )

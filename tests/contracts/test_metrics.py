@@ -1,0 +1,131 @@
+"""One suite over every metric: what the benchmark and the report rely on."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from apps.science.metrics.base import Beads, Comparison, Result, WeightedSet
+from apps.science.plugins import list_kinds, load_kind
+from apps.science.resampling import plan_resampling
+from apps.science.segments.frames import WeightedFrames
+
+PACKAGE = "apps.science.metrics"
+N_BEADS, N_FRAMES = 7, 400
+
+
+class Ends:
+    """A stand-in for TICA: two distances."""
+
+    n_dim = 2
+
+    def project(self, positions):
+        x = np.asarray(positions, dtype=float)
+        pairs = [(0, N_BEADS - 1), (1, N_BEADS - 2)]
+        return np.stack(
+            [np.linalg.norm(x[:, i] - x[:, j], axis=-1) for i, j in pairs], axis=1
+        )
+
+
+def connect(n_beads: int, tica=None, native=None) -> Beads:
+    rows = [
+        np.stack([np.arange(max(0, n_beads - w + 1)) + k for k in range(w)], axis=1)
+        for w in (2, 3, 4)
+    ]
+    return Beads(n_beads, *rows, tica=tica, native=native)
+
+
+def walk(seed: int) -> np.ndarray:
+    """Return chains with bonds near 3.8 that drift along x."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal([1.0, 0, 0], 1.0, size=(N_FRAMES, N_BEADS - 1, 3))
+    steps *= 3.8 / np.linalg.norm(steps, axis=-1, keepdims=True)
+    steps *= 1 + 0.02 * rng.normal(size=(N_FRAMES, N_BEADS - 1, 1))
+    return np.concatenate(
+        [np.zeros((N_FRAMES, 1, 3)), np.cumsum(steps, axis=1)], axis=1
+    )
+
+
+def weigh(positions: np.ndarray, seed: int) -> WeightedSet:
+    n = len(positions)
+    return WeightedSet.from_frames(
+        WeightedFrames(
+            positions=positions.astype(np.float32),
+            weight=np.random.default_rng(seed).random(n),
+            lineage=np.arange(n) // 20,
+            trajectory=np.arange(n) // 20,
+            time_ps=np.arange(1.0, n + 1),
+        )
+    )
+
+
+def compare(module: ModuleType, model: np.ndarray) -> Result:
+    reference, other = weigh(walk(1), 10), weigh(model, 11)
+    plan = plan_resampling(reference.n_blocks, other.n_blocks, 20, seed=1)
+    beads = connect(N_BEADS, Ends(), walk(5)[0])
+    result: Result = module.Metric().compare(
+        Comparison(reference, other, plan, other, plan, beads)
+    )
+    return result
+
+
+@pytest.fixture(scope="module", params=list_kinds(PACKAGE))
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return load_kind(PACKAGE, request.param)
+
+
+def test_it_has_a_label_and_a_unit(module: ModuleType) -> None:
+    assert isinstance(module.Metric.label, str)
+    assert module.Metric.label
+    assert isinstance(module.Metric.unit, str)
+
+
+def test_it_is_defined_for_a_chain_and_gives_figures(module: ModuleType) -> None:
+    assert module.Metric().undefined(connect(N_BEADS, Ends(), walk(5)[0])) is None
+    found = compare(module, walk(2))
+    assert found.figures
+    for figure in found.figures.values():
+        assert np.isfinite([figure.value, figure.low, figure.high, figure.floor]).all()
+        assert 0 <= figure.low <= figure.high
+    for array in found.arrays.values():
+        assert isinstance(array, np.ndarray)
+
+
+def test_two_beads_are_either_measured_or_refused_with_a_reason(
+    module: ModuleType,
+) -> None:
+    reason = module.Metric().undefined(connect(2))
+    assert reason is None or (isinstance(reason, str) and reason)
+
+
+def test_turning_and_moving_the_frames_changes_nothing(module: ModuleType) -> None:
+    x = walk(2)
+    turns = Rotation.random(N_FRAMES, random_state=3).as_matrix()
+    moved = (
+        np.einsum("fij,fbj->fbi", turns, x) + np.arange(N_FRAMES)[:, None, None] / 50
+    )
+    first, second = compare(module, x), compare(module, moved)
+    for name, figure in first.figures.items():
+        assert second.figures[name].value == pytest.approx(
+            figure.value, abs=5e-3, rel=0.02
+        )
+
+
+def test_the_order_of_the_frames_changes_nothing(module: ModuleType) -> None:
+    reference = weigh(walk(1), 10)
+    other = weigh(walk(2), 11)
+    order = np.random.default_rng(4).permutation(N_FRAMES)
+    mixed = WeightedSet(
+        other.positions[order], other.weight[order], other.block[order],
+        other.n_blocks, other.time_ps[order], other.ess,
+    )  # fmt: skip
+    plan = plan_resampling(reference.n_blocks, other.n_blocks, 20, seed=1)
+    beads = connect(N_BEADS, Ends(), walk(5)[0])
+    found = [
+        module.Metric().compare(Comparison(reference, s, plan, s, plan, beads)).figures
+        for s in (other, mixed)
+    ]
+    for name, figure in found[0].items():
+        assert found[1][name].value == pytest.approx(figure.value, rel=1e-9, abs=1e-12)
+        assert found[1][name].high == pytest.approx(figure.high, rel=1e-9, abs=1e-12)
