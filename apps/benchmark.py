@@ -26,7 +26,7 @@ def write_reference_starts(
 @python_app(executors=[ANALYSIS])
 @logged(ANALYSIS)
 def compare_with_reference(
-    reference: Path, folder: Path, mapping: Path, tica: Path,
+    reference: Path, folder: Path, mapping: Path, tica: Path, native: Path | None,
     segment_length_fs: float, frame_interval_fs: float, burn_in_fraction: float,
     n_bootstrap: int, seed: int,
     stage: str = "benchmark", inputs: tuple[Any, ...] = (),
@@ -35,11 +35,13 @@ def compare_with_reference(
     from apps.science.benchmark import model_frames, run_benchmark
     from apps.science.units import FS_PER_PS
 
-    frames = model_frames(
-        folder / "segments.h5", segment_length_fs / FS_PER_PS,
-        frame_interval_fs / FS_PER_PS, burn_in_fraction,
-    ).write(folder / "frames.h5")  # fmt: skip
+    segments = folder / "segments.h5"
+    tau_ps, interval_ps = segment_length_fs / FS_PER_PS, frame_interval_fs / FS_PER_PS
+    kept = model_frames(segments, tau_ps, interval_ps, burn_in_fraction)
+    course = model_frames(segments, tau_ps, interval_ps, 0.0)
     return run_benchmark(
-        reference, frames, mapping, tica, folder / "metrics.json",
-        folder / "densities.npz", n_bootstrap=n_bootstrap, seed=seed,
+        reference, kept.write(folder / "frames.h5"), mapping, tica,
+        folder / "metrics.json", folder / "densities.npz",
+        n_bootstrap=n_bootstrap, seed=seed, native=native,
+        model_course=course.write(folder / "course.h5"),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Plain molecular dynamics and what is learnt from it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from parsl import python_app
 
@@ -28,8 +28,8 @@ def simulate_walk(
 @python_app(executors=[ANALYSIS])
 @logged(ANALYSIS)
 def fit_reference_tica(
-    walks: list[Path], mapping: Path, lag_ps: float, features: str,
-    lineage_block_ps: float, frames: Path, model: Path,
+    walks: list[Path], mapping: Path, lag_ps: float,
+    features: Literal["distances", "dihedrals"], lineage_block_ps: float, frames: Path, model: Path,
     stage: str = "tica", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Collect the walks' bead frames and fit the TICA model on them."""

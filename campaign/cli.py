@@ -92,7 +92,7 @@ def _drive(run_dir: Path) -> None:
 def status(
     run_dir: RunFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh each second.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh.")] = False,
 ) -> None:
     """Show what is done, running and left."""
     from campaign.status import read_status

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from apps.science import plugins
 from apps.science.config_base import StrictConfig
-from apps.science.errors import ConfigError
+from apps.science.errors import ConfigError, WeftError
 
 TYPES = "campaign.types"
 
@@ -68,10 +68,13 @@ def check_campaign(config: CampaignConfig) -> None:
 
     Raises
     ------
-    WeftError
+    ConfigError
         If the campaign cannot work (a structure that no force field knows, say).
     """
-    plugins.load_kind(TYPES, config.type).check(config)
+    try:
+        plugins.load_kind(TYPES, config.type).check(config)
+    except WeftError as error:
+        raise ConfigError(str(error)) from error
 
 
 def dump_campaign(config: CampaignConfig) -> str:

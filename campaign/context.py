@@ -40,6 +40,7 @@ class Context:
         self.ledger = Ledger(paths.ledger)
         self.n_workers = n_workers
         self.failure: tuple[str, BaseException] | None = None
+        self.log_files: dict[str, Path] = {}
         self._lock = threading.Lock()
 
     def stage(
@@ -48,6 +49,7 @@ class Context:
         outputs: Sequence[Path],
         submit: Callable[[list[StageFuture]], Sequence["Future[Any]"]],
         after: Sequence[StageFuture] = (),
+        log_file: Path | None = None,
     ) -> StageFuture:
         """Submit the apps of a stage to the DAG; return a future of its outputs.
 
@@ -57,7 +59,11 @@ class Context:
             Files that must exist when it is done; the ledger keeps their hashes.
         submit
             Called with ``after``, which the apps take as ``inputs``.
+        log_file
+            Where the apps write what they say, if not to campaign.log.
         """
+        if log_file is not None:
+            self.log_files[name] = log_file
         result: StageFuture = Future()
         if self.is_done(name):
             result.set_result(list(outputs))

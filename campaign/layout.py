@@ -68,7 +68,7 @@ class RunDir:
         return self.root / "tasks"
 
     def progress(self, stage: str) -> Path:
-        """Progress of a running stage."""
+        """Return where a running stage's progress is."""
         return self.root / "progress" / f"{stage}.json"
 
     # data
@@ -83,7 +83,7 @@ class RunDir:
         return self.root / "reference"
 
     def walk(self, index: int) -> Path:
-        """One plain MD trajectory."""
+        """Return one plain MD trajectory."""
         return self.reference / f"walk_{index:03d}.h5"
 
     @property
@@ -122,15 +122,15 @@ class RunDir:
         return self.root / "cg" / "dataset.h5"
 
     def model(self, name: str) -> Path:
-        """Folder of one trained model."""
+        """Return the folder of one trained model."""
         return self.root / "models" / name
 
     def checkpoint(self, name: str) -> Path:
-        """The best checkpoint of one model."""
+        """Return the best checkpoint of one model."""
         return self.model(name) / "checkpoints" / "best.pt"
 
     def benchmark(self, name: str) -> Path:
-        """Folder of one model's benchmark: a WE run and its metrics."""
+        """Return the folder of one model's benchmark: its WE run and metrics."""
         return self.root / "benchmark" / name
 
     @property

@@ -40,7 +40,7 @@ def reap(run_dir: Path, patience_s: float = 3.0) -> int:
         _signal(process, kill=True)
     psutil.wait_procs(stubborn, timeout=patience_s)
     if leftovers:
-        log.info("ended %d processes of an earlier driver", len(leftovers))
+        log.info("ended %d leftover processes", len(leftovers))
     return len(leftovers)
 
 

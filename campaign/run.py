@@ -121,10 +121,11 @@ def _run_type(campaign_type: Any, ctx: Context) -> None:
         raise
     except Exception as error:
         stage, cause = ctx.failure or ("run", error)
-        log.debug("stage %s failed", stage, exc_info=cause)
+        log.error("stage %s failed", stage, exc_info=cause)
+        log_file = ctx.log_files.get(stage, ctx.paths.log)
         raise StageError(
             f"Stage {stage} failed: {cause}\n"
-            f"Log: {ctx.paths.log}\n"
+            f"Log: {_shown(log_file)}\n"
             f"When it is mended: weft resume {_shown(ctx.paths.root)}"
         ) from cause
 
@@ -202,7 +203,8 @@ def _load(paths: RunDir) -> CampaignConfig:
 
 
 def _already_there(paths: RunDir, config: CampaignConfig) -> str:
-    message = f"{paths.root} exists already. Continue it: weft resume {_shown(paths.root)}"
+    shown = _shown(paths.root)
+    message = f"{shown} exists already. Continue it: weft resume {shown}"
     if not paths.resolved.exists():
         return f"{paths.root} exists but is no run folder. Choose another name."
     change = campaign_config.describe_difference(

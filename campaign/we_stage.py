@@ -1,4 +1,4 @@
-"""Drive one weighted-ensemble run from the campaign's process, blocks as Parsl tasks."""
+"""Drive one weighted-ensemble run from the driver, its blocks as Parsl tasks."""
 
 import logging
 from collections.abc import Callable

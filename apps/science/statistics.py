@@ -87,15 +87,16 @@ def weighted_histogram(values: Array, weights: Array, edges: Array) -> Array:
     return np.asarray(masses / masses.sum())
 
 
-def add_pseudocount(masses: Array, ess: float | Array) -> Array:
-    """Mix in one effective sample, spread evenly over the bins (last axis).
+def add_pseudocount(masses: Array, ess: float) -> Array:
+    """Add one effective sample (a mass of 1 / ess) to every bin of the last axis.
 
-    A set worth ``ess`` frames cannot tell a mass below 1/ess from none; without
-    this an empty bin would make KL infinite, with a fixed tiny number KL would
-    measure that number.
+    A set worth ``ess`` frames cannot tell a mass below 1 / ess from none. Without
+    this an empty bin makes KL infinite; with a fixed tiny number KL measures that
+    number. What a small set cannot show then costs little, and KL of sets that do
+    not overlap still grows with their size.
     """
-    share = 1.0 / np.asarray(ess, dtype=float)
-    return np.asarray((masses + share / masses.shape[-1]) / (1.0 + share))
+    share = 1.0 / ess
+    return np.asarray((masses + share) / (1.0 + masses.shape[-1] * share))
 
 
 def kl_divergence(reference: Array, model: Array) -> Array:

@@ -65,7 +65,7 @@ def divergence_table(kind: str, tables: dict[str, ScoreTable]) -> Table:
         if found:
             label = next(iter(found.values())).label
             rows.append(_row(label, found, tables, with_unit=kind == "w1"))
-    heads = [about.head, *(f"{m.capitalize()} model" for m in tables), "Floor"]
+    heads = [about.head, *(m.capitalize() for m in tables), "Floor"]
     return Table(f"{about.meaning} {SMALL_PRINT}", heads, rows)
 
 
@@ -80,7 +80,7 @@ def other_table(tables: dict[str, ScoreTable]) -> Table:
             label = next(iter(found.values())).label
             what = OTHERS.get(key, key.replace("_", " "))
             rows.append(_row(f"{label}: {what}", found, tables, with_unit=True))
-    heads = ["Other differences", *(f"{m.capitalize()} model" for m in tables), "Floor"]
+    heads = ["Other differences", *(m.capitalize() for m in tables), "Floor"]
     return Table(
         "Contact map: mean absolute difference over pairs of beads at least three "
         "apart, of mean distances and of the probability of being within 10 Å. Broken "

@@ -39,7 +39,7 @@ def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> in
 class ReferenceConfig(StrictConfig):
     """Plain MD that serves as ground truth and for the TICA model."""
 
-    n_walks: int = Field(2, gt=0, description="Walks; they begin at the starts in turn.")
+    n_walks: int = Field(2, gt=0, description="Walks, from the starts in turn.")
     walk_length_ps: float = Field(gt=0, description="Length of each walk.")
     frame_interval_ps: float = Field(1.0, gt=0, description="Between saved frames.")
     lineage_block_ps: float = Field(
@@ -94,7 +94,9 @@ class Config(CampaignConfig):
     type: Literal["force_field"] = "force_field"
     system: SystemConfig = Field(description="The protein and its conditions.")
     reference: ReferenceConfig = Field(description="Plain MD, the ground truth.")
-    tica: TicaConfig = Field(default_factory=TicaConfig, description="Slow coordinates.")
+    tica: TicaConfig = Field(
+        default_factory=TicaConfig, description="Slow coordinates."
+    )
     sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
     prior: PriorConfig = Field(default_factory=PriorConfig, description="Prior terms.")
     dataset: DatasetConfig = Field(

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Sequence
 from concurrent.futures import Future
-
 from typing import Any, cast
 
 import yaml
@@ -175,16 +174,17 @@ class Stages:
             written = write_text(
                 folder / "config.yaml", yaml.safe_dump(job, sort_keys=False)
             )
-            log = str(folder / "train.log")
+            stream = (str(said), "a")
             return [
                 train_model(
                     written, config.n_train_processes, stage,
-                    stdout=(log, "a"), stderr=(log, "a"), inputs=after,
+                    stdout=stream, stderr=stream, inputs=after,
                 )
             ]  # fmt: skip
 
+        said = folder / "train.log"
         outputs = [self.paths.checkpoint(model), folder / "metrics.csv"]
-        return self.ctx.stage(stage, outputs, submit, after)
+        return self.ctx.stage(stage, outputs, submit, after, said)
 
     def benchmark(self, model: str, after: Sequence[StageFuture]) -> StageFuture:
         """Run the model's own WE simulation and compare it with the reference."""
@@ -193,6 +193,8 @@ class Stages:
 
         stage, folder = f"benchmark_{model}", self.paths.benchmark(model)
         config, paths = self.config.benchmark, self.paths
+        has_native = self.config.system.sequence is None
+        native = paths.system / "protein.pdb" if has_native else None
 
         def work() -> None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +208,7 @@ class Stages:
                 folder, folder / "segments.h5", config.n_iterations, 0.0, stage=stage
             )
             compare_with_reference(
-                paths.reference_frames, folder, paths.mapping, paths.tica,
+                paths.reference_frames, folder, paths.mapping, paths.tica, native,
                 config.segment_length_fs, config.frame_interval_fs,
                 config.burn_in_fraction, config.n_bootstrap, self._seed("bootstrap"),
                 stage=stage, inputs=[ingested],
@@ -282,7 +284,9 @@ class Stages:
         return derive_seed(self.config.seed, purpose)
 
 
-def _count(config: SampleConfig | BenchmarkConfig, timestep_fs: float) -> tuple[int, int]:
+def _count(
+    config: SampleConfig | BenchmarkConfig, timestep_fs: float
+) -> tuple[int, int]:
     """Return steps per segment and steps per frame."""
     per_frame = count_steps(config.frame_interval_fs, timestep_fs, "frame", "steps")
     n_steps = count_steps(config.segment_length_fs, timestep_fs, "segment", "steps")

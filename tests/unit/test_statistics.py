@@ -122,9 +122,9 @@ def test_js_is_symmetric_and_at_most_ln_2() -> None:
     assert apart == pytest.approx(np.log(2))
 
 
-def test_the_pseudocount_is_one_effective_sample() -> None:
+def test_the_pseudocount_is_one_effective_sample_a_bin() -> None:
     masses = np.array([0.5, 0.5, 0.0, 0.0])
-    counts = np.array([5.0, 5.0, 0.0, 0.0]) + 1 / 4
+    counts = np.array([5.0, 5.0, 0.0, 0.0]) + 1
     np.testing.assert_allclose(add_pseudocount(masses, 10), counts / counts.sum())
 
 

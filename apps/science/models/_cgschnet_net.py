@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from apps.science.models._pairs import PairList, PairLists
+
 if TYPE_CHECKING:
     from apps.science.models.cgschnet import Config
 
@@ -67,29 +69,19 @@ class Interaction(nn.Module):
         )
 
     def forward(
-        self,
-        x: Tensor,
-        features: Tensor,
-        cutoff: Tensor,
-        pair_of: Tensor,
-        neighbour: Tensor,
+        self, x: Tensor, features: Tensor, cutoff: Tensor, pairs: PairList
     ) -> Tensor:
         """Return updated beads (R, N, C).
 
         Parameters
         ----------
         features : (R, n_pairs, n_features); the filter is symmetric, so each pair
-            is filtered once and read from both of its ends
+            is filtered once
         cutoff : (R, n_pairs, 1)
-        pair_of, neighbour : (N * (N - 1),), the pair and the far bead of each edge
         """
-        n_replicas, n_beads, n_channels = x.shape
         weights = self.filter(features) * cutoff
-        edge_shape = (n_replicas, n_beads, n_beads - 1, n_channels)
-        message = weights.index_select(1, pair_of) * self.inward(x).index_select(
-            1, neighbour
-        )
-        return x + self.outward(message.view(edge_shape).sum(dim=2))
+        updated: Tensor = x + self.outward(pairs.sum_messages(weights, self.inward(x)))
+        return updated
 
 
 class CGSchNetNetwork(nn.Module):
@@ -113,37 +105,31 @@ class CGSchNetNetwork(nn.Module):
             # No bias: it would only shift the energy, and forces cannot see it.
             nn.Linear(n_channels // 2 or 1, 1, bias=False),
         )
-        self._cache: dict[tuple[int, torch.device], tuple[Tensor, ...]] = {}
+        self._pair_lists = PairLists()
+        self.apply(_initialise)
 
     def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
         """Return energies (R,), kcal/mol (see ``base.Network``)."""
         n_replicas, n_beads, _ = positions.shape
-        first, second, pair_of, neighbour, near = self._list_pairs(
-            n_beads, positions.device
-        )
-        vectors = positions.index_select(1, second) - positions.index_select(1, first)
-        lengths = vectors.norm(dim=-1)
+        pairs = self._pair_lists.get(n_beads, positions.device)
+        lengths = pairs.measure_lengths(positions)
         features = self.basis(lengths)
         if self._sequence_range:
-            along = near.to(features.dtype).expand(n_replicas, -1).unsqueeze(-1)
+            apart = (pairs.second - pairs.first - 1).to(features.dtype)
+            near = (1.0 - apart / self._sequence_range).clamp_min(0.0)
+            along = near.expand(n_replicas, -1).unsqueeze(-1)
             features = torch.cat([features, along], dim=-1)
         cutoff = self.cutoff(lengths).unsqueeze(-1)
         x = self.embedding(embeddings).expand(n_replicas, -1, -1)
         for interaction in self.interactions:
-            x = interaction(x, features, cutoff, pair_of, neighbour)
+            x = interaction(x, features, cutoff, pairs)
         energy: Tensor = self.output(x).sum(dim=(1, 2))
         return energy
 
-    def _list_pairs(self, n_beads: int, device: torch.device) -> tuple[Tensor, ...]:
-        key = (n_beads, device)
-        if key not in self._cache:
-            first, second = torch.triu_indices(n_beads, n_beads, 1, device=device)
-            number = torch.zeros(n_beads, n_beads, dtype=torch.long, device=device)
-            number[first, second] = torch.arange(len(first), device=device)
-            number = number + number.T
-            apart = ~torch.eye(n_beads, dtype=torch.bool, device=device)
-            neighbour = apart.nonzero()[:, 1]
-            span = self._sequence_range
-            near = (1.0 - (second - first - 1) / max(span, 1)).clamp_min(0.0)
-            self._cache[key] = (first, second, number[apart], neighbour, near)
-        return self._cache[key]
+
+def _initialise(module: nn.Module) -> None:
+    """Xavier weights and zero biases: forces of order one from the start."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -22,7 +22,9 @@ N_STEPS_PER_CHECK = 10
 MAX_SPEED = 1.0e3
 """Angstrom/ps; a bead of 12 amu at 300 K moves at 5, so beyond this is no physics."""
 
-_NOISE_VALUES_PER_DRAW = 1 << 19
+_NOISE_VALUES_PER_DRAW = {"cpu": 1 << 15, "cuda": 1 << 22}
+"""Values drawn at once: what stays in the cache, or what fills a GPU."""
+
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit number
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
@@ -109,7 +111,8 @@ def run_packed(
 
     live = torch.arange(n_replicas, device=device)
     x, v, keys = positions.clone(), velocities.clone(), hash_counter(seeds)
-    n_draw = max(1, _NOISE_VALUES_PER_DRAW // (n_replicas * n_beads * 3))
+    n_values = _NOISE_VALUES_PER_DRAW.get(device.type, 1 << 15)
+    n_draw = max(1, n_values // (n_replicas * n_beads * 3))
     noise = torch.empty(0)
     first = 0
     force = force_field.compute(x)[1]
@@ -163,15 +166,15 @@ def find_whole(
 def hash_counter(counter: Tensor) -> Tensor:
     """Return 64 mixed bits for each int64 (the finaliser of splitmix64)."""
     z = counter * _GOLDEN
-    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1
-    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2
-    return z ^ ((z >> 31) & 0x1FFFFFFFF)
+    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)).mul_(_MIX_1)
+    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)).mul_(_MIX_2)
+    return z.bitwise_xor_((z >> 31) & 0x1FFFFFFFF)
 
 
 def counter_normals(
     keys: Tensor, first_step: int, n_steps: int, n_beads: int
 ) -> Tensor:
-    """Return standard normals (n_steps, R, n_beads, 3), float64.
+    """Return standard normals (n_steps, R, n_beads, 3), float32.
 
     A value is a function of its replica's key, its step, bead and axis, and of
     nothing else: no state is kept and neighbours in the pack play no part. Two come
@@ -189,7 +192,8 @@ def counter_normals(
     scale = 2.0**-32
     first = (((bits >> 32) & 0xFFFFFFFF).double() + 0.5) * scale
     second = (bits & 0xFFFFFFFF).double() * (2 * torch.pi * scale)
-    radius = torch.sqrt(-2.0 * torch.log(first))
-    pairs = torch.cat([radius * torch.cos(second), radius * torch.sin(second)], dim=-1)
+    radius = first.float().log_().mul_(-2.0).sqrt_()
+    angle = second.float()
+    pairs = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=-1)
     values = pairs[..., : n_beads * 3].reshape(len(keys), n_steps, n_beads, 3)
     return values.transpose(0, 1)

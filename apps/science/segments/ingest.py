@@ -92,11 +92,12 @@ def _append(
     lost = 1.0 - sum(s.weight for s, _ in kept)
     if len(kept) < len(segments):
         log.info(
-            "iteration %d: %d of %d segments below the weight cutoff, mass %.3g left out",
+            "iteration %d: %d of %d segments below the weight cutoff, mass %.3g lost",
             record.n_iter, len(segments) - len(kept), len(segments), lost,
         )  # fmt: skip
     for shard in dict.fromkeys(s.shard for s, _ in kept):
-        _append_shard(h5, record.n_iter, shard, [k for k in kept if k[0].shard == shard])
+        mine = [k for k in kept if k[0].shard == shard]
+        _append_shard(h5, record.n_iter, shard, mine)
     h5["roots"].resize((len(roots),))
     h5["roots"][:] = roots
     mass = h5["discarded_mass"]
@@ -126,7 +127,7 @@ def _append_shard(
         for name in ("positions", "forces"):
             h5[name].resize((last, n_atoms, 3))
             h5[name][first:last] = shard[name][:][rows].reshape(-1, n_atoms, 3)
-    values = {
+    values: dict[str, list[float] | list[int]] = {
         "weight": [s.weight for s, _ in kept],
         "n_iter": [n_iter] * len(kept),
         "seg_id": [s.seg_id for s, _ in kept],

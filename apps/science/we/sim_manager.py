@@ -55,6 +55,17 @@ class WeftManager:
     folder: Path
     seed: int
     dispatch: Dispatch
+    # what WESTPA's managers bring
+    n_iter: Any
+    segments: Any
+    completed_segments: Any
+    incomplete_segments: Any
+    current_iter_istates: Any
+    current_iter_bstates: Any
+    data_manager: Any
+    we_driver: Any
+    get_istate_futures: Any
+    save_bin_data: Any
 
     def set_up(self, folder: Path, seed: int, dispatch: Dispatch) -> None:
         """Give the manager its run folder, seed and dispatch."""
@@ -173,7 +184,7 @@ class WeftManager:
         segments = list(self.segments.values())
         weights = np.array([s.weight for s in segments])
         ends = np.array([s.pcoord for s in segments])
-        occupied = sum(1 for b in self.we_driver.final_binning if len(b))
+        occupied = sum(len(walkers) > 0 for walkers in self.we_driver.final_binning)
         rows = [
             journal.SegmentRecord(
                 s.seg_id, s.parent_id, s.weight,
@@ -210,7 +221,9 @@ def snapshot(folder: Path) -> None:
     temporary.replace(folder / "west.h5.snapshot")
 
 
-def block_sizer(size: int | str, n_workers: int, per_worker: int) -> Callable[[int], int]:
+def block_sizer(
+    size: int | str, n_workers: int, per_worker: int
+) -> Callable[[int], int]:
     """Return the rule that gives a block's size for a number of segments."""
 
     def choose(n_segments: int) -> int:

@@ -63,7 +63,7 @@ class WeftPropagator(WESTPropagator):  # type: ignore[misc]
         folder = self.folder / "shards" / f"{n_iter:06d}"
         for path in sorted(folder.glob("seg_*.h5"), reverse=True):
             if int(path.stem.split("_")[1]) <= seg_id:
-                row = [f.row for f in finished_in(path) if f.seg_id == seg_id][0]
+                row = next(f.row for f in finished_in(path) if f.seg_id == seg_id)
                 return Origin(str(path), row)
         raise FileNotFoundError(f"no shard in {folder} holds segment {seg_id}")
 

@@ -23,7 +23,8 @@ def write_iteration(
     for first in range(0, len(weights), 2):
         ids = list(range(first, min(first + 2, len(weights))))
         tag = np.array([1000.0 * n_iter + s for s in ids])
-        positions = np.zeros((len(ids), N_FRAMES, N_ATOMS, 3)) + tag[:, None, None, None]
+        shape = (len(ids), N_FRAMES, N_ATOMS, 3)
+        positions = np.broadcast_to(tag[:, None, None, None], shape)
         states = States(positions[:, -1], positions[:, -1])
         frames = Frames(positions, -positions, states, np.zeros(len(ids), bool))
         path = shards.shard_path(we / "shards", n_iter, first)
@@ -99,7 +100,7 @@ def test_the_discarded_mass_is_recorded(we, tmp_path) -> None:
 
 def test_weights_that_do_not_sum_to_one_are_refused(we, tmp_path) -> None:
     write_iteration(we, 3, [0.5, 0.4], [0, 1])
-    with pytest.raises(WeightError, match="iteration 3 sum to 0.9"):
+    with pytest.raises(WeightError, match=r"iteration 3 sum to 0\.9"):
         ingest(we, tmp_path / "segments.h5", 3)
 
 

@@ -60,7 +60,9 @@ def test_finished_blocks_are_not_propagated_again(tmp_path, run_toy) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_a_damaged_west_h5_is_restored_from_its_snapshot(tmp_path, run_toy, assert_same) -> None:
+def test_a_damaged_west_h5_is_restored_from_its_snapshot(
+    tmp_path, run_toy, assert_same
+) -> None:
     run_toy(tmp_path / "whole", 5)
     run_toy(tmp_path / "cut", 3)
     (tmp_path / "cut" / "west.h5").write_bytes(b"not HDF5 any more")

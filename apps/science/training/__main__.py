@@ -1,0 +1,58 @@
+"""``python -m apps.science.training CONFIG.yaml``: what torchrun starts.
+
+Exit 0: the model is finished. 1: failed. 2: the file is wrong. 3: stopped on request
+with a checkpoint; start it again to go on.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from apps.science.errors import ConfigError, WeftError
+from apps.science.training.config import TrainingJob
+
+_log = logging.getLogger("apps.science.training")
+
+
+def main(arguments: list[str]) -> int:
+    """Read the job, train, and return the exit status."""
+    first = os.environ.get("RANK", "0") == "0"
+    logging.basicConfig(
+        level=logging.INFO if first else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+        force=True,
+    )
+    if len(arguments) != 1:
+        _log.error("usage: python -m apps.science.training CONFIG.yaml")
+        return 2
+    try:
+        fields = yaml.safe_load(Path(arguments[0]).read_text(encoding="utf-8"))
+        job = TrainingJob.model_validate(fields)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        _log.error("%s cannot be used: %s", arguments[0], error)
+        return 2
+    return _train(job)
+
+
+def _train(job: TrainingJob) -> int:
+    import torch
+
+    from apps.science.training.loop import train
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    try:
+        return 0 if train(job) else 3
+    except ConfigError as error:
+        _log.error("%s", error)
+        return 2
+    except WeftError as error:
+        _log.error("%s", error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

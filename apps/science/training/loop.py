@@ -1,0 +1,266 @@
+"""Train one model by force matching, on one process or many, and resume exactly."""
+
+import logging
+import math
+import signal
+import time
+from types import FrameType
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from apps.science.errors import NumericalError
+from apps.science.training.config import TrainingJob
+from apps.science.training.data import FrameSet, order_batches, read_training_data
+from apps.science.training.loss import (
+    frame_factors,
+    predict_forces,
+    squared_errors,
+)
+from apps.science.training.ranks import Ranks, join_ranks
+from apps.science.training.record import Row, write_metrics, write_progress
+from apps.science.training.state import TrainingState
+
+_log = logging.getLogger(__name__)
+
+_PROGRESS_SECONDS: Final = 1.0
+_VALIDATION_BATCH: Final = 512
+
+
+def train(job: TrainingJob) -> bool:
+    """Train until done or told to stop; return whether the model is finished.
+
+    SIGTERM ends training after the running step with a checkpoint to go on from.
+
+    Raises
+    ------
+    NumericalError
+        If the loss stops being finite.
+    """
+    with join_ranks(job.device) as ranks, _StopSignal() as stop:
+        return _Training(job, ranks, stop).run()
+
+
+class _StopSignal:
+    """Turns SIGTERM into a flag for as long as it is entered."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._previous: signal._HANDLER = signal.SIG_DFL
+
+    def __enter__(self) -> "_StopSignal":
+        self._previous = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._previous)
+
+    def _note(self, _signum: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+class _Training:
+    """One call of ``train``: the epochs, the checkpoints, the words."""
+
+    def __init__(self, job: TrainingJob, ranks: Ranks, stop: _StopSignal) -> None:
+        self.job, self.ranks, self.stop = job, ranks, stop
+        self.config = job.training
+        self.data = read_training_data(job.dataset, ranks.device)
+        self.state = TrainingState(job, self.data, ranks.device)
+        factors, self.probability = frame_factors(self.data.train.weight, self.config)
+        self.factors = torch.as_tensor(
+            factors, dtype=torch.float32, device=ranks.device
+        )
+        self._last_save = self._last_word = time.monotonic()
+
+    def run(self) -> bool:
+        """Run what is left of the epochs; return whether all are done."""
+        progress = self.state.progress
+        if self.state.restore():
+            progress = self.state.progress
+            _log.info(
+                "resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch
+            )
+        if self.ranks.is_first:
+            write_metrics(self.job.out / "metrics.csv", progress.history)
+        while not progress.finished:
+            if not self._run_epoch():
+                if self.ranks.is_first:
+                    self.state.write_last()
+                _log.info("stopped on request in epoch %d", progress.epoch + 1)
+                return False
+            self._close_epoch()
+        self._say(0.0, "finished")
+        return True
+
+    def _run_epoch(self) -> bool:
+        """Take the epoch's remaining batches; return False where told to stop."""
+        progress = self.state.progress
+        batches = order_batches(
+            len(self.data.train), self.config.batch_size, self.job.seed,
+            progress.epoch, self.probability,
+        )  # fmt: skip
+        while progress.batch < len(batches):
+            began = time.monotonic()
+            stop = self._step(batches[progress.batch])
+            progress.batch += 1
+            progress.step += 1
+            progress.seconds += time.monotonic() - began
+            self._between_steps()
+            if stop:
+                return False
+        return True
+
+    def _step(self, rows: np.ndarray) -> bool:
+        """Take one optimiser step; return whether any process was told to stop."""
+        state, ranks, train = self.state, self.ranks, self.data.train
+        state.set_rate()
+        mine = torch.as_tensor(
+            np.ascontiguousarray(ranks.share(rows)), device=ranks.device
+        )
+        factors = self.factors[mine]
+        forces = predict_forces(
+            state.network, train.positions[mine], self.data.embeddings, train=True
+        )
+        errors = factors * squared_errors(forces, train.targets[mine])
+        state.optimiser.zero_grad()
+        (errors.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
+        told = torch.tensor([float(self.stop.asked)], device=ranks.device)
+        extras = torch.stack([errors.detach().sum(), factors.sum(), told[0]])
+        error_sum, factor_sum, stops = ranks.sum_gradients(
+            state.network, extras
+        ).tolist()
+        if not math.isfinite(error_sum):
+            raise NumericalError(
+                f"The training loss is {error_sum} in epoch {state.progress.epoch + 1}. "
+                "Lower training.learning_rate, or look for outliers in the forces of "
+                f"{self.job.dataset}."
+            )
+        torch.nn.utils.clip_grad_norm_(
+            state.network.parameters(), self.config.gradient_clip
+        )
+        state.optimiser.step()
+        state.average.update(state.progress.step)
+        state.progress.error_sum += error_sum
+        state.progress.factor_sum += factor_sum
+        return stops > 0
+
+    def _close_epoch(self) -> None:
+        """Validate, keep the best, note the epoch, and decide whether to go on."""
+        state, progress = self.state, self.state.progress
+        began = time.monotonic()
+        weighted, unweighted = self._validate(self.data.validation)
+        train_loss = progress.error_sum / max(progress.factor_sum, 1e-300)
+        own = weighted if self.config.weighted else unweighted
+        score = own if math.isfinite(own) else train_loss
+        seconds = progress.seconds + time.monotonic() - began
+        progress.history.append(
+            {
+                "epoch": float(progress.epoch + 1),
+                "train_loss": train_loss,
+                "val_loss_weighted": weighted,
+                "val_loss_unweighted": unweighted,
+                "learning_rate": state.optimiser.param_groups[0]["lr"],
+                "frames_per_second": len(self.data.train) / max(seconds, 1e-9),
+                "seconds": seconds,
+            }
+        )
+        better = score < progress.best
+        if better:
+            progress.best, progress.best_epoch = score, progress.epoch + 1
+        progress.stalled = 0 if better else progress.stalled + 1
+        state.rate.finish_epoch(score)
+        progress.epoch += 1
+        progress.batch = 0
+        progress.error_sum = progress.factor_sum = progress.seconds = 0.0
+        progress.finished = self.ranks.decide(
+            progress.epoch >= self.config.n_epochs
+            or progress.stalled >= self.config.patience
+        )
+        if self.ranks.is_first:
+            # Killed between these lines, the epoch is done again and ends the same.
+            if better:
+                state.write_best()
+            state.write_last()
+            write_metrics(self.job.out / "metrics.csv", progress.history)
+            self._last_save = time.monotonic()
+        self._tell_epoch(progress.history[-1], better)
+
+    def _validate(self, frames: FrameSet) -> tuple[float, float]:
+        """Return the weighted and the unweighted loss of the averaged weights."""
+        sums = torch.zeros(4, dtype=torch.float64, device=self.ranks.device)
+        rows = torch.arange(len(frames), device=self.ranks.device)
+        mine = rows[self.ranks.rank :: self.ranks.size]
+        weight = torch.as_tensor(frames.weight, device=self.ranks.device)
+        network = self.state.network
+        network.eval()
+        with self.state.average.applied():
+            for chunk in mine.split(_VALIDATION_BATCH):
+                forces = predict_forces(
+                    network, frames.positions[chunk], self.data.embeddings, train=False
+                )
+                errors = squared_errors(forces, frames.targets[chunk]).double()
+                w = weight[chunk]
+                sums += torch.stack(
+                    [(w * errors).sum(), w.sum(), errors.sum(),
+                     torch.tensor(float(len(chunk)), device=w.device)]
+                ).double()  # fmt: skip
+        network.train()
+        return _ratio(self.ranks.sum(sums))
+
+    def _between_steps(self) -> None:
+        if not self.ranks.is_first:
+            return
+        now = time.monotonic()
+        if now - self._last_save > self.config.checkpoint_seconds:
+            self.state.write_last()
+            self._last_save = now
+        if now - self._last_word > _PROGRESS_SECONDS:
+            self._say(self._estimate_left(), self._describe())
+
+    def _estimate_left(self) -> float:
+        progress = self.state.progress
+        per_epoch = [row["seconds"] for row in progress.history[-3:]]
+        taken = progress.batch / self.state.n_batches
+        if per_epoch:
+            epoch_s = float(np.mean(per_epoch))
+        else:
+            epoch_s = progress.seconds / max(taken, 1e-9)
+        return epoch_s * (self.config.n_epochs - progress.epoch - taken)
+
+    def _describe(self) -> str:
+        progress = self.state.progress
+        if not math.isfinite(progress.best):
+            return "first epoch"
+        return f"best validation loss {progress.best:.4g} (epoch {progress.best_epoch})"
+
+    def _say(self, seconds_left: float, detail: str) -> None:
+        if not self.ranks.is_first:
+            return
+        progress = self.state.progress
+        done = progress.epoch + progress.batch / self.state.n_batches
+        total = progress.epoch if progress.finished else self.config.n_epochs
+        write_progress(self.job.progress, done, total, seconds_left, detail)
+        self._last_word = time.monotonic()
+
+    def _tell_epoch(self, row: Row, better: bool) -> None:
+        if not self.ranks.is_first:
+            return
+        self._say(self._estimate_left(), self._describe())
+        _log.info(
+            "epoch %d: train %.5g, validation weighted %.5g, unweighted %.5g, "
+            "%.0f frames/s%s",
+            row["epoch"], row["train_loss"], row["val_loss_weighted"],
+            row["val_loss_unweighted"], row["frames_per_second"],
+            ", best so far" if better else "",
+        )  # fmt: skip
+
+
+def _ratio(sums: Tensor) -> tuple[float, float]:
+    weighted, mass, plain, count = sums.tolist()
+    return (
+        weighted / mass if mass > 0 else math.nan,
+        plain / count if count > 0 else math.nan,
+    )

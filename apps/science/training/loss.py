@@ -1,0 +1,76 @@
+"""The force-matching loss with weighted-ensemble weights.
+
+L = mean over the batch of c_i |dF_i - f(x_i)|^2 / (3 n), c_i = N w_i / sum_train w.
+The normalisation is global, so the loss is unbiased at any batch size; normalising
+inside a batch of one would be exactly the unweighted loss.
+"""
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from apps.science.arrays import Array
+from apps.science.errors import WeightError
+from apps.science.training.config import TrainingConfig
+
+_log = logging.getLogger(__name__)
+
+
+def effective_samples(weight: Array) -> float:
+    """Return Kish's effective sample size, (sum w)^2 / sum w^2."""
+    return float(weight.sum() ** 2 / np.square(weight).sum())
+
+
+def shape_weights(weight: Array, config: TrainingConfig) -> Array:
+    """Return the weights that training uses, (n_frames,), summing to one.
+
+    Raises
+    ------
+    WeightError
+        If none is above zero.
+    """
+    if not config.weighted:
+        return np.full(len(weight), 1.0 / len(weight))
+    if not weight.sum() > 0:
+        raise WeightError(
+            "No training frame has a weight above zero. Check the dataset's weights."
+        )
+    shaped = np.asarray(weight, dtype=float) ** config.weight_exponent
+    if config.weight_clip_quantile < 1.0:
+        shaped = np.minimum(shaped, np.quantile(shaped, config.weight_clip_quantile))
+    shaped = shaped / shaped.sum()
+    _log.info(
+        "weights: %d frames, effective samples %.0f (%.0f before shaping), "
+        "largest share %.3g",
+        len(shaped), effective_samples(shaped), effective_samples(weight), shaped.max(),
+    )  # fmt: skip
+    return shaped
+
+
+def frame_factors(weight: Array, config: TrainingConfig) -> tuple[Array, Array | None]:
+    """Return c_i of each training frame, mean one, and drawing probabilities or None.
+
+    Frames that are drawn in proportion to their weight all count alike.
+    """
+    shaped = shape_weights(weight, config)
+    if config.weighted and config.sampling == "weighted":
+        return np.ones(len(shaped)), shaped
+    return shaped * len(shaped), None
+
+
+def squared_errors(predicted: Tensor, targets: Tensor) -> Tensor:
+    """Return |dF - f|^2 / (3 n) of each frame, (n_frames,), (kcal/mol/Angstrom)^2."""
+    return (predicted - targets).square().mean(dim=(1, 2))
+
+
+def predict_forces(
+    network: "torch.nn.Module", positions: Tensor, embeddings: Tensor, train: bool
+) -> Tensor:
+    """Return minus the gradient of the network's energy, differentiable if training."""
+    with torch.enable_grad():
+        leaf = positions.detach().requires_grad_(True)
+        energy = network.energy(leaf, embeddings).sum()  # type: ignore[operator]
+        (gradient,) = torch.autograd.grad(energy, leaf, create_graph=train)
+    return -gradient
