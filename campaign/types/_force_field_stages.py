@@ -268,7 +268,7 @@ class Stages:
         # both models see the same seed: the same starts and the same noise
         spec = PropagationSpec(
             self._seed("benchmark"), propagator, self._pcoord(mapped=False),
-            str(folder / "starts.npz"),
+            str(folder / "starts.npz"), keep_failed=True,
         )  # fmt: skip
         n = config.n_starts
         return WERun(

@@ -5,6 +5,7 @@ C-alpha beads, in the order of the published C-alpha models (Majewski 2022), so 
 their checkpoints can be read. 30 to 33 are backbone atoms that carry no side chain.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -138,7 +139,7 @@ def connect_beads(
     longest_bond : Angstrom; a wider gap is a chain break
     """
     bonds = []
-    for i, (one, two) in enumerate(zip(beads, beads[1:], strict=False)):
+    for i, (one, two) in enumerate(itertools.pairwise(beads)):
         same_chain = one.chain == two.chain
         neighbours = two.residue - one.residue <= 1
         gap = float(((positions[i] - positions[i + 1]) ** 2).sum() ** 0.5)
@@ -155,7 +156,5 @@ def walk_chains(bonds: list[tuple[int, int]], n_members: int) -> list[tuple[int,
         for first in sorted({i for i, _ in bonds})
     )
     return [
-        run
-        for run in runs
-        if all(pair in joined for pair in zip(run, run[1:], strict=False))
+        run for run in runs if all(pair in joined for pair in itertools.pairwise(run))
     ]

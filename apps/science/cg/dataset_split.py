@@ -47,20 +47,32 @@ def _choose_roots(
     names, sizes = np.unique(root, return_counts=True)
     if len(names) < _FEWEST_ROOTS:
         return None
-    wanted, taken, chosen = fraction * len(root), 0, []
-    for k in rng.permutation(len(names)):
+    chosen = _take_about(sizes, fraction * len(root), rng)
+    return None if chosen is None else names[chosen]
+
+
+def _take_about(
+    sizes: IntArray, wanted: float, rng: np.random.Generator
+) -> list[int] | None:
+    """Draw groups whose sizes add up to ``wanted`` within a quarter, or None."""
+    taken, chosen = 0, []
+    for k in rng.permutation(len(sizes)):
         if taken + sizes[k] <= 1.25 * wanted:
-            chosen.append(names[k])
+            chosen.append(int(k))
             taken += int(sizes[k])
         if taken >= 0.75 * wanted:
-            return np.array(chosen)
+            return chosen
     return None
 
 
 def _choose_blocks(
     n_iter: IntArray, fraction: float, rng: np.random.Generator
 ) -> IntArray:
-    """Cut the iterations into blocks and take every so many-th from a random start."""
+    """Cut the iterations into blocks and draw some that hold the share of frames.
+
+    Iterations differ in walkers, so frames are counted, not blocks: the first
+    iterations may hold a hundredth of the frames of the last.
+    """
     iterations = np.unique(n_iter)
     n_blocks = min(_N_BLOCKS, len(iterations))
     if n_blocks < 2:
@@ -70,9 +82,10 @@ def _choose_blocks(
         _log.warning("split: only one iteration; validation frames are not independent")
         return split
     blocks = np.array_split(iterations, n_blocks)
-    n_taken = min(max(1, round(fraction * n_blocks)), n_blocks - 1)
-    spacing = n_blocks / n_taken
-    first = rng.uniform(0.0, spacing)
-    taken = {int(first + k * spacing) % n_blocks for k in range(n_taken)}
-    held_out = np.concatenate([blocks[k] for k in sorted(taken)])
+    sizes = np.array([np.isin(n_iter, block).sum() for block in blocks])
+    wanted = fraction * len(n_iter)
+    chosen = _take_about(sizes, wanted, rng)
+    if chosen is None:  # blocks are coarser than the share: the nearest in size
+        chosen = [int(np.argmin(np.abs(sizes - wanted)))]
+    held_out = np.concatenate([blocks[k] for k in chosen])
     return np.isin(n_iter, held_out).astype(np.int8)

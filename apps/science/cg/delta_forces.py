@@ -4,9 +4,7 @@ from apps.science.arrays import Array
 from apps.science.errors import ShapeMismatchError
 
 
-def compute_delta_forces(
-    forces: Array, force_map: Array, prior_forces: Array
-) -> Array:
+def compute_delta_forces(forces: Array, force_map: Array, prior_forces: Array) -> Array:
     """Return what the prior leaves to learn, (n_frames, n_beads, 3), kcal/mol/Å.
 
     Parameters

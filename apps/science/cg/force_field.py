@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from apps.science.cg.prior_terms import Prior
-    from apps.science.models.base import Network
+    from apps.science.models._network import Network
 
 
 class ForceField:
@@ -44,9 +44,7 @@ class ForceField:
             network.eval()
             network.requires_grad_(False)
 
-    def compute(
-        self, positions: "torch.Tensor"
-    ) -> "tuple[torch.Tensor, torch.Tensor]":
+    def compute(self, positions: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
         """Return energies (R,), kcal/mol, and forces (R, n_beads, 3), kcal/mol/Å.
 
         Parameters

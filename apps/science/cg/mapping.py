@@ -124,9 +124,7 @@ def _groups(matrix: Array) -> list[AtomGroup]:
     groups = []
     for row in matrix:
         atoms = np.flatnonzero(row)
-        groups.append(
-            AtomGroup(atoms=atoms.tolist(), coefficients=row[atoms].tolist())
-        )
+        groups.append(AtomGroup(atoms=atoms.tolist(), coefficients=row[atoms].tolist()))
     return groups
 
 
@@ -225,6 +223,4 @@ def read_mapping(path: Path) -> Mapping:
     try:
         return Mapping(**fields)
     except ValidationError as error:
-        raise DataError(
-            f"{path} is not a mapping: {error}. Build it again."
-        ) from None
+        raise DataError(f"{path} is not a mapping: {error}. Build it again.") from None

@@ -143,9 +143,7 @@ class PriorFit:
     def _fit_repulsion(self, kt: float) -> dict[Types, tuple[float, float]]:
         """U reaches kT at a low quantile of the distances, and 3 kT at contact."""
         found = {}
-        for types, row in zip(
-            self._contacts.types, self._contacts.counts, strict=True
-        ):
+        for types, row in zip(self._contacts.types, self._contacts.counts, strict=True):
             low = np.mean(
                 [
                     interpolate_quantile(row, 0.0, self._contacts.width, q)

@@ -31,11 +31,12 @@ class PriorCheck:
 
 def choose_timestep(prior: Prior, mapping: Mapping, largest_fs: float = 4.0) -> float:
     """Return a time step, fs, of at most a twentieth of the stiffest bond's period."""
-    if "bonds" not in prior.terms:
+    bonds = prior.bonds
+    if bonds is None:
         return largest_fs
     masses = mapping.masses_amu
     shortest = math.inf
-    for (i, j), k in zip(mapping.bonds, prior.terms["bonds"].k.tolist(), strict=True):
+    for (i, j), k in zip(mapping.bonds, bonds.k.tolist(), strict=True):
         reduced = masses[i] * masses[j] / (masses[i] + masses[j])
         period = 2.0 * math.pi / math.sqrt(2.0 * k * ACCELERATION / reduced)
         shortest = min(shortest, period * FS_PER_PS)
@@ -71,7 +72,7 @@ def check_prior(
     r = torch.as_tensor(positions, dtype=torch.float64)
     v = dynamics.draw_velocities(r, generator)
     _, f = prior.energy_and_forces(r)
-    bonds = prior.terms.get("bonds")
+    bonds = prior.bonds
     n_checks = max(1, n_steps // _STEPS_PER_CHECK)
     limit = _allowed_deviation(n_checks * len(r) * max(1, len(mapping.bonds)))
     worst = 0.0

@@ -46,27 +46,33 @@ class TypeHistograms:
         return cls(types, rows, low, high, np.zeros(shape), np.zeros(len(types)))
 
     @property
+    def n_bins(self) -> int:
+        """Bins of each histogram."""
+        return int(self.counts.shape[1])
+
+    @property
     def centers(self) -> Array:
         """Middle of each bin."""
-        n_bins = self.counts.shape[1]
-        return self.low + (np.arange(n_bins) + 0.5) * self.width
+        centers: Array = self.low + (np.arange(self.n_bins) + 0.5) * self.width
+        return centers
 
     @property
     def width(self) -> float:
         """Width of a bin."""
-        return (self.high - self.low) / self.counts.shape[1]
+        return (self.high - self.low) / self.n_bins
 
     @property
     def effective_samples(self) -> Array:
         """Kish effective sample size of each type."""
         total = self.counts.sum(axis=1)
-        return np.divide(
+        samples: Array = np.divide(
             total**2, self.squares, out=np.zeros_like(total), where=self.squares > 0
         )
+        return samples
 
     def add(self, values: Array, weights: Array) -> None:
         """Count values (n_frames, n_members) with weights (n_frames,)."""
-        n_bins = self.counts.shape[1]
+        n_bins = self.n_bins
         bins = ((values - self.low) / self.width).astype(int).clip(0, n_bins - 1)
         flat = (self.member_rows * n_bins + bins).ravel()
         repeated = np.broadcast_to(weights[:, None], values.shape).ravel()

@@ -50,9 +50,7 @@ class PriorTables:
 
 
 def _with_wildcards(types: Types) -> list[Types]:
-    choices = sorted(
-        itertools.product([False, True], repeat=len(types)), key=lambda c: sum(c)
-    )
+    choices = sorted(itertools.product([False, True], repeat=len(types)), key=sum)
     return [
         tuple(WILDCARD if hide else t for t, hide in zip(types, choice, strict=True))
         for choice in choices

@@ -84,11 +84,11 @@ class DihedralTerm:
         argument = self.periodicity * phi - self.phase
         energy = (self.k * (1.0 + argument.cos())).sum(dim=(1, 2))
         slope = -(self.k * self.periodicity * argument.sin()).sum(-1, keepdim=True)
-        first = slope * b2_length * n1 / n1.square().sum(-1, keepdim=True).clamp_min(
-            _TINY
+        first = (
+            slope * b2_length * n1 / n1.square().sum(-1, keepdim=True).clamp_min(_TINY)
         )
-        last = -slope * b2_length * n2 / n2.square().sum(-1, keepdim=True).clamp_min(
-            _TINY
+        last = (
+            -slope * b2_length * n2 / n2.square().sum(-1, keepdim=True).clamp_min(_TINY)
         )
         lean_one = (b1 * b2).sum(-1, keepdim=True) / b2_squared
         lean_two = (b3 * b2).sum(-1, keepdim=True) / b2_squared
@@ -140,6 +140,12 @@ class Prior:
         self.terms = terms
         self.tables = tables
         self._casts: dict[tuple[torch.dtype, torch.device], list[PriorTerm]] = {}
+
+    @property
+    def bonds(self) -> BondTerm | None:
+        """The bond term, if the prior has one."""
+        term = self.terms.get("bonds")
+        return term if isinstance(term, BondTerm) else None
 
     def to(self, device: str | torch.device) -> "Prior":
         """Return the prior with its terms on ``device``."""

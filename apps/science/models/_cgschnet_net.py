@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from apps.science.models._network import Network
 from apps.science.models._pairs import PairList, PairLists
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Interaction(nn.Module):
         return updated
 
 
-class CGSchNetNetwork(nn.Module):
+class CGSchNetNetwork(Network):
     """Sum of bead energies after ``num_layers`` interactions."""
 
     def __init__(self, config: "Config") -> None:
@@ -109,7 +110,7 @@ class CGSchNetNetwork(nn.Module):
         self.apply(_initialise)
 
     def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
-        """Return energies (R,), kcal/mol (see ``base.Network``)."""
+        """Return energies (R,), kcal/mol (see ``Network``)."""
         n_replicas, n_beads, _ = positions.shape
         pairs = self._pair_lists.get(n_beads, positions.device)
         lengths = pairs.measure_lengths(positions)

@@ -25,7 +25,9 @@ class PairList:
     def measure_lengths(self, positions: Tensor) -> Tensor:
         """Return distances (R, n_pairs) of positions (R, n, 3)."""
         ends = positions.index_select(1, self.second)
-        return (ends - positions.index_select(1, self.first)).norm(dim=-1)
+        vectors = ends - positions.index_select(1, self.first)
+        lengths: Tensor = torch.linalg.vector_norm(vectors, dim=-1)
+        return lengths
 
     def sum_messages(self, weights: Tensor, beads: Tensor) -> Tensor:
         """Return sum_j W_ij * x_j, (R, n, C), of W (R, n_pairs, C) and x (R, n, C)."""

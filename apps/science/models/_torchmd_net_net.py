@@ -1,11 +1,13 @@
 """TorchMD-Net's networks on dense batches of one molecule."""
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from apps.science.models._network import Network
 from apps.science.models._pairs import PairLists
 
 if TYPE_CHECKING:
@@ -70,8 +72,8 @@ class DensePairs(nn.Module):
         return self._cache[key]
 
 
-class TorchMDNetNetwork(nn.Module):
-    """A TorchMD-Net model behind ``Network.energy``.
+class TorchMDNetNetwork(Network):
+    """A TorchMD-Net model behind ``energy``.
 
     The graph network's filters depend on distance alone. For small molecules they
     are computed once per pair and not once per direction, with the same parameters
@@ -92,7 +94,7 @@ class TorchMDNetNetwork(nn.Module):
         _freeze_constant(self.output)
 
     def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
-        """Return energies (R,), kcal/mol (see ``base.Network``)."""
+        """Return energies (R,), kcal/mol (see ``Network``)."""
         if self._is_graph and len(embeddings) <= N_BEADS_ALL_PAIRS:
             return self._graph_energy(positions, embeddings)
         return self.library_energy(positions, embeddings)
@@ -126,7 +128,7 @@ class TorchMDNetNetwork(nn.Module):
 def _create(config: "Config") -> Any:
     import warp
 
-    warp.config.quiet = True  # it greets on stdout
+    warp.config.log_level = logging.WARNING  # it greets on stdout
     with warnings.catch_warnings():
         # TorchMD-Net warns which architectures it may drop one day.
         warnings.simplefilter("ignore")

@@ -14,25 +14,7 @@ from apps.science.cg.beads import N_EMBEDDINGS
 from apps.science.config_base import StrictConfig
 
 if TYPE_CHECKING:
-    from abc import abstractmethod
-
-    import torch
-
-    class Network(torch.nn.Module):
-        """A trainable energy; forces are its negative gradient."""
-
-        @abstractmethod
-        def energy(
-            self, positions: torch.Tensor, embeddings: torch.Tensor
-        ) -> torch.Tensor:
-            """Return energies (R,), kcal/mol, differentiable twice.
-
-            Parameters
-            ----------
-            positions : (R, n_beads, 3), Angstrom, float32
-            embeddings : (n_beads,), the integers of ``cg.beads``
-            """
-
+    from apps.science.models._network import Network
 
 PACKAGE = "apps.science.models"
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from apps.science.models.base import ModelConfig
 
 if TYPE_CHECKING:
-    from apps.science.models.base import Network
+    from apps.science.models._network import Network
 
 
 class Config(ModelConfig):

@@ -7,16 +7,16 @@ from pydantic import Field, model_validator
 from apps.science.models.base import ModelConfig
 
 if TYPE_CHECKING:
-    from apps.science.models.base import Network
+    from apps.science.models._network import Network
 
 
 class Config(ModelConfig):
     """A TorchMD-Net model."""
 
     kind: Literal["torchmd_net"] = "torchmd_net"
-    architecture: Literal[
-        "graph-network", "equivariant-transformer", "tensornet"
-    ] = Field("graph-network", description="Representation network.")
+    architecture: Literal["graph-network", "equivariant-transformer", "tensornet"] = (
+        Field("graph-network", description="Representation network.")
+    )
     embedding_dimension: int = Field(64, gt=0, description="Channels per bead.")
     num_layers: int = Field(2, gt=0, description="Interaction layers.")
     num_rbf: int = Field(20, gt=1, description="Radial basis functions.")

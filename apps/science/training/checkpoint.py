@@ -15,7 +15,7 @@ from apps.science.models.base import build_network, read_config
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from apps.science.models.base import Network
+    from apps.science.models._network import Network
 
 SCHEMA: Final = "weft-checkpoint-1"
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apps.science.arrays import IntArray
 from apps.science.errors import NumericalError
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import FrameSet, order_batches, read_training_data
@@ -81,7 +82,9 @@ class _Training:
         if self.state.restore():
             progress = self.state.progress
             _log.info(
-                "resuming at epoch %d, batch %d", progress.epoch + 1, progress.batch
+                "resuming after %d epochs and %d batches",
+                progress.epoch,
+                progress.batch,
             )
         if self.ranks.is_first:
             write_metrics(self.job.out / "metrics.csv", progress.history)
@@ -113,7 +116,7 @@ class _Training:
                 return False
         return True
 
-    def _step(self, rows: np.ndarray) -> bool:
+    def _step(self, rows: IntArray) -> bool:
         """Take one optimiser step; return whether any process was told to stop."""
         state, ranks, train = self.state, self.ranks, self.data.train
         state.set_rate()
@@ -134,9 +137,9 @@ class _Training:
         ).tolist()
         if not math.isfinite(error_sum):
             raise NumericalError(
-                f"The training loss is {error_sum} in epoch {state.progress.epoch + 1}. "
-                "Lower training.learning_rate, or look for outliers in the forces of "
-                f"{self.job.dataset}."
+                f"The training loss is {error_sum} in epoch "
+                f"{state.progress.epoch + 1}. Lower training.learning_rate, or look "
+                f"for outliers in the forces of {self.job.dataset}."
             )
         torch.nn.utils.clip_grad_norm_(
             state.network.parameters(), self.config.gradient_clip
@@ -145,7 +148,7 @@ class _Training:
         state.average.update(state.progress.step)
         state.progress.error_sum += error_sum
         state.progress.factor_sum += factor_sum
-        return stops > 0
+        return bool(stops > 0)
 
     def _close_epoch(self) -> None:
         """Validate, keep the best, note the epoch, and decide whether to go on."""
@@ -197,7 +200,7 @@ class _Training:
         network = self.state.network
         network.eval()
         with self.state.average.applied():
-            for chunk in mine.split(_VALIDATION_BATCH):
+            for chunk in torch.split(mine, _VALIDATION_BATCH):
                 forces = predict_forces(
                     network, frames.positions[chunk], self.data.embeddings, train=False
                 )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from apps.science.arrays import Array
 from apps.science.errors import WeightError
+from apps.science.models._network import Network
 from apps.science.training.config import TrainingConfig
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def shape_weights(weight: Array, config: TrainingConfig) -> Array:
         raise WeightError(
             "No training frame has a weight above zero. Check the dataset's weights."
         )
-    shaped = np.asarray(weight, dtype=float) ** config.weight_exponent
+    shaped: Array = np.asarray(weight, dtype=float) ** config.weight_exponent
     if config.weight_clip_quantile < 1.0:
         shaped = np.minimum(shaped, np.quantile(shaped, config.weight_clip_quantile))
     shaped = shaped / shaped.sum()
@@ -66,11 +67,11 @@ def squared_errors(predicted: Tensor, targets: Tensor) -> Tensor:
 
 
 def predict_forces(
-    network: "torch.nn.Module", positions: Tensor, embeddings: Tensor, train: bool
+    network: Network, positions: Tensor, embeddings: Tensor, train: bool
 ) -> Tensor:
     """Return minus the gradient of the network's energy, differentiable if training."""
     with torch.enable_grad():
         leaf = positions.detach().requires_grad_(True)
-        energy = network.energy(leaf, embeddings).sum()  # type: ignore[operator]
+        energy = network.energy(leaf, embeddings).sum()
         (gradient,) = torch.autograd.grad(energy, leaf, create_graph=train)
     return -gradient

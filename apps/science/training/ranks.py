@@ -6,7 +6,7 @@ losses and the stop flag along.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,10 +14,12 @@ import torch
 import torch.distributed
 from torch import Tensor
 
+from apps.science.arrays import IntArray
+
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among all.
+    """Where this process stands among all.
 
     Attributes
     ----------
@@ -33,7 +35,7 @@ class Ranks:
         """Say whether this process writes files and decides."""
         return self.rank == 0
 
-    def share(self, rows: Sequence[int]) -> Sequence[int]:
+    def share(self, rows: IntArray) -> IntArray:
         """Return this process's part of ``rows``; parts differ in size by one."""
         return rows[self.rank :: self.size]
 

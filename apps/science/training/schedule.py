@@ -13,7 +13,8 @@ from apps.science.training.config import TrainingConfig
 
 def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """Return AdamW without decay on biases, embeddings and the radial basis."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     embeddings = {
         id(p)
         for m in network.modules()

@@ -40,9 +40,13 @@ def propagate_block(
     began = time.perf_counter()
     spec, propagator, pcoord = warm_engine(spec_path)
     states = read_origins(origins, spec.start_states())
-    frames, attempts = _advance(propagator, states, spec.seed, n_iter, seg_ids, origins)
+    frames, attempts = _advance(
+        propagator, states, spec.seed, n_iter, seg_ids, origins, spec.keep_failed
+    )
     n_segments, n_frames = frames.positions.shape[:2]
-    flat = frames.positions.reshape(n_segments * n_frames, -1, 3)
+    seen = np.array(frames.positions)
+    seen[frames.failed] = propagator.recorded(states)[frames.failed, None]
+    flat = seen.reshape(n_segments * n_frames, -1, 3)
     values = np.asarray(pcoord.compute(flat), dtype=float)
     if values.shape != (len(flat), pcoord.n_dim) or not np.isfinite(values).all():
         raise ShapeMismatchError(
@@ -64,8 +68,9 @@ def _advance(
     n_iter: int,
     seg_ids: list[int],
     origins: list[Origin],
+    keep_failed: bool,
 ) -> tuple[Frames, list[int]]:
-    """Propagate, reseeding and rerunning what failed."""
+    """Propagate, reseeding and rerunning what failed; keep or refuse the rest."""
     attempts = [0] * len(seg_ids)
     frames = propagator.propagate(
         states, [derive_seed(seed, "segment", n_iter, s, 0) for s in seg_ids]
@@ -74,6 +79,8 @@ def _advance(
         rows = [int(row) for row in np.flatnonzero(frames.failed)]
         if not rows:
             return frames, attempts
+        if attempt == MAX_ATTEMPTS and keep_failed:
+            return _stand_still(frames, states), attempts
         if attempt == MAX_ATTEMPTS:
             seg_id, origin = seg_ids[rows[0]], origins[rows[0]]
             source = f"row {origin.row} of {origin.shard or 'starts.npz'}"
@@ -92,6 +99,18 @@ def _advance(
         )
         frames = _replace_rows(frames, rows, again)
     return frames, attempts
+
+
+def _stand_still(frames: Frames, states: States) -> Frames:
+    """Return ``frames`` with failed segments all NaN and back where they began."""
+    positions, forces = np.array(frames.positions), np.array(frames.forces)
+    positions[frames.failed] = forces[frames.failed] = np.nan
+    final = frames.final
+    ends, speeds = np.array(final.positions), np.array(final.velocities)
+    ends[frames.failed] = states.positions[frames.failed]
+    speeds[frames.failed] = states.velocities[frames.failed]
+    there = States(ends, speeds, final.box)
+    return Frames(positions, forces, there, frames.failed)
 
 
 def _replace_rows(frames: Frames, rows: list[int], again: Frames) -> Frames:

@@ -19,12 +19,18 @@ PCOORDS = "apps.science.pcoords"
 
 @dataclass(frozen=True)
 class PropagationSpec:
-    """Propagator, progress coordinate, starting states and seed of a WE run."""
+    """Propagator, progress coordinate, starting states and seed of a WE run.
+
+    ``keep_failed`` is for judging a model: a walker that runs away stays where its
+    segment began, its frames are NaN, and the run goes on; that it happened is the
+    result. Elsewhere a walker that fails twice stops the run.
+    """
 
     seed: int
     propagator: dict[str, Any]
     pcoord: dict[str, Any]
     starts: str
+    keep_failed: bool = False
 
     def write(self, path: Path) -> Path:
         """Write the spec as JSON."""
