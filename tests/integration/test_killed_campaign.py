@@ -21,6 +21,15 @@ def progress(run_dir: Path, stage: str) -> float:
     return float(json.loads(path.read_text())["done"]) if path.exists() else 0.0
 
 
+def find_worker(run_dir: Path) -> int:
+    """Return the process id of a worker that propagates segments."""
+    for path in sorted((run_dir / "tasks").glob("*.jsonl")):
+        tasks = [json.loads(line) for line in path.read_text().splitlines()]
+        if any(t["app"] == "propagate_block" for t in tasks):
+            return int(tasks[-1]["pid"])
+    raise AssertionError("no worker has propagated a block")
+
+
 def compare_west(one: Path, other: Path) -> None:
     with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
         assert list(a["iterations"]) == list(b["iterations"])
@@ -53,13 +62,8 @@ def test_kills_change_nothing(
 
     # a worker dies in sampling: its block is sent out again
     weft.wait_for(driver, lambda: progress(run_dir, "sample") > 2.2)
-    workers = [
-        p for p in find_run_processes(weft.folder)
-        if any("process_worker_pool" in part for part in p.cmdline()) and p.parents()
-        and any("process_worker_pool" in part for part in p.parent().cmdline())
-    ]  # fmt: skip
-    assert workers
-    os.kill(workers[0].pid, signal.SIGKILL)
+    victim = find_worker(run_dir)
+    os.kill(victim, signal.SIGKILL)
 
     # the driver dies in sampling
     weft.wait_for(driver, lambda: progress(run_dir, "sample") > 5.3)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from apps.science.cg.prior_tables import Exclusion, PriorTables, Term, Types
+from apps.science.cg.prior_tables import WILDCARD, Exclusion, PriorTables, Term, Types
 from apps.science.errors import DataError
 from apps.science.files import write_text
 
@@ -28,7 +28,8 @@ def _read_key(key: str) -> Types:
 
 def format_tables(tables: PriorTables) -> str:
     """Return the YAML text of a prior."""
-    types = sorted(tables.masses)
+    keys = [*tables.bonds, *tables.angles, *tables.dihedrals, *tables.repulsion]
+    types = sorted({t for key in keys for t in key} - {WILDCARD} | set(tables.masses))
     document: dict[str, Any] = {
         "atomtypes": types,
         "bonds": {

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-PresetName = Literal["auto", "CA_Majewski2022_v0", "CA_Majewski2022_v1", "bonds_angles"]
+PresetName = Literal[
+    "auto", "CA_Majewski2022_v0", "CA_Majewski2022_v1", "backbone", "bonds_angles"
+]
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,20 @@ class Preset:
     terms: tuple[Term, ...]
     exclusions: tuple[Exclusion, ...]
     dihedral_scale: float = 1.0
+    shared_dihedral: bool = True
 
 
 PRESETS: Final[dict[str, Preset]] = {
     "CA_Majewski2022_v0": Preset(("bonds", "dihedrals", "repulsion"), ("bonds",), 0.5),
     "CA_Majewski2022_v1": Preset(
         ("bonds", "dihedrals", "repulsion"), ("bonds", "angles", "1-4"), 0.5
+    ),
+    # Networks that see distances alone cannot tell a molecule from its mirror image:
+    # phi and psi of the prior carry the handedness, so each is fitted in full.
+    "backbone": Preset(
+        ("bonds", "angles", "dihedrals"),
+        ("bonds", "angles", "1-4"),
+        shared_dihedral=False,
     ),
     "bonds_angles": Preset(("bonds", "angles"), ("bonds", "angles", "1-4")),
 }
@@ -44,7 +54,7 @@ class PriorConfig(StrictConfig):
     preset: PresetName = Field(
         "auto",
         description="Structure of terms; auto takes CA_Majewski2022_v0 for C-alpha "
-        "beads and bonds_angles for backbone beads.",
+        "beads and backbone for backbone beads.",
     )
     terms: list[Term] | None = Field(
         None, description="Terms to use in place of the preset's."
@@ -52,8 +62,9 @@ class PriorConfig(StrictConfig):
     exclusions: list[Exclusion] | None = Field(
         None, description="Pairs without repulsion, in place of the preset's."
     )
-    shared_dihedral: bool = Field(
-        True, description="One dihedral term for all bead types."
+    shared_dihedral: bool | None = Field(
+        None,
+        description="One dihedral term for all bead types; null: the preset's.",
     )
     dihedral_scale: float | None = Field(
         None, ge=0, le=1, description="Factor on fitted dihedrals; null: the preset's."
@@ -77,7 +88,7 @@ def choose_preset(config: PriorConfig, mapping: Mapping) -> Preset:
     """Return the structure that a config asks for, for this kind of beads."""
     name = config.preset
     if name == "auto":
-        name = "CA_Majewski2022_v0" if mapping.kind == "calpha" else "bonds_angles"
+        name = "CA_Majewski2022_v0" if mapping.kind == "calpha" else "backbone"
     preset = PRESETS[name]
     if config.terms is not None:
         preset = replace(preset, terms=tuple(config.terms))
@@ -85,6 +96,8 @@ def choose_preset(config: PriorConfig, mapping: Mapping) -> Preset:
         preset = replace(preset, exclusions=tuple(config.exclusions))
     if config.dihedral_scale is not None:
         preset = replace(preset, dihedral_scale=config.dihedral_scale)
+    if config.shared_dihedral is not None:
+        preset = replace(preset, shared_dihedral=config.shared_dihedral)
     return preset
 
 
@@ -142,7 +155,7 @@ def _fit_tables(
         FitSettings(
             config.temperature_kelvin,
             config.n_shrink,
-            config.shared_dihedral,
+            preset.shared_dihedral,
             preset.dihedral_scale,
         ),
     )

@@ -107,7 +107,7 @@ def test_weights_that_do_not_sum_to_one_are_refused() -> None:
     weight = np.full(8, 0.5)
     check_weights(weight, n_iter, frame, np.zeros(0))
     weight[-1] = 0.4
-    with pytest.raises(WeightError, match="iteration 2 sum to 0.9"):
+    with pytest.raises(WeightError, match=r"iteration 2 sum to 0\.9"):
         check_weights(weight, n_iter, frame, np.zeros(0))
     check_weights(weight[:6], n_iter[:6], frame[:6] * 0, np.array([-1.0, 0.0]))
 

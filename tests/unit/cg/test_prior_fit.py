@@ -158,3 +158,16 @@ def test_presets_fit_and_read_back(
     prior = read_prior(write_tables(fit.finish(), tmp_path / "prior.yaml"), octamer)
     assert set(prior.terms) == {"bonds", "dihedrals", "repulsion"}
     assert prior.tables.exclusions == chosen.exclusions
+
+
+def test_backbone_beads_get_a_handed_dihedral_for_each_torsion(
+    bead_chain: Callable[..., Mapping],
+) -> None:
+    """A network of distances cannot tell mirror images apart: the prior has to."""
+    from apps.science.cg.priors import PriorConfig, choose_preset
+
+    chain = bead_chain(["C-ACE", "N-ALA", "CAA", "C-ALA", "N-NME"], "backbone")
+    preset = choose_preset(PriorConfig(), chain)
+    assert preset.terms == ("bonds", "angles", "dihedrals")
+    assert not preset.shared_dihedral
+    assert preset.dihedral_scale == 1.0

@@ -1,0 +1,172 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from apps.science.errors import DataError, NumericalError
+from apps.science.training import loop
+from apps.science.training.checkpoint import load_network, read_checkpoint
+from apps.science.training.config import TrainingJob
+from apps.science.training.loop import train
+from apps.science.training.record import COLUMNS
+
+Make = Callable[..., TrainingJob]
+LOSSES = COLUMNS[1:4]
+
+
+def read_losses(job: TrainingJob) -> np.ndarray:
+    with (job.out / "metrics.csv").open() as file:
+        return np.array([[float(r[c]) for c in LOSSES] for r in csv.DictReader(file)])
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
+    """Send this process SIGTERM after so many optimiser steps."""
+    taken = 0
+    plain = loop._Training._between_steps
+
+    def count(self: loop._Training) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == n_steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self)
+
+    monkeypatch.setattr(loop._Training, "_between_steps", count)
+
+
+def test_training_learns_a_spring(make_job: Make) -> None:
+    job = make_job("spring", n_epochs=60, learning_rate=5e-3, ema_decay=0.9)
+    assert train(job)
+    losses = read_losses(job)
+    assert len(losses) == 60
+    assert losses[-1, 2] < 0.5 * losses[0, 2]
+
+
+def test_training_again_after_it_has_finished_changes_nothing(make_job: Make) -> None:
+    job = make_job("twice", n_epochs=2)
+    train(job)
+    best = (job.out / "checkpoints" / "best.pt").read_bytes()
+    metrics = (job.out / "metrics.csv").read_bytes()
+    assert train(job)
+    assert (job.out / "checkpoints" / "best.pt").read_bytes() == best
+    assert (job.out / "metrics.csv").read_bytes() == metrics
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+@pytest.mark.parametrize("sampling", ["uniform", "weighted"])
+@pytest.mark.parametrize("n_steps", [1, 5, 8])
+def test_a_stopped_training_resumes_as_if_never_stopped(
+    make_job: Make, monkeypatch: pytest.MonkeyPatch, n_steps: int, sampling: str,
+    schedule: str,
+) -> None:  # fmt: skip
+    settings = {"sampling": sampling, "schedule": schedule, "plateau_patience": 1}
+    whole, cut = make_job("whole", **settings), make_job("cut", **settings)
+    assert train(whole)
+    with monkeypatch.context() as patch:
+        stop_after(patch, n_steps)
+        assert not train(cut)
+    assert train(cut)
+    np.testing.assert_array_equal(read_losses(cut), read_losses(whole))
+    one = read_checkpoint(whole.out / "checkpoints" / "best.pt")["weights"]
+    two = read_checkpoint(cut.out / "checkpoints" / "best.pt")["weights"]
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_weights_change_what_is_learnt(make_job: Make) -> None:
+    one, two = make_job("w", weighted=True), make_job("u", weighted=False)
+    train(one)
+    train(two)
+    assert not np.allclose(read_losses(one), read_losses(two))
+
+
+def test_early_stopping_ends_a_training_that_stalls(make_job: Make) -> None:
+    job = make_job(
+        "stall", n_epochs=50, patience=2, learning_rate=1e-12, learning_rate_min=0.0
+    )
+    progress = job.out / "progress.json"
+    assert train(job.model_copy(update={"progress": progress}))
+    assert len(read_losses(job)) < 50
+    told = json.loads(progress.read_text())
+    assert told["done"] == told["total"] == len(read_losses(job))
+
+
+def test_a_loss_that_is_not_finite_is_an_error(make_job: Make) -> None:
+    with pytest.raises(NumericalError, match=r"Lower training\.learning_rate"):
+        train(make_job("nan", learning_rate=1e12, gradient_clip=1e30, warmup_steps=0))
+
+
+def test_other_settings_do_not_resume_an_old_checkpoint(make_job: Make) -> None:
+    train(make_job("same", n_epochs=2))
+    other = make_job("same", n_epochs=3, learning_rate=1e-4)
+    train(other)
+    assert len(read_losses(other)) == 3
+
+
+def test_a_damaged_checkpoint_is_trained_anew(make_job: Make) -> None:
+    job = make_job("damaged", n_epochs=2)
+    train(job)
+    before = read_losses(job)
+    last = job.out / "checkpoints" / "last.pt"
+    last.write_bytes(last.read_bytes()[:100])
+    assert train(job)
+    np.testing.assert_array_equal(read_losses(job), before)
+
+
+def test_the_best_model_is_ready_for_use(make_job: Make) -> None:
+    job = make_job("use", n_epochs=2)
+    train(job)
+    network = load_network(job.out / "checkpoints" / "best.pt")
+    energy = network.energy(torch.randn(3, 4, 3), torch.tensor([1, 2, 3, 4]))
+    assert energy.shape == (3,)
+    assert read_checkpoint(job.out / "checkpoints" / "best.pt")["training"] is None
+
+
+def test_a_missing_dataset_names_the_stage_to_run(make_job: Make) -> None:
+    job = make_job("none").model_copy(update={"dataset": Path("/nonexistent/d.h5")})
+    with pytest.raises(DataError, match="dataset stage"):
+        train(job)
+
+
+def write_job(job: TrainingJob) -> Path:
+    path = job.out.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(job.model_dump(mode="json")))
+    return path
+
+
+@pytest.mark.slow
+def test_two_ranks_match_one(make_job: Make) -> None:
+    single, double = make_job("one"), make_job("two")
+    train(single)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", "2", "-m", "apps.science.training", str(write_job(double)),
+    ]  # fmt: skip
+    subprocess.run(
+        command, check=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    np.testing.assert_allclose(read_losses(double), read_losses(single), rtol=1e-5)
+    paths = [job.out / "checkpoints" / "best.pt" for job in (single, double)]
+    one, two = (read_checkpoint(path)["weights"] for path in paths)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_wrong_job_file_exits_with_two(make_job: Make) -> None:
+    path = write_job(make_job("wrong"))
+    path.write_text(path.read_text() + "colour: red\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "apps.science.training", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "colour" in run.stderr
