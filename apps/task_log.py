@@ -4,6 +4,7 @@ One file per worker process, so nothing is shared and nothing is locked.
 """
 
 import functools
+import inspect
 import json
 import os
 import socket
@@ -19,10 +20,11 @@ RUN_DIR_VARIABLE = "WEFT_RUN_DIR"
 
 
 def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Record every call as one task; the keyword ``stage`` says of which stage."""
+    """Record every call as one task of the stage that its keyword ``stage`` names."""
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         name = function.__name__
+        usual = inspect.signature(function).parameters["stage"].default
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -34,7 +36,7 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 done = True
                 return result
             finally:
-                note(name, role, str(kwargs.get("stage", name)), began, done)
+                note(name, role, str(kwargs.get("stage", usual)), began, done)
 
         return call
 

@@ -1,0 +1,85 @@
+"""Commands in the documents exist, links lead somewhere, and examples are valid."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = sorted(
+    [REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md"),
+     *REPOSITORY.glob("examples/*/README.md")]
+)  # fmt: skip
+WEFT = Path(sys.executable).with_name("weft")
+
+# run by the integration tests, on a run folder or for minutes
+ELSEWHERE = ("weft run ", "weft resume ", "weft status ", "weft report ")
+
+
+def read_commands() -> list[str]:
+    found = [
+        line.removeprefix("$ ").strip()
+        for page in PAGES
+        for block in re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("$ ")
+    ]
+    return sorted(set(found))
+
+
+COMMANDS = read_commands()
+
+
+def test_make_targets_exist() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for command in COMMANDS:
+        if command.startswith("make "):
+            assert f"\n{command.split()[1]}:" in makefile
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("weft ")])
+def test_the_command_and_its_options_exist(command: str) -> None:
+    words = shlex.split(command)[1:]
+    verbs = words[:2] if words[0] == "sites" else words[:1]
+    done = subprocess.run(
+        [WEFT, *verbs, "--help"], capture_output=True, text=True, check=False,
+        env={"COLUMNS": "200", "TERM": "dumb"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for option in (w for w in words if w.startswith("--")):
+        assert option in done.stdout
+
+
+def test_quick_commands_work_in_the_order_of_the_readme(tmp_path: Path) -> None:
+    site = (REPOSITORY / "site_configs" / "local.yaml").read_text()
+    (tmp_path / "my_cluster.yaml").write_text(site)
+    quick = [
+        c for c in COMMANDS if c.startswith("weft ") and not c.startswith(ELSEWHERE)
+    ]
+    quick.sort(key=lambda c: "init" not in c)
+    assert len(quick) >= 5
+    for command in quick:
+        done = subprocess.run(
+            [WEFT, *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        # `sites check slurm` names what is missing on a machine without Slurm
+        expected = {0, 2} if "check slurm" in command else {0}
+        assert done.returncode in expected, f"{command}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("campaign", sorted(REPOSITORY.glob("examples/*/*.yaml")))
+def test_examples_are_valid(campaign: Path) -> None:
+    from campaign.config import check_campaign, load_campaign
+
+    check_campaign(load_campaign(campaign))
