@@ -29,7 +29,8 @@ def simulate_walk(
 @logged(ANALYSIS)
 def fit_reference_tica(
     walks: list[Path], mapping: Path, lag_ps: float,
-    features: Literal["distances", "dihedrals"], lineage_block_ps: float, frames: Path, model: Path,
+    features: Literal["distances", "dihedrals"], lineage_block_ps: float,
+    frames: Path, model: Path,
     stage: str = "tica", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Collect the walks' bead frames and fit the TICA model on them."""

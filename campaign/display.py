@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from campaign.layout import RunDir
+from campaign.said import heard_by
 from campaign.status import read_status
 
 _MARKS = {
@@ -109,11 +110,5 @@ def watch(paths: RunDir) -> Iterator[None]:
 def _plain_lines() -> Iterator[None]:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    loggers = [logging.getLogger(name) for name in ("campaign", "apps")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
+    with heard_by(handler):
         yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)

@@ -27,6 +27,7 @@ from campaign.context import Context
 from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from campaign.said import heard_by
 from site_configs.load import check_roles, load_site, site_path
 
 log = logging.getLogger(__name__)
@@ -183,16 +184,8 @@ def _log_to(paths: RunDir) -> Iterator[None]:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
-    loggers = [logging.getLogger(name) for name in ("campaign", "apps")]
-    for logger in loggers:
-        logger.setLevel(logging.INFO)
-        logger.addHandler(handler)
-    try:
+    with heard_by(handler):
         yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-        handler.close()
 
 
 def _load(paths: RunDir) -> CampaignConfig:

@@ -14,6 +14,7 @@ import numpy as np
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, DataError, NumericalError
 from apps.science.files import atomic_path, write_json
+from apps.science.hdf5 import open_checked
 from apps.science.pcoords._features import FeatureKind
 from apps.science.propagators.base import States
 from apps.science.seeds import derive_seed
@@ -242,14 +243,7 @@ def read_walk(path: Path) -> Walk:
     DataError
         If the file is missing or of another schema.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Run the reference stage first.")
-    with h5py.File(path, "r", locking=False) as h5:
-        if h5.attrs.get("schema") != SCHEMA:
-            raise DataError(
-                f"{path} has schema {h5.attrs.get('schema')!r}; expected {SCHEMA!r}. "
-                "Run the walk again with this version."
-            )
+    with open_checked(path, SCHEMA, "Run the reference stage (again).") as h5:
         return Walk(
             h5["positions"][:],
             h5["time_ps"][:],

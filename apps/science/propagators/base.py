@@ -8,10 +8,10 @@ called once per block of segments.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from apps.science.arrays import Array
 from apps.science.config_base import StrictConfig
@@ -23,6 +23,15 @@ class PropagatorConfig(StrictConfig):
     kind: str
     n_steps: int = Field(gt=0, description="Steps per segment (tau / timestep).")
     n_steps_per_frame: int = Field(gt=0, description="Steps between saved frames.")
+
+    @model_validator(mode="after")
+    def _segment_is_whole_frames(self) -> Self:
+        if self.n_steps % self.n_steps_per_frame:
+            raise ValueError(
+                f"n_steps {self.n_steps} is no whole number of frames of "
+                f"{self.n_steps_per_frame} steps. Change either."
+            )
+        return self
 
     @property
     def n_frames(self) -> int:

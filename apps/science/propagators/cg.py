@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, ShapeMismatchError
@@ -35,15 +35,6 @@ class Config(PropagatorConfig):
         256, gt=0, description="Replicas advanced together; larger blocks are split."
     )
     device: str = Field("auto", description="cpu, cuda, cuda:0 ..., or auto.")
-
-    @model_validator(mode="after")
-    def _segment_is_whole_frames(self) -> Self:
-        if self.n_steps % self.n_steps_per_frame:
-            raise ValueError(
-                f"n_steps ({self.n_steps}) must be a whole number of frames of "
-                f"n_steps_per_frame ({self.n_steps_per_frame})."
-            )
-        return self
 
     @property
     def tau_ps(self) -> float:

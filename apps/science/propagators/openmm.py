@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from apps.science.arrays import Array
 from apps.science.errors import ShapeMismatchError
@@ -52,15 +52,6 @@ class Config(PropagatorConfig):
         if not Path(value).is_absolute():
             raise ValueError(f"system_dir {value!r} must be an absolute path.")
         return value
-
-    @model_validator(mode="after")
-    def _check_whole_frames(self) -> Self:
-        if self.n_steps % self.n_steps_per_frame:
-            raise ValueError(
-                f"n_steps {self.n_steps} is no whole number of frames of "
-                f"{self.n_steps_per_frame} steps. Change either."
-            )
-        return self
 
 
 class Propagator:

@@ -1,10 +1,10 @@
 """Langevin dynamics of one particle on an analytic potential, with known answers."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from apps.science.arrays import Array
 from apps.science.errors import ShapeMismatchError
@@ -39,15 +39,6 @@ class Config(PropagatorConfig):
     n_particles: int = Field(
         1, gt=0, description="Particles per state; all but the first stand still."
     )
-
-    @model_validator(mode="after")
-    def _check_whole_frames(self) -> Self:
-        if self.n_steps % self.n_steps_per_frame:
-            raise ValueError(
-                f"n_steps {self.n_steps} is no whole number of frames of "
-                f"{self.n_steps_per_frame} steps. Change either."
-            )
-        return self
 
 
 class Propagator:

@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 
 from apps.science.arrays import Array, IntArray
-from apps.science.errors import DataError, ShapeMismatchError, WeightError
+from apps.science.errors import ShapeMismatchError, WeightError
 from apps.science.files import atomic_path
+from apps.science.hdf5 import open_checked
 
 SCHEMA = "weft-frames-1"
 
@@ -61,12 +62,7 @@ class WeightedFrames:
 
 def read_frames(path: Path) -> WeightedFrames:
     """Read a set written by ``WeightedFrames.write``."""
-    with h5py.File(path, "r", locking=False) as h5:
-        if h5.attrs.get("schema") != SCHEMA:
-            raise DataError(
-                f"{path} has schema {h5.attrs.get('schema')!r}; expected {SCHEMA!r}. "
-                "Make it again with this version."
-            )
+    with open_checked(path, SCHEMA, "Make it again from its source.") as h5:
         return WeightedFrames(
             **{
                 name: h5[name][:]

@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from apps.science.errors import DataError
+from apps.science.hdf5 import open_checked
 
 SCHEMA = "weft-segments-1"
 PER_FRAME = ("weight", "n_iter", "seg_id", "frame", "parent", "root")
@@ -46,17 +46,7 @@ def open_store(path: Path, mode: str = "r") -> h5py.File:
     DataError
         If the file is missing or of another schema.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Run the ingest stage first.")
-    h5 = h5py.File(path, mode, locking=False)
-    if h5.attrs.get("schema") != SCHEMA:
-        found = h5.attrs.get("schema")
-        h5.close()
-        raise DataError(
-            f"{path} has schema {found!r}; expected {SCHEMA!r}. "
-            "Ingest the run again with this version."
-        )
-    return h5
+    return open_checked(path, SCHEMA, "Run the ingest stage (again).", mode)
 
 
 def iterate_frames(

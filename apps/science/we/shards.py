@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.errors import DataError
 from apps.science.files import atomic_path
+from apps.science.hdf5 import open_checked
 from apps.science.propagators.base import Frames, States
 
 SCHEMA = "weft-shard-1"
@@ -81,17 +81,12 @@ def open_shard(path: Path) -> h5py.File:
     DataError
         If it is missing or not a shard of this version.
     """
-    if not path.exists():
-        raise DataError(
-            f"The shard {path} is missing; its segments cannot be continued or "
-            "ingested. Restore it from a copy, or delete the iterations after it."
-        )
-    h5 = h5py.File(path, "r", locking=False)
-    if h5.attrs.get("schema") != SCHEMA:
-        found = h5.attrs.get("schema")
-        h5.close()
-        raise DataError(f"{path} has schema {found!r}; expected {SCHEMA!r}.")
-    return h5
+    return open_checked(
+        path,
+        SCHEMA,
+        "Without this shard its segments can be neither continued nor ingested: "
+        "restore it from a copy, or delete the iterations from it on.",
+    )
 
 
 def read_origins(origins: list[Origin], starts: States) -> States:

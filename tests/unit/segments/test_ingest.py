@@ -106,5 +106,5 @@ def test_weights_that_do_not_sum_to_one_are_refused(we, tmp_path) -> None:
 
 def test_a_missing_shard_is_named(we, tmp_path) -> None:
     shards.shard_path(we / "shards", 2, 2).unlink()
-    with pytest.raises(DataError, match=r"seg_000002\.h5 is missing"):
+    with pytest.raises(DataError, match=r"seg_000002\.h5 does not exist"):
         ingest(we, tmp_path / "segments.h5", 2)
