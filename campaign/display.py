@@ -40,7 +40,7 @@ def status_table(status: dict[str, Any]) -> Table:
             _progress(stage),
         )
     share = status["orchestration_share"]
-    if share is not None:
+    if share is not None and status["state"] == "done":
         table.caption = f"{share:.0%} of the time outside task bodies"
     return table
 

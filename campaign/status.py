@@ -79,7 +79,8 @@ def _progress(paths: RunDir, name: str, state: str) -> dict[str, Any] | None:
     path = paths.progress(name)
     if not path.exists():
         return None
-    progress: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    progress: dict[str, Any] = {"detail": ""}
+    progress |= json.loads(path.read_text(encoding="utf-8"))
     done, total = float(progress["done"]), float(progress["total"])
     progress["share"] = 1.0 if state == "done" else done / total if total else 0.0
     return progress

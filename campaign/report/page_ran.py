@@ -231,7 +231,7 @@ def draw_workers(tasks: list[Task], clock: DriverClock, canvas: Canvas) -> Pictu
         axes.set_xlim(0, clock.offsets[-1] / size)
         axes.set_xlabel(f"time since the start, {unit}")
         axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(apps), 6),
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(apps), 5),
             borderaxespad=0.2, handlelength=1, columnspacing=1.4,
         )  # fmt: skip
         more = f" {hidden} more workers are not shown." if hidden else ""

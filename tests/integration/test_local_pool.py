@@ -18,6 +18,8 @@ from site_configs.load import load_site
 from site_configs.schema import Site
 
 TAG = "WEFT_TEST_TAG"
+# tasks defined in this file are unpickled by reference to it
+IMPORTS = {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def _tagged(value: str) -> list[psutil.Process]:
@@ -50,7 +52,7 @@ def kernel(
     config = build_config(
         load_site("local"),
         tmp_path_factory.mktemp("run") / "parsl",
-        environment={TAG: tag},
+        environment={TAG: tag} | IMPORTS,
         roles=["md", "train", "analysis", "inference"],
     )
     with DataFlowKernel(config) as loaded:
@@ -121,7 +123,8 @@ def test_a_killed_pool_is_replaced_and_its_task_runs_again(tmp_path: Path) -> No
 
     pool = {"workers_per_node": 1, "heartbeat_seconds": 1}
     site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
-    with DataFlowKernel(build_config(site, tmp_path / "parsl", roles=["md"])) as kernel:
+    config = build_config(site, tmp_path / "parsl", IMPORTS, roles=["md"])
+    with DataFlowKernel(config) as kernel:
         future = _submit(kernel, "md", kill_pool_once, str(tmp_path / "died"))
         assert future.result(90) == "done"
 
@@ -129,7 +132,8 @@ def test_a_killed_pool_is_replaced_and_its_task_runs_again(tmp_path: Path) -> No
 def test_a_pool_that_cannot_start_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     pool = {"worker_init": "echo no such module >&2; exit 3"}
     site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
-    with DataFlowKernel(build_config(site, tmp_path / "parsl", roles=["md"])) as kernel:
+    config = build_config(site, tmp_path / "parsl", IMPORTS, roles=["md"])
+    with DataFlowKernel(config) as kernel:
         error = _submit(kernel, "md", lambda: 1).exception(60)
     assert "no such module" in str(error)
 
