@@ -1,11 +1,13 @@
-"""Each worker notes when its task bodies began and ended: the timeline.
+"""Each worker notes when its task bodies began and ended, and what they said.
 
-One file per worker process, so nothing is shared and nothing is locked.
+One .jsonl and one .log file per worker process in the run folder's tasks/, so nothing
+is shared and nothing is locked.
 """
 
 import functools
 import inspect
 import json
+import logging
 import os
 import socket
 import time
@@ -28,8 +30,10 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            from apps.task_log import note  # this closure travels to the worker
+            # this closure travels to the worker
+            from apps.task_log import listen, note
 
+            listen()
             began, done = time.time(), False
             try:
                 result = function(*args, **kwargs)
@@ -41,6 +45,25 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return wrap
+
+
+@functools.cache
+def listen() -> None:
+    """Send what the project's modules log in this worker to a file of its own."""
+    run_dir = os.environ.get(RUN_DIR_VARIABLE)
+    if not run_dir:
+        return
+    folder = Path(run_dir) / "tasks"
+    folder.mkdir(exist_ok=True)
+    handler = logging.FileHandler(
+        folder / f"{socket.gethostname()}-{os.getpid()}.log", delay=True
+    )
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    logger = logging.getLogger("apps")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
 
 
 def note(app: str, role: str, stage: str, started: float, ok: bool) -> None:

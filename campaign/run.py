@@ -165,11 +165,14 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
     me = psutil.Process()
     identity = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
     write_text(paths.driver, json.dumps(identity))
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # set for SIGINT too: a driver started in the background inherits it ignored
+    stops = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(stop, _interrupt) for stop in stops]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for stop, handler in zip(stops, before, strict=True):
+            signal.signal(stop, handler)
         lock.release()
 
 

@@ -1,6 +1,7 @@
 """The alanine campaign end to end, undisturbed: what a user is promised."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import yaml
 
 STAGES = [
     "prepare", "reference", "tica", "sample", "ingest", "prior", "dataset",
@@ -112,3 +114,32 @@ def test_running_it_again_is_refused_with_the_resume_command(
     done = weft.call("run", alanine_yaml, "--runs", uninterrupted.parent)
     assert done.returncode == 2
     assert "weft resume" in done.stderr
+
+
+def test_a_changed_campaign_is_not_resumed(uninterrupted, weft) -> None:
+    copy = weft.folder / "changed"
+    shutil.copytree(uninterrupted, copy, ignore=shutil.ignore_patterns("we", "parsl"))
+    campaign = copy / "campaign.yaml"
+    campaign.write_text(campaign.read_text().replace("seed: 2026", "seed: 2027"))
+    done = weft.call("resume", copy)
+    assert done.returncode == 2
+    assert "-seed: 2026" in done.stderr
+    assert "+seed: 2027" in done.stderr
+
+
+def test_a_stage_that_fails_names_its_log_and_the_way_on(weft, alanine_yaml) -> None:
+    campaign = yaml.safe_load(alanine_yaml.read_text())
+    campaign["name"] = "fails"
+    campaign["reference"]["walk_length_ps"] = 40
+    campaign["sample"]["n_iterations"] = 4
+    campaign["dataset"] = {"weight_cutoff": 0.9}  # leaves no frame
+    path = weft.folder / "campaign.yaml"
+    path.write_text(yaml.safe_dump(campaign))
+    done = weft.call("run", path)
+    assert done.returncode == 1, done.stdout
+    for words in ("Stage dataset failed", "campaign.log", "weft resume runs/fails"):
+        assert words in done.stderr
+    run_dir = weft.folder / "runs" / "fails"
+    assert not (run_dir / "cg" / "dataset.h5").exists()
+    assert not list(run_dir.rglob("*.tmp*"))
+    assert weft.status(run_dir)["state"] == "failed"
