@@ -90,22 +90,34 @@ def open_shard(path: Path) -> h5py.File:
 
 
 def read_origins(origins: list[Origin], starts: States) -> States:
-    """Return the restart states that ``origins`` name, in order."""
-    positions, velocities, boxes = [], [], []
-    for origin in origins:
-        if origin.shard is None:
-            positions.append(starts.positions[origin.row])
-            velocities.append(starts.velocities[origin.row])
-            boxes.append(None if starts.box is None else starts.box[origin.row])
-            continue
-        with open_shard(Path(origin.shard)) as h5:
-            positions.append(h5["final_positions"][origin.row])
-            velocities.append(h5["final_velocities"][origin.row])
-            boxes.append(h5["final_box"][origin.row] if "final_box" in h5 else None)
+    """Return the restart states that ``origins`` name, in order.
+
+    Each shard is opened once, however many of its segments are continued.
+    """
+    positions: list[Array] = [starts.positions[0]] * len(origins)
+    velocities: list[Array] = [starts.velocities[0]] * len(origins)
+    boxes: list[Array | None] = [None] * len(origins)
+    rows_of: dict[str | None, list[int]] = {}
+    for i, origin in enumerate(origins):
+        rows_of.setdefault(origin.shard, []).append(i)
+    for shard, places in rows_of.items():
+        source = starts if shard is None else read_final(Path(shard))
+        for i in places:
+            row = origins[i].row
+            positions[i] = source.positions[row]
+            velocities[i] = source.velocities[row]
+            boxes[i] = None if source.box is None else source.box[row]
     box = None if boxes[0] is None else np.asarray(boxes, dtype=float)
     return States(
         np.asarray(positions, dtype=float), np.asarray(velocities, dtype=float), box
     )
+
+
+def read_final(path: Path) -> States:
+    """Return where every segment of a shard ended."""
+    with open_shard(path) as h5:
+        box = h5["final_box"][:] if "final_box" in h5 else None
+        return States(h5["final_positions"][:], h5["final_velocities"][:], box)
 
 
 def finished_in(path: Path) -> list[Finished]:
