@@ -20,7 +20,7 @@ from apps.science.propagators.base import States
 from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames
 from apps.science.systems.info import SYSTEM_XML, read_starts, read_system_info
-from apps.science.units import FS_PER_PS
+from apps.science.units import FS_PER_PS, count_whole
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +125,8 @@ def _plan(n_ps: float, frame_interval_ps: float, timestep_fs: float) -> _Plan:
 
 
 def _whole(length_ps: float, unit_ps: float, what: str, of: str) -> int:
-    count = round(length_ps / unit_ps)
-    if count < 1 or abs(count * unit_ps - length_ps) > 1e-6 * length_ps:
+    count = count_whole(length_ps, unit_ps)
+    if count is None:
         raise ConfigError(
             f"The {what} of {length_ps:g} ps is no whole number of {of} of "
             f"{unit_ps:g} ps. Choose a multiple."

@@ -27,3 +27,10 @@ def thermal_energy(temperature_kelvin: float) -> float:
 def thermal_speed(temperature_kelvin: float, mass_amu: float) -> float:
     """Return the standard deviation of one velocity component, Angstrom/ps."""
     return float((thermal_energy(temperature_kelvin) / mass_amu * ACCELERATION) ** 0.5)
+
+
+def count_whole(length: float, unit: float) -> int | None:
+    """Return how many ``unit`` make ``length``; None if none or no whole number."""
+    count = round(length / unit)
+    whole = count >= 1 and abs(count * unit - length) <= 1e-6 * length
+    return count if whole else None

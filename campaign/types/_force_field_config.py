@@ -11,7 +11,7 @@ from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.training.config import TrainingConfig
-from apps.science.units import FS_PER_PS
+from apps.science.units import FS_PER_PS, count_whole
 from apps.science.we.config import WEConfig
 from campaign.config import CampaignConfig
 
@@ -27,13 +27,13 @@ def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> in
     ValueError
         If it is no whole number, or none.
     """
-    steps = length_fs / step_fs
-    if round(steps) < 1 or abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+    steps = count_whole(length_fs, step_fs)
+    if steps is None:
         raise ValueError(
             f"{what} of {length_fs:g} fs is no whole number of {of_what} of "
-            f"{step_fs:g} fs ({steps:g}). Make it a multiple."
+            f"{step_fs:g} fs ({length_fs / step_fs:g}). Make it a multiple."
         )
-    return round(steps)
+    return steps
 
 
 class ReferenceConfig(StrictConfig):

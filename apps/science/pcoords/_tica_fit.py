@@ -14,6 +14,7 @@ from apps.science.pcoords._features import (
     feature_indices,
 )
 from apps.science.pcoords._tica_model import TicaModel
+from apps.science.units import count_whole
 
 
 def fit_tica(
@@ -81,8 +82,8 @@ def fit_tica(
 
 
 def _whole_frames(lag_ps: float, frame_interval_ps: float) -> int:
-    n_lag = round(lag_ps / frame_interval_ps)
-    if n_lag < 1 or abs(n_lag * frame_interval_ps - lag_ps) > 1e-6 * lag_ps:
+    n_lag = count_whole(lag_ps, frame_interval_ps)
+    if n_lag is None:
         raise ConfigError(
             f"The lag of {lag_ps:g} ps is no whole number of frames of "
             f"{frame_interval_ps:g} ps. Choose a multiple."
