@@ -96,6 +96,7 @@ def _append(
             record.n_iter, len(segments) - len(kept), len(segments), lost,
         )  # fmt: skip
     for shard in dict.fromkeys(s.shard for s, _ in kept):
+        journal.check_shard(record, shard)
         mine = [k for k in kept if k[0].shard == shard]
         _append_shard(h5, record.n_iter, shard, mine)
     h5["roots"].resize((len(roots),))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.errors import DataError
-from apps.science.files import write_json
+from apps.science.files import hash_file, write_json
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,14 @@ class SegmentRecord:
 
 @dataclass(frozen=True)
 class IterationRecord:
-    """A closed iteration; segments ordered by seg_id."""
+    """A closed iteration; segments ordered by seg_id.
+
+    ``hashes`` are the sha256 of its shards, by path.
+    """
 
     n_iter: int
     segments: list[SegmentRecord]
+    hashes: dict[str, str]
     summary: dict[str, Any]
 
 
@@ -41,7 +45,11 @@ def write_record(journal: Path, record: IterationRecord) -> Path:
         vars(s) | {"shard": str(Path(s.shard).relative_to(root))}
         for s in record.segments
     ]
-    body = {"n_iter": record.n_iter, "segments": rows, "summary": record.summary}
+    hashes = {str(Path(p).relative_to(root)): h for p, h in record.hashes.items()}
+    body = {
+        "n_iter": record.n_iter, "segments": rows, "hashes": hashes,
+        "summary": record.summary,
+    }  # fmt: skip
     return write_json(record_path(journal, record.n_iter), body)
 
 
@@ -62,7 +70,27 @@ def read_record(journal: Path, n_iter: int) -> IterationRecord:
         SegmentRecord(**(row | {"shard": str(root / row["shard"])}))
         for row in body["segments"]
     ]
-    return IterationRecord(body["n_iter"], segments, body["summary"])
+    hashes = {str(root / path): digest for path, digest in body["hashes"].items()}
+    return IterationRecord(body["n_iter"], segments, hashes, body["summary"])
+
+
+def check_shard(record: IterationRecord, shard: str) -> None:
+    """Compare a shard with the hash that was recorded when its iteration closed.
+
+    Raises
+    ------
+    DataError
+        If it was altered since.
+    """
+    if not Path(shard).is_file():
+        return  # opening it says so
+    found, expected = hash_file(Path(shard)), record.hashes[shard]
+    if found != expected:
+        raise DataError(
+            f"The shard {shard} was altered: its sha256 is {found[:12]}, but "
+            f"{expected[:12]} was recorded when iteration {record.n_iter} closed. "
+            "Restore it from a copy, or delete the iterations from it on."
+        )
 
 
 def last_closed(journal: Path) -> int:

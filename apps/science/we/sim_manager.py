@@ -20,6 +20,7 @@ from westpa.core.binning.mab_manager import MABSimManager
 from westpa.core.sim_manager import WESimManager
 
 from apps.science.errors import WeightError
+from apps.science.files import hash_file
 from apps.science.seeds import derive_seed
 from apps.science.we import journal, ordered, shards
 from apps.science.we.westpa_propagator import complete_segment
@@ -203,7 +204,9 @@ class WeftManager:
             "wall_s": time.perf_counter() - self.began,
             "propagate_s": self.propagate_seconds,
         }
-        return journal.IterationRecord(int(self.n_iter), rows, summary)
+        written = dict.fromkeys(row.shard for row in rows)
+        hashes = {shard: hash_file(Path(shard)) for shard in written}
+        return journal.IterationRecord(int(self.n_iter), rows, hashes, summary)
 
 
 class WeftWESimManager(WeftManager, WESimManager):  # type: ignore[misc]

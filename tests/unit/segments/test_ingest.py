@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.science.errors import DataError, WeightError
+from apps.science.files import hash_file
 from apps.science.propagators.base import Frames, States
 from apps.science.segments.ingest import ROOT_STRIDE, ingest
 from apps.science.segments.store import iterate_frames, open_store
@@ -36,9 +37,9 @@ def write_iteration(
             journal.SegmentRecord(s, parents[s], weights[s], str(path), row)
             for row, s in enumerate(ids)
         ]
-    journal.write_record(
-        we / "journal", journal.IterationRecord(n_iter, rows[::-1], {})
-    )
+    hashes = {row.shard: hash_file(Path(row.shard)) for row in rows}
+    record = journal.IterationRecord(n_iter, rows[::-1], hashes, {})
+    journal.write_record(we / "journal", record)
 
 
 @pytest.fixture
@@ -107,4 +108,11 @@ def test_weights_that_do_not_sum_to_one_are_refused(we, tmp_path) -> None:
 def test_a_missing_shard_is_named(we, tmp_path) -> None:
     shards.shard_path(we / "shards", 2, 2).unlink()
     with pytest.raises(DataError, match=r"seg_000002\.h5 does not exist"):
+        ingest(we, tmp_path / "segments.h5", 2)
+
+
+def test_an_altered_shard_is_named(we, tmp_path) -> None:
+    with h5py.File(shards.shard_path(we / "shards", 2, 2), "r+") as h5:
+        h5["positions"][0, 0, 0, 0] += 1.0
+    with pytest.raises(DataError, match=r"seg_000002\.h5 was altered"):
         ingest(we, tmp_path / "segments.h5", 2)
