@@ -1,6 +1,7 @@
 """What a person sets about a weighted-ensemble run."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,11 +16,33 @@ class MabBins(StrictConfig):
         (9, 9), min_length=1, description="Linear bins along each progress coordinate."
     )
     bottleneck: bool = Field(True, description="Give bottleneck walkers their own bin.")
+    direction: tuple[Literal[0, 1, -1, 86], ...] | None = Field(
+        None,
+        description="Per coordinate: own bins for both ends (0), the leading one (1), "
+        "the lagging one (-1), or for bottlenecks only (86).",
+    )
+    skip: tuple[bool, ...] | None = Field(
+        None, description="Per coordinate: true leaves it undivided."
+    )
 
     @property
     def n_dim(self) -> int:
         """Progress coordinates these bins divide."""
         return len(self.nbins)
+
+    @model_validator(mode="after")
+    def _one_option_per_coordinate(self) -> Self:
+        if min(self.nbins) < 1:
+            raise ValueError(f"nbins must be 1 or more; found {self.nbins}.")
+        for name, values in (("direction", self.direction), ("skip", self.skip)):
+            if values is not None and len(values) != self.n_dim:
+                raise ValueError(
+                    f"{name} has {len(values)} entries for {self.n_dim} progress "
+                    "coordinates. Give one for each."
+                )
+        if self.skip is not None and all(self.skip):
+            raise ValueError("skip leaves no progress coordinate to divide.")
+        return self
 
 
 class RectilinearBins(StrictConfig):
@@ -36,7 +59,7 @@ class RectilinearBins(StrictConfig):
         return len(self.edges)
 
     @model_validator(mode="after")
-    def _edges_rise(self) -> "RectilinearBins":
+    def _edges_rise(self) -> Self:
         for edges in self.edges:
             if not edges or list(edges) != sorted(set(edges)):
                 raise ValueError(
@@ -46,6 +69,56 @@ class RectilinearBins(StrictConfig):
 
 
 Bins = Annotated[MabBins | RectilinearBins, Field(discriminator="kind")]
+
+
+class Target(StrictConfig):
+    """A state whose walkers are sent back to the starting states (steady state)."""
+
+    label: str = Field("target", min_length=1, description="Name in west.h5.")
+    pcoord: tuple[float, ...] | None = Field(
+        None, description="A point: the bin of the fixed grid that holds it."
+    )
+    region: tuple[tuple[float | None, float | None], ...] | None = Field(
+        None, description="Low and high per progress coordinate; null is open."
+    )
+
+    @property
+    def n_dim(self) -> int:
+        """Progress coordinates that place this target."""
+        return len(self.region or self.pcoord or ())
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.pcoord is None) == (self.region is None):
+            raise ValueError(
+                f"target {self.label!r} needs either pcoord or region, not both."
+            )
+        for low, high in self.region or ():
+            if any(x is not None and not math.isfinite(x) for x in (low, high)):
+                raise ValueError("a target's bounds must be finite; null is open.")
+            if low is not None and high is not None and low >= high:
+                raise ValueError(
+                    f"target {self.label!r} is empty: {low} to {high}. The low bound "
+                    "must be below the high one."
+                )
+        if not all(math.isfinite(x) for x in self.pcoord or ()):
+            raise ValueError(
+                f"target {self.label!r} lies outside the space: {self.pcoord}."
+            )
+        return self
+
+    def overlaps(self, other: "Target") -> bool:
+        """Say whether two regions share a point."""
+        if self.region is None or other.region is None:
+            return self.pcoord is not None and self.pcoord == other.pcoord
+        for (low, high), (other_low, other_high) in zip(
+            self.region, other.region, strict=True
+        ):
+            lows = [x for x in (low, other_low) if x is not None]
+            highs = [x for x in (high, other_high) if x is not None]
+            if lows and highs and max(lows) >= min(highs):
+                return False
+        return True
 
 
 class WEConfig(StrictConfig):
@@ -62,3 +135,49 @@ class WEConfig(StrictConfig):
     blocks_per_worker: int = Field(
         3, gt=0, description="Blocks a worker gets per iteration when auto."
     )
+    targets: tuple[Target, ...] = Field(
+        (), description="Recycling targets; none gives an equilibrium run."
+    )
+    weight_split_threshold: float = Field(
+        2.0, gt=1, description="Split above this multiple of a bin's ideal weight."
+    )
+    weight_merge_cutoff: float = Field(
+        1.0, gt=0, description="Merge up to this multiple of a bin's ideal weight."
+    )
+    largest_allowed_weight: float = Field(
+        1.0, gt=0, le=1, description="Heavier walkers are split, beyond the count."
+    )
+    smallest_allowed_weight: float = Field(
+        1e-310, gt=0, lt=1, description="Lighter walkers are merged within a bin."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_leave_room(self) -> Self:
+        if self.smallest_allowed_weight >= self.largest_allowed_weight:
+            raise ValueError(
+                f"smallest_allowed_weight {self.smallest_allowed_weight:g} must be "
+                f"below largest_allowed_weight {self.largest_allowed_weight:g}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _targets_fit_the_bins(self) -> Self:
+        n_dim = self.bins.n_dim
+        for i, target in enumerate(self.targets):
+            if target.n_dim != n_dim:
+                raise ValueError(
+                    f"target {target.label!r} lies outside the space: it has "
+                    f"{target.n_dim} dimensions, the bins divide {n_dim}."
+                )
+            if target.pcoord is not None and isinstance(self.bins, MabBins):
+                raise ValueError(
+                    f"target {target.label!r} is a point, but adaptive bins move: "
+                    "give it a region."
+                )
+            for other in self.targets[:i]:
+                if target.overlaps(other) or target.label == other.label:
+                    raise ValueError(
+                        f"targets {other.label!r} and {target.label!r} overlap or "
+                        "share a label. Separate them."
+                    )
+        return self

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.errors import ConfigError
+from apps.science.we import targets
 from apps.science.we.config import MabBins, WEConfig
 from apps.science.we.spec import PropagationSpec
 from apps.science.we.west_cfg import write_west_cfg
@@ -54,7 +55,8 @@ def run_we(
     Raises
     ------
     ConfigError
-        If the bins and the progress coordinate differ in dimension.
+        If the bins and the progress coordinate differ in dimension, a starting
+        state has no probability, or a target holds one.
     """
     n_dim = len(starts.pcoords[0])
     if n_dim != config.bins.n_dim:
@@ -62,6 +64,7 @@ def run_we(
             f"The bins divide {config.bins.n_dim} progress coordinates but the "
             f"progress coordinate has {n_dim}. Make the two agree."
         )
+    targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
     from apps.science.we import sim_manager
 
     rc = _load_westpa(folder)
@@ -73,7 +76,7 @@ def run_we(
         log.info("continuing from the snapshot of the last closed iteration")
     else:
         west_h5.unlink(missing_ok=True)
-        _initialise(manager, starts, seed)
+        _initialise(manager, config, starts, seed)
     manager.load_plugins()
     manager.prepare_run()
     try:
@@ -120,10 +123,10 @@ def _make_manager(rc: Any, config: WEConfig) -> Any:
     return manager
 
 
-def _initialise(manager: Any, starts: Starts, seed: int) -> None:
+def _initialise(manager: Any, config: WEConfig, starts: Starts, seed: int) -> None:
     """Create west.h5 with its first iteration, as w_init does."""
     from numpy.random import MT19937, Generator
-    from westpa.core.states import BasisState
+    from westpa.core.states import BasisState, TargetState
 
     from apps.science.seeds import derive_seed
     from apps.science.we import ordered
@@ -138,5 +141,6 @@ def _initialise(manager: Any, starts: Starts, seed: int) -> None:
             zip(starts.names, starts.probabilities, strict=True)
         )
     ]
-    manager.initialize_simulation(basis, [], [], segs_per_state=1)
+    goals = [TargetState(t.label, targets.representative(t)) for t in config.targets]
+    manager.initialize_simulation(basis, goals, [], segs_per_state=1)
     manager.data_manager.close_backing()

@@ -6,16 +6,36 @@ from typing import Any
 import yaml
 
 from apps.science.files import write_text
+from apps.science.we import targets
 from apps.science.we.config import Bins, RectilinearBins, WEConfig
 
 
-def _bins(bins: Bins) -> dict[str, Any]:
+def _bins(config: WEConfig) -> dict[str, Any]:
+    """Return the bins; where there are target regions, nested within those."""
+    inner = _inner_bins(config.bins)
+    regions = [targets.bounds(t) for t in config.targets if t.region is not None]
+    if not regions:
+        return inner
+    outside = [float("nan")] * config.bins.n_dim  # a NaN is in no region
+    return {
+        "type": "RecursiveBinMapper",
+        "base": {
+            "type": "apps.science.we.region.RegionBinMapper",
+            "regions": [[list(pair) for pair in region] for region in regions],
+        },
+        "mappers": [inner | {"at": outside}],
+    }
+
+
+def _inner_bins(bins: Bins) -> dict[str, Any]:
     if isinstance(bins, RectilinearBins):
         edges = [["-inf", *map(float, edge), "inf"] for edge in bins.edges]
         return {"type": "RectilinearBinMapper", "boundaries": edges}
     return {
-        "type": "MABBinMapper",
+        "type": "apps.science.we.mab.Float64MABBinMapper",
         "nbins": list(bins.nbins),
+        "direction": list(bins.direction or [0] * bins.n_dim),
+        "skip": [int(skipped) for skipped in bins.skip or [False] * bins.n_dim],
         "bottleneck": bins.bottleneck,
     }
 
@@ -31,9 +51,15 @@ def write_west_cfg(
                     "pcoord_ndim": config.bins.n_dim,
                     "pcoord_len": n_frames + 1,
                     "pcoord_dtype": "PCOORD_DTYPE",
-                    "bins": _bins(config.bins),
+                    "bins": _bins(config),
                     "bin_target_counts": config.walkers_per_bin,
                 }
+            },
+            "we": {
+                "weight_split_threshold": config.weight_split_threshold,
+                "weight_merge_cutoff": config.weight_merge_cutoff,
+                "largest_allowed_weight": config.largest_allowed_weight,
+                "smallest_allowed_weight": config.smallest_allowed_weight,
             },
             "propagation": {
                 "max_total_iterations": n_iterations,

@@ -67,6 +67,53 @@ def run_toy(tmp_path: Path) -> RunToy:
 
 
 @pytest.fixture
+def run_well() -> Callable[..., Path]:
+    """Run a double well of one particle in this process; return west.h5."""
+
+    def run(
+        folder: Path,
+        config: WEConfig,
+        seed: int,
+        tau_ps: float = 0.05,
+        barrier_kt: float = 4.0,
+        names: tuple[str, ...] = ("left",),
+        probabilities: tuple[float, ...] = (1.0,),
+        places: tuple[float, ...] = (-1.0,),
+    ) -> Path:
+        from apps.science.we.sim_manager import Block, Dispatch
+
+        folder.mkdir(exist_ok=True)
+        starts = folder / "starts.npz"
+        positions = np.zeros((len(places), 1, 3))
+        positions[:, 0, 0] = places
+        np.savez(starts, positions=positions, velocities=np.zeros_like(positions))
+        n_steps = round(tau_ps * 1000)
+        toy = {
+            "kind": "toy", "n_steps": n_steps, "n_steps_per_frame": n_steps,
+            "timestep_fs": 1.0, "barrier_kt": barrier_kt,
+        }  # fmt: skip
+        spec = PropagationSpec(seed, toy, {"kind": "cartesian"}, str(starts))
+        path = engine.prepare_folder(folder, config, spec, n_frames=1)
+
+        def submit(block: Block) -> Future[Any]:
+            done: Future[Any] = Future()
+            shard = propagate_block(
+                path, block.n_iter, block.seg_ids, block.parent_ids, block.origins,
+                block.out,
+            )  # fmt: skip
+            done.set_result(shard)
+            return done
+
+        dispatch = Dispatch(submit, lambda n: n, lambda _: None, lambda *_: None)
+        begin = engine.Starts(
+            list(names), list(probabilities), compute_start_pcoords(path)
+        )
+        return engine.run_we(folder, config, seed, begin, dispatch)
+
+    return run
+
+
+@pytest.fixture
 def assert_same() -> Callable[[Path, Path], None]:
     """Compare two runs bit for bit: weights, parents, progress coordinates."""
 
