@@ -1,12 +1,15 @@
 """Advance weighted-ensemble segments, a block at a time."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parsl import python_app
 
 from apps.roles import MD
 from apps.task_log import logged
+
+if TYPE_CHECKING:
+    from apps.science.we.shards import FinishedBlock
 
 
 @python_app(executors=[MD])
@@ -14,7 +17,7 @@ from apps.task_log import logged
 def propagate_block(
     spec: Path, n_iter: int, seg_ids: list[int], parent_ids: list[int],
     origins: list[tuple[str | None, int]], out: Path, stage: str = "sample",
-) -> Path:  # fmt: skip
+) -> "FinishedBlock":  # fmt: skip
     """Propagate a block of segments and write their shard to ``out``."""
     from apps.science.we.block import propagate_block as propagate
     from apps.science.we.shards import Origin

@@ -1,6 +1,7 @@
 """Drive one weighted-ensemble run from the driver, its blocks as Parsl tasks."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -38,9 +39,9 @@ def drive_we(
     ``on_iteration`` is called as each iteration closes.
     """
     from apps.propagate import compute_start_pcoords, propagate_block
+    from apps.science.we.dispatch import Block, Dispatch, block_sizer
     from apps.science.we.engine import Starts, prepare_folder, run_we
     from apps.science.we.journal import IterationRecord
-    from apps.science.we.sim_manager import Block, Dispatch, block_sizer
 
     spec = prepare_folder(run.folder, run.config, run.spec, run.n_frames)
     pcoords = compute_start_pcoords(spec, stage=run.stage).result()
@@ -55,12 +56,7 @@ def drive_we(
         )  # fmt: skip
         return future
 
-    def on_block(n_iter: int, n_done: int, n_segments: int) -> None:
-        done = n_iter - 1 + n_done / n_segments
-        detail = f"{n_done} of {n_segments} walkers of iteration {n_iter}"
-        ctx.progress(
-            run.stage, round(done, 2), config.n_iterations, "iterations", detail
-        )
+    published = Published(ctx, run.stage, config.n_iterations)
 
     def close(record: IterationRecord) -> None:
         summary = record.summary
@@ -71,11 +67,39 @@ def drive_we(
         )  # fmt: skip
         on_iteration(record.n_iter)
 
-    sizer = block_sizer(
-        config.segments_per_block, ctx.n_workers(MD), config.blocks_per_worker
-    )
-    run_we(
-        run.folder, config, run.spec.seed, starts,
-        Dispatch(submit, sizer, close, on_block),
+    n_slots = ctx.n_workers(MD)
+    per_worker = config.blocks_per_worker or run.spec.blocks_per_worker
+    sizer = block_sizer(config.segments_per_block, n_slots, per_worker)
+    dispatch = Dispatch(
+        submit, sizer, close, published.block, published.waiting, n_slots,
+        config.failures,
     )  # fmt: skip
+    run_we(run.folder, config, run.spec.seed, starts, dispatch)
     ctx.progress(run.stage, config.n_iterations, config.n_iterations, "iterations")
+
+
+class Published:
+    """Tells the status how far a WE run is, a few times a second at most."""
+
+    EVERY_S = 0.5
+
+    def __init__(self, ctx: Context, stage: str, n_iterations: int) -> None:
+        self.ctx, self.stage, self.n_iterations = ctx, stage, n_iterations
+        self.last = 0.0
+        self.done = 0.0
+
+    def block(self, n_iter: int, n_done: int, n_segments: int) -> None:
+        """Note that ``n_done`` of an iteration's segments are finished."""
+        self.done = n_iter - 1 + n_done / n_segments
+        if time.monotonic() - self.last > self.EVERY_S:
+            self._publish(f"{n_done} of {n_segments} walkers of iteration {n_iter}")
+
+    def waiting(self, said: str) -> None:
+        """Note what the run waits for."""
+        self._publish(f"waiting {said}")
+
+    def _publish(self, detail: str) -> None:
+        self.last = time.monotonic()
+        self.ctx.progress(
+            self.stage, round(self.done, 2), self.n_iterations, "iterations", detail
+        )

@@ -78,7 +78,6 @@ class BenchmarkConfig(WEConfig):
     segment_length_fs: float = Field(4000.0, gt=0, description="Resampling time tau.")
     frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
     n_starts: int = Field(8, gt=0, description="Reference frames walkers begin at.")
-    blocks_per_worker: int = Field(1, gt=0, description="Packed blocks per worker.")
     burn_in_fraction: float = Field(
         0.25, ge=0, lt=1, description="Share of iterations left out at the start."
     )

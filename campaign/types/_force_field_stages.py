@@ -244,6 +244,7 @@ class Stages:
         spec = PropagationSpec(
             self._seed("sample"), propagator, self._pcoord(mapped=True),
             str(self.paths.system / "starts.npz"),
+            n_reseeds=config.failures.numerical,
         )  # fmt: skip
         return WERun(
             "sample", self.paths.we, config, spec, n_steps // per_frame,
@@ -269,6 +270,7 @@ class Stages:
         spec = PropagationSpec(
             self._seed("benchmark"), propagator, self._pcoord(mapped=False),
             str(folder / "starts.npz"), keep_failed=True,
+            n_reseeds=config.failures.numerical,
         )  # fmt: skip
         n = config.n_starts
         return WERun(

@@ -8,7 +8,7 @@ called once per block of segments.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -19,6 +19,10 @@ from apps.science.config_base import StrictConfig
 
 class PropagatorConfig(StrictConfig):
     """Base of every propagator's settings."""
+
+    blocks_per_worker: ClassVar[int] = 3
+    """Blocks a worker gets per iteration: several level out segments of unlike cost,
+    one wins where segments are short or gain from each other's company."""
 
     kind: str
     n_steps: int = Field(gt=0, description="Steps per segment (tau / timestep).")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Config(PropagatorConfig):
     """Settings of coarse-grained dynamics."""
 
+    blocks_per_worker: ClassVar[int] = 1
     kind: Literal["cg"] = "cg"
     mapping: str = Field(description="Path of mapping.json.")
     prior: str = Field(description="Path of prior.yaml.")

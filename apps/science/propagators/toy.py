@@ -1,7 +1,7 @@
 """Langevin dynamics of one particle on an analytic potential, with known answers."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ _STEPS_PER_DRAW = 256
 class Config(PropagatorConfig):
     """Settings of toy dynamics. The potential acts on x (double_well) or x and y."""
 
+    blocks_per_worker: ClassVar[int] = 1
     kind: Literal["toy"] = "toy"
     potential: Literal["double_well", "mueller_brown", "egg_crate", "none"] = Field(
         "double_well",

@@ -14,7 +14,7 @@ from apps.science.arrays import IntArray
 from apps.science.errors import DataError, WeightError
 from apps.science.segments.store import PER_FRAME, create_store, open_store
 from apps.science.we import journal
-from apps.science.we.shards import open_shard
+from apps.science.we.shards import check_shard, open_shard
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _append(
             record.n_iter, len(segments) - len(kept), len(segments), lost,
         )  # fmt: skip
     for shard in dict.fromkeys(s.shard for s, _ in kept):
-        journal.check_shard(record, shard)
+        check_shard(Path(shard), record.digest_of(shard))
         mine = [k for k in kept if k[0].shard == shard]
         _append_shard(h5, record.n_iter, shard, mine)
     h5["roots"].resize((len(roots),))

@@ -9,13 +9,16 @@ import numpy as np
 from apps.science.errors import NumericalError, ShapeMismatchError
 from apps.science.propagators.base import Frames, Propagator, States
 from apps.science.seeds import derive_seed
-from apps.science.we.shards import Origin, read_origins, write_shard
-from apps.science.we.spec import warm_engine
+from apps.science.we.shards import (
+    FinishedBlock,
+    Origin,
+    read_block,
+    read_origins,
+    write_shard,
+)
+from apps.science.we.spec import PropagationSpec, warm_engine
 
 log = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 2
-"""A segment with NaN or runaway energy is reseeded and rerun once."""
 
 
 def propagate_block(
@@ -25,24 +28,24 @@ def propagate_block(
     parent_ids: list[int],
     origins: list[Origin],
     out: Path,
-) -> Path:
+) -> FinishedBlock:
     """Advance the segments ``seg_ids`` by one iteration and write ``out``.
 
-    Safe to run twice: an existing shard is returned as it is.
+    Safe to run twice: an existing shard is taken as it is.
 
     Raises
     ------
     NumericalError
-        If a segment fails twice; the message tells its story.
+        If a segment fails again after its reseeds; the message tells its story.
+    ShapeMismatchError
+        If the propagator or the progress coordinate returned something else.
     """
     if out.exists():
-        return out
+        return read_block(out)
     began = time.perf_counter()
     spec, propagator, pcoord = warm_engine(spec_path)
     states = read_origins(origins, spec.start_states())
-    frames, attempts = _advance(
-        propagator, states, spec.seed, n_iter, seg_ids, origins, spec.keep_failed
-    )
+    frames, attempts = _advance(propagator, states, spec, n_iter, seg_ids, origins)
     n_segments, n_frames = frames.positions.shape[:2]
     seen = np.array(frames.positions)
     seen[frames.failed] = propagator.recorded(states)[frames.failed, None]
@@ -57,48 +60,76 @@ def propagate_block(
     seconds = time.perf_counter() - began
     visited = values.reshape(n_segments, n_frames, pcoord.n_dim)
     return write_shard(
-        out, n_iter, seg_ids, parent_ids, attempts, visited, frames, seconds
+        out, n_iter, seg_ids, parent_ids, attempts, visited, frames, seconds, spec.seed
     )
 
 
 def _advance(
     propagator: Propagator,
     states: States,
-    seed: int,
+    spec: PropagationSpec,
     n_iter: int,
     seg_ids: list[int],
     origins: list[Origin],
-    keep_failed: bool,
 ) -> tuple[Frames, list[int]]:
     """Propagate, reseeding and rerunning what failed; keep or refuse the rest."""
     attempts = [0] * len(seg_ids)
-    frames = propagator.propagate(
-        states, [derive_seed(seed, "segment", n_iter, s, 0) for s in seg_ids]
-    )
-    for attempt in range(1, MAX_ATTEMPTS + 1):
+    frames = _propagate(propagator, states, spec, n_iter, seg_ids, 0)
+    for attempt in range(1, spec.n_reseeds + 1):
         rows = [int(row) for row in np.flatnonzero(frames.failed)]
         if not rows:
             return frames, attempts
-        if attempt == MAX_ATTEMPTS and keep_failed:
-            return _stand_still(frames, states), attempts
-        if attempt == MAX_ATTEMPTS:
-            seg_id, origin = seg_ids[rows[0]], origins[rows[0]]
-            source = f"row {origin.row} of {origin.shard or 'starts.npz'}"
-            raise NumericalError(
-                f"Segment {seg_id} of iteration {n_iter} ran away (NaN or energy "
-                f"beyond its bound) in {MAX_ATTEMPTS} attempts with different seeds. "
-                f"It starts from {source}. Use a smaller time step, or look at that "
-                "structure."
-            )
         for row in rows:
             attempts[row] = attempt
             log.warning("segment %d of %d failed; reseeding", seg_ids[row], n_iter)
-        again = propagator.propagate(
-            states.take(rows),
-            [derive_seed(seed, "segment", n_iter, seg_ids[r], attempt) for r in rows],
+        chosen = [seg_ids[row] for row in rows]
+        again = _propagate(
+            propagator, states.take(rows), spec, n_iter, chosen, attempt
         )
         frames = _replace_rows(frames, rows, again)
-    return frames, attempts
+    if not frames.failed.any():
+        return frames, attempts
+    if spec.keep_failed:
+        return _stand_still(frames, states), attempts
+    row = int(np.flatnonzero(frames.failed)[0])
+    source = f"row {origins[row].row} of {origins[row].shard or 'starts.npz'}"
+    finite = np.isfinite(frames.positions[row]).all(axis=(1, 2))
+    raise NumericalError(
+        f"Segment {seg_ids[row]} of iteration {n_iter} ran away (NaN or energy "
+        f"beyond its bound) in {spec.n_reseeds + 1} attempts with different seeds; "
+        f"in the last one {int(finite.sum())} of {len(finite)} frames were finite. "
+        f"It starts from {source}. Use a smaller time step, or look at that "
+        "structure."
+    )
+
+
+def _propagate(
+    propagator: Propagator,
+    states: States,
+    spec: PropagationSpec,
+    n_iter: int,
+    seg_ids: list[int],
+    attempt: int,
+) -> Frames:
+    """Propagate once; check that all frames came back."""
+    seeds = [derive_seed(spec.seed, "segment", n_iter, s, attempt) for s in seg_ids]
+    frames = propagator.propagate(states, seeds)
+    expected = (len(seg_ids), spec.n_frames)
+    found = frames.positions.shape[:2]
+    if found != expected or frames.forces.shape != frames.positions.shape:
+        raise ShapeMismatchError(
+            f"The propagator {spec.propagator['kind']!r} returned positions of shape "
+            f"{frames.positions.shape} and forces of {frames.forces.shape}; expected "
+            f"{expected[0]} segments of {expected[1]} frames in both. Mend that "
+            "plug-in, or n_steps and n_steps_per_frame."
+        )
+    # what a propagator overlooks must not become somebody's parent
+    ends = frames.final
+    whole = np.isfinite(ends.positions).all(axis=(1, 2))
+    whole &= np.isfinite(ends.velocities).all(axis=(1, 2))
+    whole &= np.isfinite(frames.positions).all(axis=(1, 2, 3))
+    failed = np.asarray(frames.failed, dtype=bool) | ~whole
+    return Frames(frames.positions, frames.forces, ends, failed)
 
 
 def _stand_still(frames: Frames, states: States) -> Frames:

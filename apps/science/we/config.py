@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from apps.science.config_base import StrictConfig
+from apps.science.we.failures import FailureBudgets
 
 
 class MabBins(StrictConfig):
@@ -61,6 +62,11 @@ class RectilinearBins(StrictConfig):
     @model_validator(mode="after")
     def _edges_rise(self) -> Self:
         for edges in self.edges:
+            if not all(math.isfinite(x) for x in edges):
+                raise ValueError(
+                    "bin edges must be finite; the outer bins reach to infinity by "
+                    f"themselves. Found {edges}."
+                )
             if not edges or list(edges) != sorted(set(edges)):
                 raise ValueError(
                     f"bin edges must rise strictly and not be empty; found {edges}."
@@ -68,7 +74,57 @@ class RectilinearBins(StrictConfig):
         return self
 
 
-Bins = Annotated[MabBins | RectilinearBins, Field(discriminator="kind")]
+class VoronoiBins(StrictConfig):
+    """Cells around fixed centres: a walker belongs to the nearest one."""
+
+    kind: Literal["voronoi"] = "voronoi"
+    centers: tuple[tuple[float, ...], ...] = Field(
+        description="Centres, each a value per progress coordinate."
+    )
+    scale: tuple[float, ...] | None = Field(
+        None,
+        description="Per coordinate: the length that counts as one in the distance.",
+    )
+
+    @property
+    def n_dim(self) -> int:
+        """Progress coordinates these bins divide."""
+        return len(self.centers[0])
+
+    @model_validator(mode="after")
+    def _centers_make_cells(self) -> Self:
+        if len(self.centers) < 2:
+            raise ValueError(
+                f"Voronoi bins need 2 centres or more; found {len(self.centers)}."
+            )
+        dims = sorted({len(center) for center in self.centers})
+        if len(dims) > 1 or dims[0] == 0:
+            raise ValueError(
+                "Voronoi centres must have one dimension for each progress "
+                f"coordinate, all alike; found centres of {dims} dimensions."
+            )
+        if not all(math.isfinite(x) for center in self.centers for x in center):
+            raise ValueError("Voronoi centres must be finite numbers.")
+        twice = sorted({c for c in self.centers if self.centers.count(c) > 1})
+        if twice:
+            raise ValueError(
+                f"the Voronoi centre {list(twice[0])} stands there more than once. "
+                "Each must differ from the others."
+            )
+        if self.scale is not None and (
+            len(self.scale) != self.n_dim
+            or not all(math.isfinite(x) and x > 0 for x in self.scale)
+        ):
+            raise ValueError(
+                f"scale must have a positive number for each of {self.n_dim} "
+                f"progress coordinates; found {list(self.scale)}."
+            )
+        return self
+
+
+Bins = Annotated[
+    MabBins | RectilinearBins | VoronoiBins, Field(discriminator="kind")
+]
 
 
 class Target(StrictConfig):
@@ -76,7 +132,7 @@ class Target(StrictConfig):
 
     label: str = Field("target", min_length=1, description="Name in west.h5.")
     pcoord: tuple[float, ...] | None = Field(
-        None, description="A point: the bin of the fixed grid that holds it."
+        None, description="A point: the bin or cell that holds it (no adaptive bins)."
     )
     region: tuple[tuple[float | None, float | None], ...] | None = Field(
         None, description="Low and high per progress coordinate; null is open."
@@ -132,8 +188,14 @@ class WEConfig(StrictConfig):
     segments_per_block: int | Literal["auto"] = Field(
         "auto", description="Segments in one task; auto balances them over the workers."
     )
-    blocks_per_worker: int = Field(
-        3, gt=0, description="Blocks a worker gets per iteration when auto."
+    blocks_per_worker: int | None = Field(
+        None,
+        gt=0,
+        description="Blocks a worker gets per iteration when auto; null leaves it to "
+        "the propagator.",
+    )
+    failures: FailureBudgets = Field(
+        default_factory=FailureBudgets, description="How often a block may fail."
     )
     targets: tuple[Target, ...] = Field(
         (), description="Recycling targets; none gives an equilibrium run."

@@ -1,14 +1,13 @@
 """Run or continue one weighted-ensemble simulation in a folder.
 
 west.h5 is only ever trusted as it stood between two iterations: a run that was
-stopped, however, begins from that snapshot, and finished blocks of the iteration it
-was in are found again by their shards. WESTPA keeps one run per process.
+stopped, however, begins from that snapshot, and the blocks finished since are found
+again by their shards. WESTPA keeps one run per process.
 """
 
 import contextlib
 import logging
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from apps.science.errors import ConfigError
 from apps.science.we import targets
 from apps.science.we.config import MabBins, WEConfig
-from apps.science.we.spec import PropagationSpec
+from apps.science.we.spec import PropagationSpec, read_spec
 from apps.science.we.west_cfg import write_west_cfg
 
 log = logging.getLogger(__name__)
@@ -49,14 +48,15 @@ def run_we(
 
     Parameters
     ----------
-    dispatch : sim_manager.Dispatch
+    dispatch : dispatch.Dispatch
         How blocks reach the workers.
 
     Raises
     ------
     ConfigError
         If the bins and the progress coordinate differ in dimension, a starting
-        state has no probability, or a target holds one.
+        state has no probability, a target holds one, or the folder holds a run of
+        another seed or system.
     """
     n_dim = len(starts.pcoords[0])
     if n_dim != config.bins.n_dim:
@@ -65,18 +65,21 @@ def run_we(
             f"progress coordinate has {n_dim}. Make the two agree."
         )
     targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
-    from apps.science.we import sim_manager
+    from apps.science.we import identity
+    from apps.science.we.snapshots import Snapshots
 
+    system = identity.fingerprint(read_spec(folder / "propagation.json"))
     rc = _load_westpa(folder)
     manager = _make_manager(rc, config)
-    manager.set_up(folder, seed, dispatch)
-    west_h5, copy = folder / "west.h5", folder / "west.h5.snapshot"
-    if copy.exists():
-        shutil.copyfile(copy, west_h5)
-        log.info("continuing from the snapshot of the last closed iteration")
+    snapshots = Snapshots(folder)
+    manager.set_up(folder, seed, dispatch, snapshots)
+    west_h5 = folder / "west.h5"
+    if snapshots.restore():
+        identity.check_identity(west_h5, seed, system)
+        log.info("%s: continuing from the last snapshot", west_h5)
     else:
-        west_h5.unlink(missing_ok=True)
         _initialise(manager, config, starts, seed)
+        identity.write_identity(west_h5, seed, system)
     manager.load_plugins()
     manager.prepare_run()
     try:
@@ -84,7 +87,7 @@ def run_we(
     finally:
         manager.finalize_run()
         rc.status_stream.close()
-    sim_manager.snapshot(folder)
+    snapshots.take(now=True)
     return west_h5
 
 

@@ -1,12 +1,16 @@
-"""What each closed WE iteration was: its segments, weights, parents and shards."""
+"""One JSON record per closed iteration: its segments, their weights and shards.
+
+Kept as columns, since an iteration may have thousands of segments.
+"""
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from apps.science.errors import DataError
-from apps.science.files import hash_file, write_json
+from apps.science.files import write_text
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,50 @@ class SegmentRecord:
 
 @dataclass(frozen=True)
 class IterationRecord:
-    """A closed iteration; segments ordered by seg_id.
+    """A closed iteration; columns ordered by seg_id.
 
-    ``hashes`` are the sha256 of its shards, by path.
+    Attributes
+    ----------
+    seed : the run's; every segment's follows from (seed, n_iter, seg_id)
+    seg_ids, parent_ids, weights : one entry per segment
+    places : per segment, its shard (an index into ``shards``) and row
+    shards : their paths
+    digests : sha256 of each shard's data
+    summary : what ``iteration_summary.summarise`` found
     """
 
     n_iter: int
-    segments: list[SegmentRecord]
-    hashes: dict[str, str]
+    seed: int
+    seg_ids: list[int]
+    parent_ids: list[int]
+    weights: list[float]
+    places: list[tuple[int, int]]
+    shards: list[str]
+    digests: list[str]
     summary: dict[str, Any]
+
+    @cached_property
+    def segments(self) -> list[SegmentRecord]:
+        """The segments one by one."""
+        rows = zip(
+            self.seg_ids, self.parent_ids, self.weights, self.places, strict=True
+        )
+        return [
+            SegmentRecord(seg_id, parent, weight, self.shards[shard], row)
+            for seg_id, parent, weight, (shard, row) in rows
+        ]
+
+    def digest_of(self, shard: str) -> str:
+        """Return the recorded digest of a shard's data."""
+        return self.digests[self.shards.index(shard)]
+
+    def same_ensemble(self, other: "IterationRecord") -> bool:
+        """Tell whether two records hold the same walkers, bit for bit."""
+        return (
+            self.seg_ids == other.seg_ids
+            and self.parent_ids == other.parent_ids
+            and self.weights == other.weights
+        )
 
 
 def record_path(journal: Path, n_iter: int) -> Path:
@@ -41,16 +80,18 @@ def record_path(journal: Path, n_iter: int) -> Path:
 def write_record(journal: Path, record: IterationRecord) -> Path:
     """Write a record atomically; shard paths are kept relative to the WE folder."""
     root = journal.parent
-    rows = [
-        vars(s) | {"shard": str(Path(s.shard).relative_to(root))}
-        for s in record.segments
-    ]
-    hashes = {str(Path(p).relative_to(root)): h for p, h in record.hashes.items()}
     body = {
-        "n_iter": record.n_iter, "segments": rows, "hashes": hashes,
+        "n_iter": record.n_iter,
+        "seed": record.seed,
         "summary": record.summary,
-    }  # fmt: skip
-    return write_json(record_path(journal, record.n_iter), body)
+        "shards": [str(Path(p).relative_to(root)) for p in record.shards],
+        "digests": record.digests,
+        "seg_id": record.seg_ids,
+        "parent_id": record.parent_ids,
+        "weight": record.weights,
+        "place": record.places,
+    }
+    return write_text(record_path(journal, record.n_iter), json.dumps(body) + "\n")
 
 
 def read_record(journal: Path, n_iter: int) -> IterationRecord:
@@ -59,38 +100,30 @@ def read_record(journal: Path, n_iter: int) -> IterationRecord:
     Raises
     ------
     DataError
-        If the iteration has not been closed.
+        If the iteration has not been closed, or the record cannot be read.
     """
     path = record_path(journal, n_iter)
     if not path.exists():
         raise DataError(f"{path} does not exist: iteration {n_iter} was never closed.")
-    body = json.loads(path.read_text(encoding="utf-8"))
-    root = journal.parent
-    segments = [
-        SegmentRecord(**(row | {"shard": str(root / row["shard"])}))
-        for row in body["segments"]
-    ]
-    hashes = {str(root / path): digest for path, digest in body["hashes"].items()}
-    return IterationRecord(body["n_iter"], segments, hashes, body["summary"])
-
-
-def check_shard(record: IterationRecord, shard: str) -> None:
-    """Compare a shard with the hash that was recorded when its iteration closed.
-
-    Raises
-    ------
-    DataError
-        If it was altered since.
-    """
-    if not Path(shard).is_file():
-        return  # opening it says so
-    found, expected = hash_file(Path(shard)), record.hashes[shard]
-    if found != expected:
-        raise DataError(
-            f"The shard {shard} was altered: its sha256 is {found[:12]}, but "
-            f"{expected[:12]} was recorded when iteration {record.n_iter} closed. "
-            "Restore it from a copy, or delete the iterations from it on."
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        root = journal.parent
+        return IterationRecord(
+            body["n_iter"],
+            body["seed"],
+            body["seg_id"],
+            body["parent_id"],
+            body["weight"],
+            [(shard, row) for shard, row in body["place"]],
+            [str(root / name) for name in body["shards"]],
+            body["digests"],
+            body["summary"],
         )
+    except (ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} cannot be read ({type(error).__name__}: {error}). Delete it and "
+            "resume: it is made again from the shards."
+        ) from None
 
 
 def last_closed(journal: Path) -> int:

@@ -3,11 +3,14 @@
 Datasets: seg_id, parent_id, attempt (n_segments,); pcoord (n_segments, n_frames,
 n_dim); positions and forces (n_segments, n_frames, n_recorded, 3) float32;
 final_positions and final_velocities (n_segments, n_particles, 3) float32 and
-final_box. A shard that exists is whole: it is renamed into place when complete, so
-it doubles as the journal of finished segments.
+final_box. Attributes: schema, n_iter, seed (the run's), seconds, digest (sha256 of
+the datasets). A shard that exists is whole: it is renamed into place when complete,
+so it doubles as the journal of finished segments.
 """
 
-from collections.abc import Iterator
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +18,19 @@ import h5py
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.errors import DataError
 from apps.science.files import atomic_path
 from apps.science.hdf5 import open_checked
 from apps.science.propagators.base import Frames, States
 
-SCHEMA = "weft-shard-1"
+log = logging.getLogger(__name__)
+
+SCHEMA = "weft-shard-2"
+DATASETS = {
+    "seg_id": "i8", "parent_id": "i8", "attempt": "i2", "pcoord": "f8",
+    "positions": "f4", "forces": "f4", "final_positions": "f4",
+    "final_velocities": "f4", "final_box": "f4",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,15 +42,24 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished segment: where it lies and the progress coordinates it visited."""
+class FinishedBlock:
+    """A finished block: what the driver needs of it, so that no shard crosses over.
 
-    seg_id: int
-    parent_id: int
-    shard: str
-    row: int
+    Attributes
+    ----------
+    path : its shard; segment ``seg_ids[k]`` is row k
+    pcoord : (n_segments, n_frames, n_dim)
+    seconds : wall time on the worker
+    digest : sha256 of the datasets
+    """
+
+    n_iter: int
+    seg_ids: list[int]
+    parent_ids: list[int]
+    path: str
     pcoord: Array
     seconds: float
+    digest: str
 
 
 def shard_path(shards: Path, n_iter: int, first_seg_id: int) -> Path:
@@ -56,21 +76,33 @@ def write_shard(
     pcoord: Array,
     frames: Frames,
     seconds: float,
-) -> Path:
+    seed: int = 0,
+) -> FinishedBlock:
     """Write one block; it appears at ``path`` whole or not at all."""
+    given = {
+        "seg_id": seg_ids, "parent_id": parent_ids, "attempt": attempts,
+        "pcoord": pcoord, "positions": frames.positions, "forces": frames.forces,
+        "final_positions": frames.final.positions,
+        "final_velocities": frames.final.velocities, "final_box": frames.final.box,
+    }  # fmt: skip
+    held = {
+        name: np.ascontiguousarray(values, dtype=DATASETS[name])
+        for name, values in given.items()
+        if values is not None
+    }
+    digest = _digest(held)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
-        h5.attrs.update({"schema": SCHEMA, "n_iter": n_iter, "seconds": seconds})
-        h5["seg_id"] = np.asarray(seg_ids, dtype="i8")
-        h5["parent_id"] = np.asarray(parent_ids, dtype="i8")
-        h5["attempt"] = np.asarray(attempts, dtype="i2")
-        h5["pcoord"] = np.asarray(pcoord, dtype="f8")
-        h5["positions"] = np.asarray(frames.positions, dtype="f4")
-        h5["forces"] = np.asarray(frames.forces, dtype="f4")
-        h5["final_positions"] = np.asarray(frames.final.positions, dtype="f4")
-        h5["final_velocities"] = np.asarray(frames.final.velocities, dtype="f4")
-        if frames.final.box is not None:
-            h5["final_box"] = np.asarray(frames.final.box, dtype="f4")
-    return path
+        h5.attrs["schema"] = SCHEMA
+        h5.attrs["n_iter"] = n_iter
+        # 63 bits of the run's seed; every segment's follows from it
+        h5.attrs["seed"] = seed
+        h5.attrs["seconds"] = seconds
+        h5.attrs["digest"] = digest
+        for name, values in held.items():
+            h5[name] = values
+    return FinishedBlock(
+        n_iter, seg_ids, parent_ids, str(path), held["pcoord"], seconds, digest
+    )
 
 
 def open_shard(path: Path) -> h5py.File:
@@ -120,18 +152,78 @@ def read_final(path: Path) -> States:
         return States(h5["final_positions"][:], h5["final_velocities"][:], box)
 
 
-def finished_in(path: Path) -> list[Finished]:
-    """List the finished segments of one shard."""
+def read_block(path: Path) -> FinishedBlock:
+    """Read what the driver needs of a shard, without its frames."""
     with open_shard(path) as h5:
-        rows = zip(h5["seg_id"][:], h5["parent_id"][:], h5["pcoord"][:], strict=True)
-        each = float(h5.attrs["seconds"]) / max(1, len(h5["seg_id"]))
-        return [
-            Finished(int(seg_id), int(parent), str(path), row, pcoord, each)
-            for row, (seg_id, parent, pcoord) in enumerate(rows)
-        ]
+        attributes = h5.attrs
+        return FinishedBlock(
+            int(attributes["n_iter"]),
+            h5["seg_id"][:].tolist(),
+            h5["parent_id"][:].tolist(),
+            str(path),
+            h5["pcoord"][:],
+            float(attributes["seconds"]),
+            str(attributes["digest"]),
+        )
 
 
-def find_finished(shards: Path, n_iter: int) -> Iterator[Finished]:
-    """Yield every finished segment of an iteration that lies on disk."""
-    for path in sorted((shards / f"{n_iter:06d}").glob("seg_*.h5")):
-        yield from finished_in(path)
+def check_shard(
+    path: Path, expected: str | None = None, seed: int | None = None
+) -> str:
+    """Compare a shard's data with its digest; return the digest.
+
+    Parameters
+    ----------
+    expected : the digest that its iteration's record holds; None takes its own
+    seed : the run's, where it is to be checked
+
+    Raises
+    ------
+    DataError
+        If it was altered, or belongs to a run of another seed.
+    """
+    with open_shard(path) as h5:
+        if seed is not None and int(h5.attrs["seed"]) != seed:
+            raise DataError(
+                f"The shard {path} was made with the seed {h5.attrs['seed']}, this run "
+                f"has {seed}. Do not mix run folders: give this run one of its own."
+            )
+        found = _digest({name: h5[name][:] for name in DATASETS if name in h5})
+        expected = expected or str(h5.attrs["digest"])
+    if found != expected:
+        raise DataError(
+            f"The shard {path} was altered: its data have the sha256 {found[:12]}, but "
+            f"{expected[:12]} was recorded when it was written. Restore it from a "
+            "copy, or delete the iterations from it on."
+        )
+    return found
+
+
+def find_finished(shards: Path, n_iter: int, seed: int) -> Iterator[FinishedBlock]:
+    """Yield every whole block of an iteration that lies on disk.
+
+    One whose data do not fit its digest is put aside as ``.damaged``, to be
+    propagated again.
+    """
+    folder = shards / f"{n_iter:06d}"
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.glob("seg_*.h5")):
+        try:
+            check_shard(path)
+        except DataError as error:
+            log.warning("%s Its segments are propagated again.", error)
+            path.replace(path.with_suffix(".h5.damaged"))
+            continue
+        check_shard(path, seed=seed)
+        yield read_block(path)
+
+
+def _digest(datasets: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256()
+    for name in DATASETS:
+        if name in datasets:
+            values = np.ascontiguousarray(datasets[name])
+            digest.update(f"{name}{values.dtype.str}{values.shape}".encode())
+            digest.update(values.data)
+    return digest.hexdigest()

@@ -31,6 +31,18 @@ class PropagationSpec:
     pcoord: dict[str, Any]
     starts: str
     keep_failed: bool = False
+    n_reseeds: int = 1
+
+    @property
+    def n_frames(self) -> int:
+        """Frames saved per segment."""
+        return int(self.propagator["n_steps"] // self.propagator["n_steps_per_frame"])
+
+    @property
+    def blocks_per_worker(self) -> int:
+        """Blocks a worker should get per iteration, by the propagator's kind."""
+        engine = plugins.load_kind(PROPAGATORS, self.propagator["kind"])
+        return int(engine.Config.blocks_per_worker)
 
     def write(self, path: Path) -> Path:
         """Write the spec as JSON."""
@@ -46,8 +58,11 @@ class PropagationSpec:
         )
 
     def start_states(self) -> States:
-        """Read the starting states, one row per basis state."""
-        return read_starts(Path(self.starts))
+        """Return the starting states, one row per basis state; kept once read."""
+        path = Path(self.starts)
+        if not path.exists():
+            return read_starts(path)
+        return _warm_starts(path, path.stat().st_mtime_ns)
 
 
 def read_spec(path: Path) -> PropagationSpec:
@@ -62,6 +77,11 @@ def read_starts(path: Path) -> States:
     with np.load(path) as npz:
         box = npz["box"] if "box" in npz.files else None
         return States(npz["positions"], npz["velocities"], box)
+
+
+@lru_cache(maxsize=2)
+def _warm_starts(path: Path, _mtime_ns: int) -> States:
+    return read_starts(path)
 
 
 @lru_cache(maxsize=2)

@@ -12,8 +12,9 @@ import numpy as np
 from westpa.core.propagators import WESTPropagator
 from westpa.core.segment import Segment
 
+from apps.science.arrays import Array
 from apps.science.we.block import compute_start_pcoords, propagate_block
-from apps.science.we.shards import Finished, Origin, finished_in, shard_path
+from apps.science.we.shards import Origin, read_block, shard_path
 
 _start_pcoords: list[list[float]] = []
 
@@ -52,24 +53,23 @@ class WeftPropagator(WESTPropagator):  # type: ignore[misc]
             else:
                 origin = self._find(segment.n_iter - 1, segment.parent_id)
             out = shard_path(shards, segment.n_iter, segment.seg_id)
-            propagate_block(
+            done = propagate_block(
                 self.spec_path, segment.n_iter, [segment.seg_id], [segment.parent_id],
                 [origin], out,
             )
-            complete_segment(segment, finished_in(out)[0])
+            complete_segment(segment, done.pcoord[0], done.seconds)
         return segments
 
     def _find(self, n_iter: int, seg_id: int) -> Origin:
         folder = self.folder / "shards" / f"{n_iter:06d}"
         for path in sorted(folder.glob("seg_*.h5"), reverse=True):
             if int(path.stem.split("_")[1]) <= seg_id:
-                row = next(f.row for f in finished_in(path) if f.seg_id == seg_id)
-                return Origin(str(path), row)
+                return Origin(str(path), read_block(path).seg_ids.index(seg_id))
         raise FileNotFoundError(f"no shard in {folder} holds segment {seg_id}")
 
 
-def complete_segment(segment: Segment, finished: Finished) -> None:
-    """Mark a segment complete with the progress coordinates it visited."""
-    segment.pcoord[1:] = finished.pcoord
+def complete_segment(segment: Segment, pcoord: Array, seconds: float) -> None:
+    """Mark a segment complete; ``pcoord`` (n_frames, n_dim) is what it visited."""
+    segment.pcoord[1:] = pcoord
     segment.status = Segment.SEG_STATUS_COMPLETE
-    segment.walltime = segment.cputime = finished.seconds
+    segment.walltime = segment.cputime = seconds

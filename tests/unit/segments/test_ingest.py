@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from apps.science.errors import DataError, WeightError
-from apps.science.files import hash_file
 from apps.science.propagators.base import Frames, States
 from apps.science.segments.ingest import ROOT_STRIDE, ingest
 from apps.science.segments.store import iterate_frames, open_store
@@ -20,7 +19,7 @@ def write_iteration(
     we: Path, n_iter: int, weights: list[float], parents: list[int]
 ) -> None:
     """Write one iteration in shards of two; a frame's x says whose it is."""
-    rows = []
+    places, written = {}, []
     for first in range(0, len(weights), 2):
         ids = list(range(first, min(first + 2, len(weights))))
         tag = np.array([1000.0 * n_iter + s for s in ids])
@@ -29,16 +28,19 @@ def write_iteration(
         states = States(positions[:, -1], positions[:, -1])
         frames = Frames(positions, -positions, states, np.zeros(len(ids), bool))
         path = shards.shard_path(we / "shards", n_iter, first)
-        shards.write_shard(
-            path, n_iter, ids, [parents[s] for s in ids], [0] * len(ids),
-            np.zeros((len(ids), N_FRAMES, 1)), frames, 1.0,
+        places |= {s: (len(written), row) for row, s in enumerate(ids)}
+        written.append(
+            shards.write_shard(
+                path, n_iter, ids, [parents[s] for s in ids], [0] * len(ids),
+                np.zeros((len(ids), N_FRAMES, 1)), frames, 1.0,
+            )
         )  # fmt: skip
-        rows += [
-            journal.SegmentRecord(s, parents[s], weights[s], str(path), row)
-            for row, s in enumerate(ids)
-        ]
-    hashes = {row.shard: hash_file(Path(row.shard)) for row in rows}
-    record = journal.IterationRecord(n_iter, rows[::-1], hashes, {})
+    order = list(range(len(weights)))[::-1]  # no reader may count on an order
+    record = journal.IterationRecord(
+        n_iter, 0, order, [parents[s] for s in order], [weights[s] for s in order],
+        [places[s] for s in order], [block.path for block in written],
+        [block.digest for block in written], {},
+    )  # fmt: skip
     journal.write_record(we / "journal", record)
 
 

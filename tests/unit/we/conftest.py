@@ -26,12 +26,14 @@ def run_toy(tmp_path: Path) -> RunToy:
         bins: dict[str, Any] | None = None,
         block_size: int = 5,
         stop_after_blocks: int | None = None,
+        seed: int = 7,
+        start: float = -1.0,
     ) -> list[IterationRecord]:
-        from apps.science.we.sim_manager import Block, Dispatch, block_sizer
+        from apps.science.we.dispatch import Block, Dispatch, block_sizer
 
         folder.mkdir(exist_ok=True)
         starts = folder / "starts.npz"
-        position = np.array([[[-1.0, 0.0, 0.0]]])
+        position = np.array([[[start, 0.0, 0.0]]])
         np.savez(starts, positions=position, velocities=np.zeros((1, 1, 3)))
         config = WEConfig(
             n_iterations=n_iterations,
@@ -40,7 +42,7 @@ def run_toy(tmp_path: Path) -> RunToy:
             segments_per_block=block_size,
         )
         toy = {"kind": "toy", "n_steps": 50, "n_steps_per_frame": 10}
-        spec = PropagationSpec(7, toy, {"kind": "cartesian"}, str(starts))
+        spec = PropagationSpec(seed, toy, {"kind": "cartesian"}, str(starts))
         path = engine.prepare_folder(folder, config, spec, n_frames=5)
         records: list[IterationRecord] = []
         sent = 0
@@ -60,7 +62,7 @@ def run_toy(tmp_path: Path) -> RunToy:
                 submit, block_sizer(block_size, 2, 1), records.append, lambda *_: None
             )
             starts_at = engine.Starts(["left"], [1.0], compute_start_pcoords(path))
-            engine.run_we(folder, config, 7, starts_at, dispatch)
+            engine.run_we(folder, config, seed, starts_at, dispatch)
         return records
 
     return run
@@ -80,7 +82,7 @@ def run_well() -> Callable[..., Path]:
         probabilities: tuple[float, ...] = (1.0,),
         places: tuple[float, ...] = (-1.0,),
     ) -> Path:
-        from apps.science.we.sim_manager import Block, Dispatch
+        from apps.science.we.dispatch import Block, Dispatch
 
         folder.mkdir(exist_ok=True)
         starts = folder / "starts.npz"

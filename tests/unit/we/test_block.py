@@ -8,7 +8,7 @@ import pytest
 
 from apps.science.errors import NumericalError
 from apps.science.we import block
-from apps.science.we.shards import Origin, finished_in
+from apps.science.we.shards import FinishedBlock, Origin
 from apps.science.we.spec import PropagationSpec
 
 # a step so long that overdamped dynamics overshoots ever further
@@ -28,7 +28,7 @@ def write_spec(folder: Path, *, keep_failed: bool) -> Path:
     return spec.write(folder / "propagation.json")
 
 
-def propagate(spec: Path, out: Path) -> Path:
+def propagate(spec: Path, out: Path) -> FinishedBlock:
     origins = [Origin(None, 0), Origin(None, 0)]
     return block.propagate_block(spec, 4, [7, 8], [0, 1], origins, out)
 
@@ -42,9 +42,8 @@ def test_a_walker_that_fails_twice_stops_the_run_with_its_story(tmp_path) -> Non
 
 def test_a_judged_walker_stands_still_and_its_frames_say_so(tmp_path) -> None:
     spec = write_spec(tmp_path, keep_failed=True)
-    shard = propagate(spec, tmp_path / "seg_000007.h5")
-    with h5py.File(shard) as h5:
+    done = propagate(spec, tmp_path / "seg_000007.h5")
+    with h5py.File(done.path) as h5:
         assert np.isnan(h5["positions"]).all()
         np.testing.assert_allclose(h5["final_positions"][:, 0, 0], -1.5)
-    for finished in finished_in(shard):
-        np.testing.assert_allclose(finished.pcoord, -1.5)
+    np.testing.assert_allclose(done.pcoord, -1.5)

@@ -75,9 +75,9 @@ def test_every_segment_lies_where_its_record_says(tmp_path, run_toy) -> None:
     for record in run_toy(folder, 4):
         read = journal.read_record(folder / "journal", record.n_iter)
         for segment in read.segments:
-            held = shards.finished_in(Path(segment.shard))[segment.row]
-            assert held.seg_id == segment.seg_id
-            assert held.parent_id == segment.parent_id
+            held = shards.read_block(Path(segment.shard))
+            assert held.seg_ids[segment.row] == segment.seg_id
+            assert held.parent_ids[segment.row] == segment.parent_id
 
 
 def test_bins_of_another_dimension_are_refused(tmp_path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from apps.science.errors import DataError
 from apps.science.propagators.base import Frames, States
-from apps.science.we.shards import Origin, finished_in, read_origins, write_shard
+from apps.science.we.shards import Origin, read_block, read_origins, write_shard
 
 N_FRAMES, N_ATOMS = 10, 166  # chignolin
 
@@ -20,7 +20,8 @@ def write(path: Path, n_segments: int) -> Path:
     frames = Frames(positions, forces, states, np.zeros(n_segments, bool))
     ids = list(range(5, 5 + n_segments))
     pcoord = rng.normal(size=(n_segments, N_FRAMES, 2))
-    return write_shard(path, 2, ids, ids, [0] * n_segments, pcoord, frames, 1.0)
+    write_shard(path, 2, ids, ids, [0] * n_segments, pcoord, frames, 1.0)
+    return path
 
 
 @pytest.mark.parametrize("n_segments", [1, 6])
@@ -34,8 +35,7 @@ def test_end_points_come_back_in_the_order_asked(tmp_path) -> None:
     starts = States(np.full((1, N_ATOMS, 3), 7.0), np.zeros((1, N_ATOMS, 3)))
     asked = [Origin(str(path), 2), Origin(None, 0), Origin(str(path), 0)]
     states = read_origins(asked, starts)
-    held = finished_in(path)
-    assert [f.seg_id for f in held] == [5, 6, 7, 8]
+    assert read_block(path).seg_ids == [5, 6, 7, 8]
     assert (states.positions[1] == 7.0).all()
     alone = read_origins([Origin(str(path), 0)], starts)
     np.testing.assert_array_equal(states.positions[2], alone.positions[0])
@@ -46,4 +46,4 @@ def test_a_damaged_shard_is_named(tmp_path) -> None:
     path = tmp_path / "seg_000005.h5"
     path.write_bytes(b"not HDF5")
     with pytest.raises(DataError, match=r"seg_000005\.h5 cannot be read"):
-        finished_in(path)
+        read_block(path)
