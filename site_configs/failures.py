@@ -18,9 +18,14 @@ UNSTARTED_BLOCKS = 3
 
 
 def make_retry_handler(retries: Retries) -> Callable[[Exception, Any], float]:
-    """Return Parsl's retry handler: the cost of one failure of one task."""
+    """Return Parsl's retry handler: the cost of one failure of one task.
+
+    An error whose ``worth_retrying`` is false ends its task at once.
+    """
 
     def cost(error: Exception, _task: Any) -> float:
+        if not getattr(error, "worth_retrying", True):
+            return BUDGET + 1.0
         lost = isinstance(error, (ManagerLost, WorkerLost))
         tries = retries.lost_workers if lost else retries.task_errors
         # a hair under 1/n, so that n rounded terms never exceed the budget

@@ -4,9 +4,16 @@ Parsl unpickles exceptions on the driver; a constructor that needs more than one
 argument hangs the executor, so every class here takes exactly one string.
 """
 
+from typing import ClassVar
+
 
 class WeftError(Exception):
-    """Base of every error that weft raises on purpose."""
+    """Base of every error that weft raises on purpose.
+
+    The same input would give it again, so a task that raised it is not retried.
+    """
+
+    worth_retrying: ClassVar[bool] = False
 
 
 class ConfigError(WeftError):

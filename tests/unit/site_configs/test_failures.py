@@ -3,6 +3,7 @@
 import pytest
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
+from apps.science.errors import NumericalError
 from site_configs.failures import BUDGET, make_retry_handler
 from site_configs.schema import Retries
 
@@ -22,6 +23,10 @@ def test_a_task_survives_as_many_lost_workers_as_the_site_says(
     error: Exception, lost_workers: int
 ) -> None:
     assert _tries(error, Retries(lost_workers=lost_workers)) == lost_workers + 1
+
+
+def test_an_error_that_would_come_again_ends_its_task_at_once() -> None:
+    assert _tries(NumericalError("NaN"), Retries(task_errors=7)) == 1
 
 
 @pytest.mark.parametrize("task_errors", [0, 1, 7])
