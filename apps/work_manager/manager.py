@@ -4,17 +4,15 @@ Stock work managers look through all futures for a finished one. Here each futur
 announces itself when it is done, so ``wait_any`` costs the same however many wait.
 """
 
-import importlib
 import itertools
 import logging
 import os
-import sys
 import threading
 import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,66 +20,16 @@ import westpa
 from parsl import Config, python_app
 from parsl.dataflow.dflow import DataFlowKernel
 from westpa.work_managers import environment
-from westpa.work_managers.core import WMFuture, WorkManager
+from westpa.work_managers.core import WorkManager
 
-from apps.roles import MD
 from apps.science.errors import ConfigError, StageError
+from apps.work_manager.executors import choose_executor, count_workers, load_config
+from apps.work_manager.futures import TRACEBACK_ATTRIBUTE, ParslFuture, RemoteTraceback
+from apps.work_manager.worker import Setup, run_task
 
 log = logging.getLogger(__name__)
 
 Task = tuple[Callable[..., Any], Collection[Any] | None, dict[str, Any] | None]
-Setup = tuple[int, str | None, str | None]
-"""The master's pid, west.cfg, WEST_SIM_ROOT."""
-
-_TEXT = "remote_traceback"
-
-
-class RemoteTraceback(Exception):  # noqa: N818 - a text to show, not a failure
-    """What the worker's traceback said; the cause of the exception it shows."""
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
-
-
-class ParslFuture(WMFuture):  # type: ignore[misc]
-    """A task's result to come; task ids count from 1, so that runs repeat."""
-
-    _done: bool
-    _result: Any
-    _exception: BaseException | None
-    _traceback: str | None
-
-    def get_result(self, discard: bool = True) -> Any:
-        """Wait for the result and return it; ``discard`` forgets it afterwards.
-
-        Raises
-        ------
-        Exception
-            What the task raised, with the worker's traceback as its cause.
-        StageError
-            If the result was discarded before.
-        """
-        self.wait()
-        if self._exception is not None:
-            raise self._exception
-        if not hasattr(self, "_result"):
-            raise StageError(
-                f"The result of task {self.task_id} was taken and discarded before. "
-                "Take it with get_result(discard=False) to read it again."
-            )
-        result = self._result
-        if discard:
-            del self._result
-        return result
-
-    def get_traceback(self) -> str | None:
-        """Wait for the task; return the worker's traceback, None if it succeeded."""
-        self.wait()
-        return self._traceback
-
-    traceback = property(get_traceback)
-
-
 class ParslWorkManager(WorkManager):  # type: ignore[misc]
     """Submits to one executor of a Parsl configuration, or of a running kernel.
 
@@ -106,9 +54,9 @@ class ParslWorkManager(WorkManager):  # type: ignore[misc]
         self.running: bool = False
         self._config = config
         given = config.config if isinstance(config, DataFlowKernel) else config
-        self.executor = _choose_executor(given, executor)
+        self.executor = choose_executor(given, executor)
         chosen = next(e for e in given.executors if e.label == self.executor)
-        self.n_workers = n_workers or _count_workers(chosen)
+        self.n_workers = n_workers or count_workers(chosen)
         self._rcfile = rcfile
         self._kernel: DataFlowKernel | None = None
         self._app: Callable[..., Any] | None = None
@@ -131,7 +79,7 @@ class ParslWorkManager(WorkManager):  # type: ignore[misc]
             )
         executor = wmenv.get_val("parsl_executor")
         return cls(
-            _load_config(where), executor, n_workers=wmenv.get_val("n_workers", 0, int)
+            load_config(where), executor, n_workers=wmenv.get_val("n_workers", 0, int)
         )
 
     @classmethod
@@ -281,7 +229,7 @@ class ParslWorkManager(WorkManager):  # type: ignore[misc]
         if error is None:
             future._set_result(result)
         else:
-            text = getattr(error, _TEXT, None)
+            text = getattr(error, TRACEBACK_ATTRIBUTE, None)
             if text is None:  # Parsl's own, such as a lost worker
                 text = "".join(traceback.format_exception(error))
             else:
@@ -307,85 +255,3 @@ def register() -> None:
     for names in (known, environment.default_env.valid_work_managers):
         if "parsl" not in names:
             names.append("parsl")
-
-
-def run_task(
-    setup: Setup, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Run one task on a worker; what it raises carries the traceback as text."""
-    master, rcfile, root = setup
-    shared = os.getpid() == master  # a thread of the master, with its westpa.rc
-    try:
-        if rcfile is not None and not shared:
-            _read_config(rcfile, root)
-        return fn(*args, **kwargs)
-    except Exception as error:
-        text = traceback.format_exc()
-        carried = error if shared or _travels(error) else StageError(repr(error))
-        setattr(carried, _TEXT, text)
-        raise carried from None
-
-
-@lru_cache(maxsize=1)
-def _read_config(rcfile: str, root: str | None) -> None:
-    """Give this process the propagator and system that ``wm_ops`` asks for."""
-    if root is not None:
-        os.environ["WEST_SIM_ROOT"] = root
-    rc = westpa.rc
-    rc.clear_state()
-    rc.status_stream = sys.stderr
-    rc.read_config(rcfile)
-    rc.process_config()
-    rc.get_propagator().system = rc.get_system_driver()
-
-
-def _travels(error: Exception) -> bool:
-    """Say whether Parsl can bring ``error`` back; one that cannot hangs Parsl."""
-    from parsl.serialize import deserialize, serialize
-
-    try:
-        return isinstance(deserialize(serialize(error)), type(error))
-    except Exception:
-        return False
-
-
-def _choose_executor(config: Config, label: str | None) -> str:
-    labels = [e.label for e in config.executors]
-    if label is None:
-        label = labels[0] if len(labels) == 1 else MD
-    if label not in labels:
-        raise ConfigError(
-            f"The Parsl configuration has no executor {label!r}. Its executors are "
-            f"{', '.join(labels)}; name one of them."
-        )
-    return label
-
-
-def _count_workers(executor: Any) -> int:
-    """Return how many tasks an executor can come to run at once, at least 1."""
-    executor = getattr(executor, "target", executor)
-    threads = getattr(executor, "max_threads", None)
-    if threads is not None:
-        return int(threads)
-    provider = getattr(executor, "provider", None)
-    n_cores = os.cpu_count() or 1
-    per_node = getattr(executor, "max_workers_per_node", None) or n_cores
-    if provider is None or not isinstance(per_node, int):
-        return n_cores
-    n_nodes = int(provider.nodes_per_block) * int(provider.max_blocks)
-    return max(1, per_node * n_nodes)
-
-
-def _load_config(where: str) -> Config:
-    module, _, name = where.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name or "config")
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"The Parsl configuration {where!r} cannot be read: {error}. It must be "
-            "module:name, the module on PYTHONPATH."
-        ) from error
-    config = found() if callable(found) else found
-    if not isinstance(config, Config):
-        raise ConfigError(f"{where!r} is {type(config).__name__}, not a parsl.Config.")
-    return config
