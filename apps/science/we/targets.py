@@ -1,12 +1,13 @@
 """Where a steady-state run recycles its walkers, checked against bins and starts."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from apps.science.errors import ConfigError
-from apps.science.we.config import RectilinearBins, Target, WEConfig
+from apps.science.we.config import RectilinearBins, Target, VoronoiBins, WEConfig
 
 Point = Sequence[float]
 
@@ -39,13 +40,24 @@ def holds(config: WEConfig, target: Target, point: Point) -> bool:
     if target.pcoord is None:
         pairs = zip(bounds(target), point, strict=True)
         return all(low <= x < high for (low, high), x in pairs)
-    return _grid_bin(config, target.pcoord) == _grid_bin(config, point)
+    return _fixed_bin(config, target.pcoord) == _fixed_bin(config, point)
 
 
-def _grid_bin(config: WEConfig, point: Point) -> tuple[int, ...]:
-    """Return the place of a point in the fixed grid, rounded as WESTPA does."""
+def _fixed_bin(config: WEConfig, point: Point) -> tuple[int, ...]:
+    """Return the place of a point in the fixed grid, rounded as WESTPA does.
+
+    Where the bins are Voronoi cells it is the number of the nearest centre.
+    """
+    if isinstance(config.bins, VoronoiBins):
+        from apps.science.we.voronoi import EuclideanVoronoiBinMapper
+
+        mapper = EuclideanVoronoiBinMapper(config.bins.centers, config.bins.scale)
+        return (int(mapper.assign([point])[0]),)
     if not isinstance(config.bins, RectilinearBins):
-        raise ConfigError("A target given by a point needs rectilinear bins.")
+        raise ConfigError(
+            "A target given by a point needs rectilinear or Voronoi bins; give it a "
+            "region."
+        )
     return tuple(
         int(np.searchsorted(np.asarray(edges, "f4"), np.asarray(x, "f4"), side="right"))
         for edges, x in zip(config.bins.edges, point, strict=True)
@@ -58,12 +70,13 @@ def check_starts(
     probabilities: Sequence[float],
     pcoords: Sequence[Point],
 ) -> None:
-    """Check the basis states, and that none lies in a target.
+    """Check the basis states, and that neither they nor targets lie in a target.
 
     Raises
     ------
     ConfigError
-        If a probability is not positive, or a start would be recycled at once.
+        If a probability is not positive, a start would be recycled at once, or two
+        targets claim the same bin.
     """
     bad = [
         f"{name} ({p:g})"
@@ -75,6 +88,7 @@ def check_starts(
             f"Starting states need a probability above zero; found {', '.join(bad)}. "
             "Raise it, or leave the state out."
         )
+    _check_separate(config)
     for target in config.targets:
         pairs = zip(names, pcoords, strict=True)
         held = [name for name, point in pairs if holds(config, target, point)]
@@ -83,4 +97,15 @@ def check_starts(
                 f"The target {target.label!r} holds the starting states "
                 f"{', '.join(held)}: their walkers would be recycled where they begin. "
                 "Move the target away from them."
+            )
+
+
+def _check_separate(config: WEConfig) -> None:
+    """Check that no target lies in the bin of another."""
+    for one, other in itertools.permutations(config.targets, 2):
+        if holds(config, one, representative(other)):
+            raise ConfigError(
+                f"The target {other.label!r} lies in the bin of the target "
+                f"{one.label!r}, so WESTPA could not tell them apart. Separate them, "
+                "or make the bins finer there."
             )

@@ -7,7 +7,7 @@ import yaml
 
 from apps.science.files import write_text
 from apps.science.we import targets
-from apps.science.we.config import Bins, RectilinearBins, WEConfig
+from apps.science.we.config import Bins, RectilinearBins, VoronoiBins, WEConfig
 
 
 def _bins(config: WEConfig) -> dict[str, Any]:
@@ -31,6 +31,12 @@ def _inner_bins(bins: Bins) -> dict[str, Any]:
     if isinstance(bins, RectilinearBins):
         edges = [["-inf", *map(float, edge), "inf"] for edge in bins.edges]
         return {"type": "RectilinearBinMapper", "boundaries": edges}
+    if isinstance(bins, VoronoiBins):
+        return {
+            "type": "apps.science.we.voronoi.EuclideanVoronoiBinMapper",
+            "centers": [list(center) for center in bins.centers],
+            "scale": None if bins.scale is None else list(bins.scale),
+        }
     return {
         "type": "apps.science.we.mab.Float64MABBinMapper",
         "nbins": list(bins.nbins),

@@ -56,7 +56,15 @@ def write_campaign(folder: Path, **changes: Any) -> Path:
         ({"type": "force_feild"}, ["force_feild", "force_field"]),
         ({"type": None}, ["type", "force_field"]),
         ({"model__kind": "schnet"}, ["schnet", "torchmd_net"]),
-        ({"sample__bins__kind": "voronoi"}, ["voronoi", "mab"]),
+        ({"sample__bins__kind": "hexagons"}, ["hexagons", "mab", "voronoi"]),
+        (
+            {"sample__bins": {"kind": "voronoi", "centers": [[0.0, 1.0]]}},
+            ["sample.bins.voronoi", "2 centres or more; found 1"],
+        ),
+        (
+            {"sample__targets": [{"region": [[1.0, None]]}]},
+            ["outside the space", "1 dimensions, the bins divide 2"],
+        ),
         ({"system__temperature_kelvin": -5}, ["temperature_kelvin", "greater than 0"]),
         ({"sample__n_iterations": 0}, ["n_iterations", "greater than 0", "0"]),
         ({"system__sequence": "AXB"}, ["sequence", "'X'", "position 2"]),

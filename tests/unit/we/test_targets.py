@@ -13,7 +13,10 @@ GRID = {"kind": "rectilinear", "edges": [[-0.7, -0.4, -0.1, 0.2]]}
 MAB = {"kind": "mab", "nbins": [5]}
 REGION = {"label": "right", "region": [[0.2, None]]}
 POINT = {"label": "right", "pcoord": [0.5]}
-CASES = [(GRID, REGION), (GRID, POINT), (MAB, REGION)]
+CELLS = {"kind": "voronoi", "centers": [[-0.85], [-0.55], [-0.25], [0.05], [0.35]]}
+CASES = [
+    (GRID, REGION), (GRID, POINT), (MAB, REGION), (CELLS, REGION), (CELLS, POINT),
+]  # fmt: skip
 
 
 def config_for(bins, target, n_iterations: int = 25) -> WEConfig:
@@ -51,7 +54,7 @@ def test_all_that_arrive_are_recycled_and_no_weight_is_lost(
     assert n_recycled > 0
 
 
-@pytest.mark.parametrize(("bins", "target"), CASES[1:])
+@pytest.mark.parametrize(("bins", "target"), CASES[1:4])
 def test_a_recycled_run_repeats_itself(
     tmp_path, run_well, bins, target, assert_same
 ) -> None:
@@ -63,7 +66,7 @@ def test_a_recycled_run_repeats_itself(
     assert_same(tmp_path / "one", tmp_path / "other")
 
 
-@pytest.mark.parametrize(("bins", "target"), CASES[1:])
+@pytest.mark.parametrize(("bins", "target"), CASES[1:4])
 def test_a_recycled_run_continues_as_if_it_had_not_stopped(
     tmp_path, run_well, bins, target, assert_same
 ) -> None:
@@ -138,6 +141,24 @@ def test_a_target_that_holds_a_start_is_refused(
             tmp_path / "run", config_for(bins, target), 1, 0.05, 4.0, ("a", "b"),
             (0.5, 0.5), (-1.0, 0.6),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bins", "near"), [(GRID, {"pcoord": [0.21]}), (CELLS, {"pcoord": [0.21]})]
+)
+def test_two_targets_in_one_bin_are_refused(bins, near) -> None:
+    config = WEConfig(
+        n_iterations=1, bins=bins, targets=[POINT, {"label": "near"} | near]
+    )
+    with pytest.raises(ConfigError, match=r"'near' lies in the bin of .* 'right'"):
+        targets.check_starts(config, ["a"], [1.0], [[-1.0]])
+
+
+@pytest.mark.parametrize("probability", [0.0, -0.5, float("nan"), float("inf")])
+def test_a_probability_that_is_none_is_named(probability) -> None:
+    config = WEConfig(n_iterations=1, bins=GRID)
+    with pytest.raises(ConfigError, match=r"above zero; found b \("):
+        targets.check_starts(config, ["a", "b"], [1.0, probability], [[0.0], [0.1]])
 
 
 def test_a_start_without_probability_is_refused(tmp_path, run_well) -> None:

@@ -1,0 +1,116 @@
+"""Export the WE runs of a campaign: which there are, and what they recorded."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from apps.science import plugins
+from apps.science.arrays import Array
+from apps.science.errors import ConfigError
+from apps.science.segments.export import (
+    Exported,
+    TrajectoryFormat,
+    export_trajectory,
+    last_exportable,
+    parse_range,
+)
+from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
+from campaign.layout import RunDir
+
+FORMATS = ("dcd", "xtc", "westpa")
+
+
+def export_run(
+    run_dir: Path,
+    form: str = "dcd",
+    iterations: str | None = None,
+    out: Path | None = None,
+    stage: str = "sample",
+) -> Exported:
+    """Write the segments of one WE stage of a run in a format of other tools.
+
+    Parameters
+    ----------
+    form : one of FORMATS
+    iterations : ``A:B``, both included; None is all
+    out : folder to write; None is export/<stage>_<format> in the run folder
+
+    Raises
+    ------
+    ConfigError
+        If there is no such run, stage, format or iteration.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f"No format {form!r}. The formats: {', '.join(FORMATS)}.")
+    paths = RunDir(run_dir.absolute())
+    folder = _stage_folder(paths, stage)
+    first, last = parse_range(iterations, last_exportable(folder))
+    spec = read_spec(folder / "propagation.json")
+    starts = _recorded_starts(paths, folder, spec)
+    topology = _topology(paths, spec, starts)
+    frame_ps = _frame_ps(spec)
+    out = (out or paths.root / "export" / f"{stage}_{form}").absolute()
+    if form == "westpa":
+        from apps.science.segments.export_westpa import export_westpa
+
+        return export_westpa(folder, topology, out, first, last, frame_ps, starts)
+    kind = next(kind for kind in get_args(TrajectoryFormat) if kind == form)
+    return export_trajectory(folder, topology, out, kind, first, last, frame_ps)
+
+
+def _stage_folder(paths: RunDir, stage: str) -> Path:
+    """Return the folder of a stage that sampled by WE."""
+    if not paths.resolved.exists():
+        raise ConfigError(
+            f"{paths.root} is not a run folder: it has no resolved.yaml. "
+            "Give the folder that `weft run` named, such as runs/<name>."
+        )
+    folders = {"sample": paths.we} | {
+        f"benchmark_{folder.name}": folder
+        for folder in sorted(paths.benchmark("any").parent.glob("*"))
+    }
+    there = [
+        name
+        for name, folder in folders.items()
+        if (folder / "propagation.json").exists()
+    ]
+    if stage not in there:
+        raise ConfigError(
+            f"{paths.root.name} has no weighted-ensemble stage {stage!r} to export. "
+            f"Those that began: {', '.join(there) or 'none'}."
+        )
+    return folders[stage]
+
+
+def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Array:
+    """Return the basis states, (n_starts, n_recorded, 3), Angstrom."""
+    given = Path(spec.starts)
+    # a run folder may have been moved
+    beside = [given, folder / given.name, paths.system / given.name]
+    starts = read_starts(next((p for p in beside if p.exists()), given))
+    if spec.propagator["kind"] != "openmm":
+        return starts.positions
+    from apps.science.systems.info import read_system_info
+
+    recorded: Array = starts.positions[:, read_system_info(paths.system).recorded_atoms]
+    return recorded
+
+
+def _topology(paths: RunDir, spec: PropagationSpec, starts: Array) -> Any:
+    """Return the mdtraj Topology of what the propagator records."""
+    from apps.science.cg.mapping import read_mapping
+    from apps.science.segments import topology
+
+    if spec.propagator["kind"] == "openmm":
+        from apps.science.systems.info import PROTEIN_PDB
+
+        return topology.read_atoms(paths.system / PROTEIN_PDB)
+    if spec.propagator["kind"] == "cg":
+        return topology.make_beads(read_mapping(paths.mapping))
+    return topology.make_points(starts.shape[1])
+
+
+def _frame_ps(spec: PropagationSpec) -> float:
+    """Return the time between frames."""
+    plugin = plugins.load_kind(PROPAGATORS, spec.propagator["kind"])
+    config = plugin.Config(**spec.propagator)
+    return float(config.timestep_fs * config.n_steps_per_frame / 1000)
