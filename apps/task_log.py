@@ -15,14 +15,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from apps.science.errors import StoppedError
+from apps.science.stopping import RUN_DIR_VARIABLE, stop_asked
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RUN_DIR_VARIABLE = "WEFT_RUN_DIR"
+_STOPPED = "The run was asked to stop before this task began. Resume it to go on."
 
 
 def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Record every call as one task of the stage that its keyword ``stage`` names."""
+    """Record every call as one task of the stage that its keyword ``stage`` names.
+
+    A call in a run that was asked to stop raises StoppedError instead.
+    """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         name = function.__name__
@@ -31,8 +37,9 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             # this closure travels to the worker
-            from apps.task_log import listen, note
+            from apps.task_log import listen, note, refuse_if_stopped
 
+            refuse_if_stopped()
             listen()
             began, done = time.time(), False
             try:
@@ -45,6 +52,17 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return wrap
+
+
+def refuse_if_stopped() -> None:
+    """Let no task begin in a run that was asked to stop; those begun go on.
+
+    Raises
+    ------
+    StoppedError
+    """
+    if stop_asked():
+        raise StoppedError(_STOPPED)
 
 
 @functools.cache

@@ -1,27 +1,39 @@
-"""Run a command as one noted task: ``python -m apps.timed_command STAGE PID -- CMD``.
+"""Run a long command as one noted task of a bash app, and know how it ended.
 
-A bash app's body only returns its command line; this notes how long the command ran.
-It also ends the command when the worker PID is gone: a worker that is killed leaves
-its shell behind, and a retry must not train beside the orphan.
+``python -m apps.timed_command STAGE PID UNFINISHED -- CMD``. A bash app's body only
+returns its command line; this notes how long the command ran. It also ends the command
+when the worker PID is gone: a worker that is killed leaves its shell behind, and a
+retry must not train beside the orphan. A command that ends well but leaves the file
+UNFINISHED is to be started again: the status is then 3.
 """
 
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import psutil
 
 from apps.roles import TRAIN
-from apps.task_log import note
+from apps.science.errors import StoppedError
+from apps.science.stopping import UNFINISHED
+from apps.task_log import note, refuse_if_stopped
 
 _POLL_S = 1.0
+_STOPPED = 4
+"""Exit status where the run was asked to stop before the command began."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command after ``--``, pass SIGTERM on, return its exit status."""
-    stage, worker, _, *command = arguments
+    """Run the command after ``--``, pass SIGTERM on, return how it ended."""
+    stage, worker, unfinished, _, *command = arguments
+    try:
+        refuse_if_stopped()
+    except StoppedError as error:
+        sys.stderr.write(f"{error}\n")
+        return _STOPPED
     began = time.time()
     process = subprocess.Popen(command)
 
@@ -30,7 +42,9 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, forward)
     status = _wait(process, int(worker))
-    note("train_model", TRAIN, stage, began, status == 0)
+    if status == 0 and Path(unfinished).exists():
+        status = UNFINISHED
+    note("train_model", TRAIN, stage, began, status in (0, UNFINISHED))
     return status
 
 

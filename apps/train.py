@@ -19,7 +19,8 @@ def train_model(
     import sys
 
     command = [
-        sys.executable, "-m", "apps.timed_command", stage, str(os.getpid()), "--",
+        sys.executable, "-m", "apps.timed_command", stage, str(os.getpid()),
+        str(config.with_name("unfinished")), "--",
         sys.executable, "-m", "torch.distributed.run", "--standalone",
         "--nnodes", "1", "--nproc-per-node", str(n_processes),
         "-m", "apps.science.training", str(config),

@@ -161,6 +161,7 @@ def run_weft(
         walkers_per_bin=n,
         segments_per_block=block or "auto",
         bins=RectilinearBins(edges=((1e6,),)),
+        one_bin_patience=0,
     )
     toy = {"kind": "toy", "potential": "none", "n_steps": 1, "n_steps_per_frame": 1}
     spec = PropagationSpec(7, toy, {"kind": "cartesian"}, str(starts))

@@ -24,6 +24,9 @@ app.add_typer(sites_app, name="sites")
 CampaignFile = Annotated[Path, typer.Argument(help="A campaign.yaml.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, runs/<name>.")]
 SiteName = Annotated[str, typer.Option("--site", help="A site's name or YAML file.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Leave the driver running; survives logout.")
+]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
 
 out = Console(soft_wrap=True, highlight=False)
@@ -60,21 +63,55 @@ def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
 
 @app.command()
 def run(
-    campaign: CampaignFile, site: SiteName = "local", runs: RunsFolder = Path("runs")
+    campaign: CampaignFile,
+    site: SiteName = "local",
+    runs: RunsFolder = Path("runs"),
+    detach: Detach = False,
 ) -> None:
     """Run a campaign from its start."""
     from campaign.run import start_campaign
 
-    _drive(start_campaign(campaign, site, runs).root)
+    _drive(start_campaign(campaign, site, runs).root, detach)
 
 
 @app.command()
-def resume(run_dir: RunFolder) -> None:
+def resume(run_dir: RunFolder, detach: Detach = False) -> None:
     """Continue a campaign that was stopped or killed."""
-    _drive(run_dir)
+    _drive(run_dir, detach)
 
 
-def _drive(run_dir: Path) -> None:
+@app.command()
+def stop(
+    run_dir: RunFolder,
+    now: Annotated[
+        bool, typer.Option("--now", help="Cut tasks off instead of letting them end.")
+    ] = False,
+    patience_s: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for the driver to leave.")
+    ] = 600.0,
+) -> None:
+    """Ask a running driver to finish its tasks and leave."""
+    from campaign.stop import ask_to_stop, interrupt, wait_until_left
+
+    paths = ask_to_stop(run_dir)
+    if now:
+        interrupt(paths)
+    out.print("Asked to stop; waiting for the tasks that have begun.")
+    left = wait_until_left(paths, patience_s)
+    out.print("The driver has left." if left else "The driver still waits for tasks.")
+    out.print(f"Continue with: weft resume {run_dir}")
+
+
+def _drive(run_dir: Path, detach: bool) -> None:
+    if detach:
+        from campaign.detach import start_detached
+        from campaign.run import open_campaign
+
+        shown = _relative(open_campaign(run_dir).root)
+        pid = start_detached(run_dir)
+        out.print(f"The driver runs as process {pid}; this terminal may be closed.")
+        out.print(f"Look: weft status {shown} --watch    Stop: weft stop {shown}")
+        return
     from campaign.display import watch
     from campaign.run import open_campaign, run_campaign
 
@@ -125,6 +162,33 @@ def report(run_dir: RunFolder) -> None:
 
     read_status(run_dir)
     out.print(f"Report: {_relative(write_report(run_dir.absolute()))}")
+
+
+@app.command()
+def export(
+    run_dir: RunFolder,
+    form: Annotated[
+        str, typer.Option("--format", help="dcd, xtc, or westpa (its HDF5 framework).")
+    ] = "dcd",
+    iterations: Annotated[
+        str | None, typer.Option(help="Such as 3:7, both included.", show_default="all")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder to write.", show_default="RUN/export/..."),
+    ] = None,
+    stage: Annotated[
+        str, typer.Option(help="Stage that sampled, or benchmark_<model>.")
+    ] = "sample",
+) -> None:
+    """Write the segments of a WE stage, with their weights, for other tools."""
+    from campaign.export import export_run
+
+    done = export_run(run_dir, form, iterations, folder, stage)
+    out.print(
+        f"Wrote {done.n_frames} frames: {done.n_segments} segments of "
+        f"{done.n_iterations} iterations, to {_relative(done.files[-1].parent)}"
+    )
 
 
 @sites_app.command("list")

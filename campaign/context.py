@@ -168,6 +168,8 @@ class Context:
 
         if isinstance(error, DependencyError | KeyboardInterrupt):
             return  # the stage it waited for, or the person, is the reason
+        if self.paths.stop.exists():
+            return  # asked to stop: what did not begin has not failed
         with self._lock:
             if self.failure is None:
                 self.failure = (name, error)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.science.stopping import STOP_FILE
+
 
 @dataclass(frozen=True)
 class RunDir:
@@ -56,6 +58,16 @@ class RunDir:
     def driver(self) -> Path:
         """Process id and host of the driver, for messages."""
         return self.root / "driver.json"
+
+    @property
+    def stop(self) -> Path:
+        """There while the driver is asked to leave."""
+        return self.root / STOP_FILE
+
+    @property
+    def driver_out(self) -> Path:
+        """What a detached driver prints."""
+        return self.root / "driver.out"
 
     @property
     def parsl(self) -> Path:

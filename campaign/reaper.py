@@ -2,7 +2,7 @@
 
 Every process of a run inherits the variable WEFT_RUN_DIR; after a SIGKILL Parsl's
 interchange and workers live on with it. Nothing without this run's folder in its
-environment is touched.
+environment is touched. Batch jobs, which may run elsewhere, are found by their notes.
 """
 
 import logging
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from apps.task_log import RUN_DIR_VARIABLE
+from apps.science.stopping import RUN_DIR_VARIABLE
+from site_configs.batch_jobs import JOBS_FILE, cancel_jobs
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,11 @@ def find_leftovers(run_dir: Path) -> list[psutil.Process]:
 
 
 def reap(run_dir: Path, patience_s: float = 3.0) -> int:
-    """End this run's leftover processes; return how many there were."""
+    """End this run's batch jobs and leftover processes; return how many there were.
+
+    Blocks are cancelled first, so that the scheduler ends its processes in order.
+    """
+    jobs = cancel_jobs(run_dir / JOBS_FILE, run_dir / "parsl")
     leftovers = find_leftovers(run_dir)
     for process in leftovers:
         _signal(process, kill=False)
@@ -41,7 +46,7 @@ def reap(run_dir: Path, patience_s: float = 3.0) -> int:
     psutil.wait_procs(stubborn, timeout=patience_s)
     if leftovers:
         log.info("ended %d leftover processes", len(leftovers))
-    return len(leftovers)
+    return len(leftovers) + len(jobs)
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

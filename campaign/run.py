@@ -17,9 +17,9 @@ import yaml
 
 from apps import roles
 from apps.science import plugins
-from apps.science.errors import ConfigError, RunLockedError, StageError
+from apps.science.errors import ConfigError, RunLockedError, StageError, StoppedError
 from apps.science.files import write_json, write_text
-from apps.task_log import RUN_DIR_VARIABLE
+from apps.science.stopping import RUN_DIR_VARIABLE
 from campaign import config as campaign_config
 from campaign import reaper
 from campaign.config import TYPES, CampaignConfig
@@ -102,6 +102,7 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
     campaign_type = plugins.load_kind(TYPES, config.type)
     with _driver_lock(paths), _log_to(paths), watch(paths):
         reaper.reap(paths.root)
+        paths.stop.unlink(missing_ok=True)
         ledger = Ledger(paths.ledger)
         ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
         try:
@@ -121,6 +122,11 @@ def _run_type(campaign_type: Any, ctx: Context) -> None:
     except KeyboardInterrupt:
         raise
     except Exception as error:
+        if ctx.failure is None and ctx.paths.stop.exists():
+            raise StoppedError(
+                "Stopped as asked. Nothing is lost; continue with: "
+                f"weft resume {_shown(ctx.paths.root)}"
+            ) from None
         stage, cause = ctx.failure or ("run", error)
         log.error("stage %s failed", stage, exc_info=cause)
         log_file = ctx.log_files.get(stage, ctx.paths.log)

@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 
 from apps.science.errors import ConfigError
+from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
 from campaign.timeline import orchestration_share
@@ -40,11 +41,19 @@ def read_status(run_dir: Path) -> dict[str, Any]:
     }
 
 
+def read_driver(paths: RunDir) -> dict[str, Any]:
+    """Return process id, host and start of the last driver, {} where none was."""
+    if not paths.driver.exists():
+        return {}
+    found: dict[str, Any] = json.loads(paths.driver.read_text(encoding="utf-8"))
+    return found
+
+
 def driver_alive(paths: RunDir) -> bool:
     """Tell whether the driver named in driver.json lives on this host."""
-    if not paths.driver.exists():
+    driver = read_driver(paths)
+    if not driver:
         return False
-    driver = json.loads(paths.driver.read_text(encoding="utf-8"))
     try:
         process = psutil.Process(driver["pid"])
         return bool(abs(process.create_time() - driver["created"]) < 1.0)
@@ -64,13 +73,20 @@ def _stage(
             last.event, last.event
         )
         ended = last.time if last.event in {"done", "failed"} else None
+    folder = we_folder(paths, name)
+    iteration = read_last_iteration(folder) if folder and last else None
+    progress = _progress(paths, name, state)
+    if progress and iteration and state == "running":
+        details = (progress["detail"], say_iteration(iteration))
+        progress["detail"] = "; ".join(text for text in details if text)
     return {
         "name": name,
         "state": state,
         "started": started,
         "ended": ended,
         "seconds": last.seconds if last else None,
-        "progress": _progress(paths, name, state),
+        "progress": progress,
+        "iteration": iteration,
         "message": last.message if last else None,
     }
 

@@ -48,5 +48,9 @@ class StageError(WeftError):
     """A stage of a campaign failed."""
 
 
+class StoppedError(WeftError):
+    """Somebody asked the run to stop; nothing is wrong."""
+
+
 class RunLockedError(WeftError):
     """Another driver works on the same run folder."""

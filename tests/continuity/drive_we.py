@@ -14,11 +14,11 @@ import numpy as np
 import parsl
 
 from apps.propagate import compute_start_pcoords, propagate_block
+from apps.science.stopping import RUN_DIR_VARIABLE
 from apps.science.we.config import WEConfig
 from apps.science.we.dispatch import Block, Dispatch, block_sizer
 from apps.science.we.engine import Starts, prepare_folder, run_we
 from apps.science.we.spec import PropagationSpec
-from apps.task_log import RUN_DIR_VARIABLE
 from campaign import reaper
 from site_configs.build import build_config
 from site_configs.load import load_site

@@ -16,7 +16,10 @@ PAGES = sorted(
 WEFT = Path(sys.executable).with_name("weft")
 
 # run by the integration tests, on a run folder or for minutes
-ELSEWHERE = ("weft run ", "weft resume ", "weft status ", "weft report ")
+ELSEWHERE = (
+    "weft run ", "weft resume ", "weft status ", "weft report ", "weft export ",
+    "weft stop ",
+)  # fmt: skip
 
 
 def read_commands() -> list[str]:

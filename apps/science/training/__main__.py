@@ -1,7 +1,8 @@
 """``python -m apps.science.training CONFIG.yaml``: what torchrun starts.
 
 Exit 0: the model is finished. 1: failed. 2: the file is wrong. 3: stopped on request
-with a checkpoint; start it again to go on.
+with a checkpoint; start it again to go on. Under torchrun, which knows only failures,
+it is 0 then too, and the job's file ``unfinished`` is there.
 """
 
 import logging
@@ -13,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from apps.science.errors import ConfigError, WeftError
+from apps.science.stopping import UNFINISHED
 from apps.science.training.config import TrainingJob
 
 _log = logging.getLogger("apps.science.training")
@@ -45,7 +47,10 @@ def _train(job: TrainingJob) -> int:
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
-        return 0 if train(job) else 3
+        # torchrun takes any other status than 0 for a failure of the process; there
+        # the file tells
+        under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+        return 0 if train(job) or under_torchrun else UNFINISHED
     except ConfigError as error:
         _log.error("%s", error)
         return 2

@@ -68,3 +68,8 @@ class TrainingJob(StrictConfig):
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How to train."
     )
+
+    @property
+    def unfinished(self) -> Path:
+        """The file that says that training left early, to be started again."""
+        return self.out / "unfinished"

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from apps.science.arrays import IntArray
 from apps.science.errors import NumericalError
+from apps.science.files import write_text
+from apps.science.stopping import must_end
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import FrameSet, order_batches, read_training_data
 from apps.science.training.loss import (
@@ -33,7 +35,8 @@ _VALIDATION_BATCH: Final = 512
 def train(job: TrainingJob) -> bool:
     """Train until done or told to stop; return whether the model is finished.
 
-    SIGTERM ends training after the running step with a checkpoint to go on from.
+    SIGTERM, a run asked to stop, and a batch job near its end let training leave
+    after the running step with a checkpoint to go on from.
 
     Raises
     ------
@@ -45,10 +48,11 @@ def train(job: TrainingJob) -> bool:
 
 
 class _StopSignal:
-    """Turns SIGTERM into a flag for as long as it is entered."""
+    """Notes SIGTERM for as long as it is entered, and looks for other reasons."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self._signalled = False
+        self._looked = -math.inf
         self._previous: signal._HANDLER = signal.SIG_DFL
 
     def __enter__(self) -> "_StopSignal":
@@ -58,8 +62,16 @@ class _StopSignal:
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGTERM, self._previous)
 
+    @property
+    def asked(self) -> bool:
+        """Whether to leave; files are looked at once a second."""
+        now = time.monotonic()
+        if not self._signalled and now - self._looked > _PROGRESS_SECONDS:
+            self._looked, self._signalled = now, must_end()
+        return self._signalled
+
     def _note(self, _signum: int, _frame: FrameType | None) -> None:
-        self.asked = True
+        self._signalled = True
 
 
 class _Training:
@@ -87,11 +99,13 @@ class _Training:
                 progress.batch,
             )
         if self.ranks.is_first:
+            self.job.unfinished.unlink(missing_ok=True)
             write_metrics(self.job.out / "metrics.csv", progress.history)
         while not progress.finished:
             if not self._run_epoch():
                 if self.ranks.is_first:
                     self.state.write_last()
+                    write_text(self.job.unfinished, "start again to go on\n")
                 _log.info("stopped on request in epoch %d", progress.epoch + 1)
                 return False
             self._close_epoch()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.science.arrays import Array
 from apps.science.errors import NumericalError, ShapeMismatchError
+from apps.science.pcoords.base import ProgressCoordinate
 from apps.science.propagators.base import Frames, Propagator, States
 from apps.science.seeds import derive_seed
 from apps.science.we.shards import (
@@ -46,22 +48,27 @@ def propagate_block(
     spec, propagator, pcoord = warm_engine(spec_path)
     states = read_origins(origins, spec.start_states())
     frames, attempts = _advance(propagator, states, spec, n_iter, seg_ids, origins)
-    n_segments, n_frames = frames.positions.shape[:2]
     seen = np.array(frames.positions)
     seen[frames.failed] = propagator.recorded(states)[frames.failed, None]
+    visited = _compute_pcoords(pcoord, spec.pcoord["kind"], seen)
+    seconds = time.perf_counter() - began
+    return write_shard(
+        out, n_iter, seg_ids, parent_ids, attempts, visited, frames, seconds, spec.seed
+    )
+
+
+def _compute_pcoords(pcoord: ProgressCoordinate, kind: str, seen: Array) -> Array:
+    """Return (n_segments, n_frames, n_dim) of frames (n_segments, n_frames, n, 3)."""
+    n_segments, n_frames = seen.shape[:2]
     flat = seen.reshape(n_segments * n_frames, -1, 3)
     values = np.asarray(pcoord.compute(flat), dtype=float)
     if values.shape != (len(flat), pcoord.n_dim) or not np.isfinite(values).all():
         raise ShapeMismatchError(
-            f"The progress coordinate {spec.pcoord['kind']!r} returned shape "
-            f"{values.shape} (finite: {bool(np.isfinite(values).all())}); expected "
+            f"The progress coordinate {kind!r} returned shape {values.shape} (finite: "
+            f"{bool(np.isfinite(values).all())}); expected "
             f"{(len(flat), pcoord.n_dim)} finite numbers. Mend that plug-in."
         )
-    seconds = time.perf_counter() - began
-    visited = values.reshape(n_segments, n_frames, pcoord.n_dim)
-    return write_shard(
-        out, n_iter, seg_ids, parent_ids, attempts, visited, frames, seconds, spec.seed
-    )
+    return values.reshape(n_segments, n_frames, pcoord.n_dim)
 
 
 def _advance(

@@ -194,6 +194,12 @@ class WEConfig(StrictConfig):
         description="Blocks a worker gets per iteration when auto; null leaves it to "
         "the propagator.",
     )
+    one_bin_patience: int = Field(
+        20,
+        ge=0,
+        description="Stop a run whose walkers are all in one bin for this many "
+        "iterations from the first; 0 never.",
+    )
     failures: FailureBudgets = Field(
         default_factory=FailureBudgets, description="How often a block may fail."
     )

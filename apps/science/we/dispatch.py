@@ -118,7 +118,7 @@ class BlockRunner:
                 n_failed += 1
                 self._error = self._error or error
         if self._error is not None:
-            log.error("%d of %d blocks failed", n_failed, len(blocks))
+            log.info("%d of %d blocks did not finish", n_failed, len(blocks))
             raise self._error
 
     def _send(self, block: Block, failures: Counter[FailureKind]) -> None:
@@ -153,8 +153,9 @@ class BlockRunner:
         again = failures[kind] <= allowed and not (
             halve and len(sent.block.seg_ids) == 1
         )
-        log.warning(
-            "%s failed (%s, %d of %d): %s; %s", sent.block, kind, failures[kind],
+        level = logging.DEBUG if kind is FailureKind.STOPPED else logging.WARNING
+        log.log(
+            level, "%s failed (%s, %d of %d): %s; %s", sent.block, kind, failures[kind],
             allowed, error, "sent again" if again else "given up",
         )  # fmt: skip
         if not again:

@@ -8,13 +8,16 @@ again by their shards. WESTPA keeps one run per process.
 import contextlib
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from apps.science.errors import ConfigError
 from apps.science.we import targets
+from apps.science.we.bins_check import check_bins_change
 from apps.science.we.config import MabBins, WEConfig
+from apps.science.we.journal import IterationRecord, read_record
 from apps.science.we.spec import PropagationSpec, read_spec
 from apps.science.we.west_cfg import write_west_cfg
 
@@ -72,7 +75,8 @@ def run_we(
     rc = _load_westpa(folder)
     manager = _make_manager(rc, config)
     snapshots = Snapshots(folder)
-    manager.set_up(folder, seed, dispatch, snapshots)
+    watched = replace(dispatch, on_iteration=_watch_bins(folder, config, dispatch))
+    manager.set_up(folder, seed, watched, snapshots)
     west_h5 = folder / "west.h5"
     if snapshots.restore():
         identity.check_identity(west_h5, seed, system)
@@ -89,6 +93,21 @@ def run_we(
         rc.status_stream.close()
     snapshots.take(now=True)
     return west_h5
+
+
+def _watch_bins(
+    folder: Path, config: WEConfig, dispatch: Any
+) -> Callable[[IterationRecord], None]:
+    """Return ``dispatch.on_iteration`` with a check that bins do anything at all."""
+
+    def close(record: IterationRecord) -> None:
+        dispatch.on_iteration(record)
+        n_iter = record.n_iter
+        if n_iter == config.one_bin_patience:
+            records = (read_record(folder / "journal", n) for n in range(1, n_iter + 1))
+            check_bins_change([r.summary for r in records], config)
+
+    return close
 
 
 def _load_westpa(folder: Path) -> Any:

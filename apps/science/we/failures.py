@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from apps.science.config_base import StrictConfig
-from apps.science.errors import ConfigError, DataError, NumericalError
+from apps.science.errors import ConfigError, DataError, NumericalError, StoppedError
 
 
 class FailureKind(StrEnum):
@@ -16,6 +16,7 @@ class FailureKind(StrEnum):
     NUMERICAL = "numerical"
     BAD_INPUT = "bad input"
     OTHER = "error"
+    STOPPED = "stopped"
 
 
 LOST_NAMES = {"ManagerLost", "WorkerLost", "BrokenProcessPool"}
@@ -49,6 +50,7 @@ class FailureBudgets(StrictConfig):
             FailureKind.NUMERICAL: 0,  # the worker has reseeded and rerun it
             FailureKind.BAD_INPUT: 0,
             FailureKind.OTHER: self.other,
+            FailureKind.STOPPED: 0,
         }[kind]
 
 
@@ -56,6 +58,8 @@ def classify_failure(error: BaseException) -> FailureKind:
     """Return the kind of failure that ``error`` reports."""
     if isinstance(error, NumericalError):
         return FailureKind.NUMERICAL
+    if isinstance(error, StoppedError):
+        return FailureKind.STOPPED
     if isinstance(error, ConfigError | DataError):
         return FailureKind.BAD_INPUT
     if LOST_NAMES & {cls.__name__ for cls in type(error).__mro__}:

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from apps.science.errors import NumericalError
+from apps.science.errors import NumericalError, ShapeMismatchError
+from apps.science.propagators.base import Frames, States
 from apps.science.we import block
 from apps.science.we.shards import FinishedBlock, Origin
 from apps.science.we.spec import PropagationSpec
@@ -47,3 +48,61 @@ def test_a_judged_walker_stands_still_and_its_frames_say_so(tmp_path) -> None:
         assert np.isnan(h5["positions"]).all()
         np.testing.assert_allclose(h5["final_positions"][:, 0, 0], -1.5)
     np.testing.assert_allclose(done.pcoord, -1.5)
+
+
+class Careless:
+    """A propagator with a fault: too few frames, or NaN that it does not report."""
+
+    def __init__(self, n_frames: int, *, nan: bool = False) -> None:
+        self.n_frames, self.nan = n_frames, nan
+        self.seeds: list[int] = []
+
+    def recorded(self, states: States) -> np.ndarray:
+        return states.positions
+
+    def propagate(self, states: States, seeds: list[int]) -> Frames:
+        self.seeds += seeds
+        frames = np.repeat(states.positions[:, None], self.n_frames, axis=1)
+        if self.nan:
+            frames = frames * np.nan
+        end = States(frames[:, -1], states.velocities)
+        return Frames(frames, frames, end, np.zeros(len(states), bool))
+
+
+def advance(propagator: Careless, **settings: object) -> tuple[Frames, list[int]]:
+    spec = PropagationSpec(3, UNSTABLE, {"kind": "cartesian"}, "starts.npz", **settings)
+    states = States(np.zeros((2, 1, 3)), np.zeros((2, 1, 3)))
+    return block._advance(propagator, states, spec, 4, [7, 8], [Origin(None, 0)] * 2)
+
+
+def test_a_propagator_that_returns_too_few_frames_is_named() -> None:
+    with pytest.raises(ShapeMismatchError, match=r"'toy' returned .* of 4 frames"):
+        advance(Careless(n_frames=3))
+
+
+def test_nan_that_a_propagator_does_not_report_is_seen() -> None:
+    propagator = Careless(4, nan=True)
+    with pytest.raises(NumericalError, match=r"in 3 attempts.*0 of 4 frames"):
+        advance(propagator, n_reseeds=2)
+    assert len(set(propagator.seeds)) == 6
+
+
+class Flat:
+    """A progress coordinate with a fault: one number a frame, without its axis."""
+
+    n_dim = 1
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def compute(self, positions: np.ndarray) -> np.ndarray:
+        shape = (len(positions),) if np.isfinite(self.value) else (len(positions), 1)
+        return np.full(shape, self.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1.0, r"shape \(6,\)"), (np.nan, r"\(finite: False\)")]
+)
+def test_a_progress_coordinate_of_the_wrong_shape_is_named(value, said) -> None:
+    with pytest.raises(ShapeMismatchError, match=rf"'mine' .*{said}.*\(6, 1\)"):
+        block._compute_pcoords(Flat(value), "mine", np.zeros((2, 3, 4, 3)))

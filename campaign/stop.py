@@ -1,0 +1,62 @@
+"""Ask a running driver to finish what its tasks are doing and leave."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from apps.science.errors import ConfigError
+from apps.science.files import write_text
+from campaign.layout import RunDir
+from campaign.status import driver_alive, read_driver, read_status
+
+
+def ask_to_stop(run_dir: Path) -> RunDir:
+    """Leave the request; the driver and its tasks see it, on whatever host.
+
+    No further task begins, those begun end as usual, and a training leaves a
+    checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        If ``run_dir`` is no run folder or no driver works on it.
+    """
+    state = read_status(run_dir)["state"]
+    paths = RunDir(run_dir.absolute())
+    if state == "done":
+        raise ConfigError(f"{run_dir} is done already. There is nothing to stop.")
+    here = os.uname().nodename == read_driver(paths).get("host")
+    if state != "running" and (here or not paths.driver.exists()):
+        raise ConfigError(
+            f"No driver works on {run_dir}: it is {state}. Continue it with: "
+            f"weft resume {run_dir}"
+        )
+    write_text(paths.stop, "asked by weft stop\n")
+    return paths
+
+
+def interrupt(paths: RunDir) -> None:
+    """End the driver at once, as Ctrl-C does; what tasks were doing is cut off.
+
+    Raises
+    ------
+    ConfigError
+        If it runs on another host.
+    """
+    driver = read_driver(paths)
+    if not driver_alive(paths):
+        raise ConfigError(
+            f"The driver runs on {driver.get('host', 'another host')}. Use --now there."
+        )
+    os.kill(int(driver["pid"]), signal.SIGINT)
+
+
+def wait_until_left(paths: RunDir, patience_s: float) -> bool:
+    """Wait for a driver on this host to leave; return whether it did."""
+    end = time.monotonic() + patience_s
+    while driver_alive(paths):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
