@@ -201,34 +201,32 @@ def sites_list() -> None:
 
 
 @sites_app.command("show")
-def sites_show(site: Annotated[str, typer.Argument(help="Name or YAML file.")]) -> None:
+def sites_show(
+    site: Annotated[str, typer.Argument(help="Name, YAML or Python file.")],
+) -> None:
     """Show a site with every default, and the scripts it would submit."""
-    import yaml
+    from campaign.sites_command import show_site
 
-    from site_configs.check import submit_scripts
-    from site_configs.load import load_site
-
-    loaded = load_site(site)
-    asked = loaded.model_dump(mode="json", exclude_none=True)
-    out.print(yaml.safe_dump(asked, sort_keys=False), markup=False)
-    for label, script in submit_scripts(loaded, Path("runs/NAME/parsl")).items():
-        out.print(f"# the script of a block for role {label}:", markup=False)
-        out.print(script, markup=False)
+    show_site(site, out)
 
 
 @sites_app.command("check")
 def sites_check(
-    site: Annotated[str, typer.Argument(help="Name or YAML file.")],
+    site: Annotated[str, typer.Argument(help="Name, YAML or Python file.")],
+    submit: Annotated[
+        bool, typer.Option("--submit", help="Send one probe task per role.")
+    ] = False,
+    runs: RunsFolder = Path("runs"),
+    wait_s: Annotated[
+        float, typer.Option("--wait", help="Seconds a job may wait in the queue.")
+    ] = 60.0,
 ) -> None:
-    """Check that a site can be used from here; submit nothing."""
-    from site_configs.check import check_site
-    from site_configs.load import load_site
+    """Check that a site can be used from here, and what its workers see."""
+    from campaign.sites_command import check
 
-    results = check_site(load_site(site))
-    for what, ok, detail in results:
-        out.print(f"{'ok  ' if ok else 'MEND'} {what}: {detail}", markup=False)
-    if not all(ok for _, ok, _ in results):
-        raise typer.Exit(2)
+    status = check(site, Console(highlight=False), submit, runs, wait_s)
+    if status:
+        raise typer.Exit(status)
 
 
 def _relative(path: Path) -> Path:

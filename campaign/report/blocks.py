@@ -82,7 +82,16 @@ class Fold:
     blocks: Sequence["Block"]
 
 
-Block = Text | Note | Facts | Table | Gallery | Fold
+@dataclass(frozen=True)
+class Download:
+    """A file beside the page, within figures/, and what it holds."""
+
+    kind: ClassVar[str] = "download"
+    text: str
+    file: str
+
+
+Block = Text | Note | Facts | Table | Gallery | Fold | Download
 
 
 @dataclass

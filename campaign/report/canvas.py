@@ -41,6 +41,17 @@ class Canvas:
             FigureCanvasAgg(figure)
             yield figure, figure.add_subplot()
 
+    @contextmanager
+    def stack(
+        self, n_rows: int, size: tuple[float, float] = style.PANEL
+    ) -> Iterator[tuple[Figure, list[Axes]]]:
+        """Yield a figure with axes above each other that share their x axis."""
+        with mpl.rc_context(style.RC):
+            figure = Figure(figsize=size, layout="constrained")
+            FigureCanvasAgg(figure)
+            grid = figure.subplots(n_rows, 1, sharex=True, squeeze=False)
+            yield figure, list(grid[:, 0])
+
     def keep(
         self,
         figure: Figure,

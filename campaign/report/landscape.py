@@ -68,10 +68,10 @@ class Plane:
         energy -= energy.min()
         return np.where(np.isfinite(energy) & near, energy, np.nan)
 
-    def range_of_first(self) -> tuple[float, float]:
-        """Return the 0.05 to 99.95 % range of the first coordinate."""
+    def range_of(self, axis: int) -> tuple[float, float]:
+        """Return the 0.05 to 99.95 % range of one coordinate."""
         quantiles = np.array([0.0005, 0.9995])
-        low, high = weighted_quantile(self.points[:, 0], self.weights, quantiles)
+        low, high = weighted_quantile(self.points[:, axis], self.weights, quantiles)
         return float(low), float(high)
 
     def coverage(self, others: Array) -> tuple[float, float]:

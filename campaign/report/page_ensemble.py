@@ -1,22 +1,31 @@
-"""The weighted-ensemble run: walkers, weights, and where it went in TIC space."""
+"""The weighted-ensemble run: walkers, weights, flux, and where it went."""
 
-import math
-from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-
 from apps.science.arrays import Array
-from apps.science.statistics import effective_sample_size
-from campaign.report import style, words
-from campaign.report.blocks import Facts, Gallery, Note, Picture, Section
-from campaign.report.canvas import Canvas, above_axes
-from campaign.report.landscape import AXES, Plane, read_planes
+from campaign.report import words
+from campaign.report.blocks import Download, Facts, Fold, Gallery, Note, Section
+from campaign.report.canvas import Canvas
+from campaign.report.ensemble_flux import (
+    draw_flux,
+    flux_facts,
+    flux_notes,
+    read_fluxes,
+    target_labels,
+)
+from campaign.report.ensemble_reach import (
+    coordinate_names,
+    draw_exploration,
+    draw_reach,
+    read_points,
+)
+from campaign.report.ensemble_walkers import draw_walkers, draw_weights
+from campaign.report.ensemble_work import draw_idle, draw_segment_times, work_facts
+from campaign.report.history import History, read_history, write_table
+from campaign.report.landscape import read_planes
 from campaign.report.sources import RunSource
 
-MAX_POINTS = 6000
-BURN_IN_SHARE = 0.25
+TABLE = "we_iterations.csv"
 
 
 def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
@@ -34,68 +43,61 @@ def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
         )
         return section
     history = read_history(journal)
-    section.blocks.append(Facts(ensemble_facts(source, history)))
-    section.blocks.append(
-        Gallery([draw_walkers(history, canvas), draw_weights(history, canvas)])
-    )
+    fluxes = read_fluxes(source, history)
+    write_table(history, fluxes, canvas.folder / TABLE)
+    tau_ps = segment_ps(source.config)
+    facts = ensemble_facts(source, history)
+    if fluxes:
+        facts += flux_facts(fluxes, history.burn_in, tau_ps)
+    section.blocks.append(Facts(facts + work_facts(history)))
+    section.blocks += flux_notes(fluxes, history.burn_in)
+    section.blocks += missing_notes(source, history, fluxes)
+    arrived = [(label, flux) for label, flux in fluxes.items() if flux.any()]
+    pictures = [draw_walkers(history, canvas), draw_weights(history, canvas)]
+    pictures += [
+        draw_flux(label, flux, history, tau_ps, canvas, k)
+        for k, (label, flux) in enumerate(arrived)
+    ]
     reference = read_planes(source, []).get("reference")
     points = read_points(source.paths.we, journal)
-    pictures = []
-    if np.isfinite(history["reach"]).any():
-        pictures.append(draw_reach(history, reference, AXES[0], canvas))
+    n_dim = history.n_dim if points is None else points[0].shape[1]
+    names = coordinate_names(source, max(n_dim, history.n_dim))
+    if history.n_dim:
+        pictures.append(draw_reach(history, reference, names, canvas))
     if points is not None and points[0].shape[1] > 1:
-        pictures.append(draw_exploration(points, reference, AXES, canvas))
-    if pictures:
-        section.blocks.append(Gallery(pictures))
-    else:
+        pictures.append(draw_exploration(points, reference, names, canvas))
+    section.blocks.append(Gallery(pictures))
+    if not history.n_dim and points is None:
         section.blocks.append(
             Note("The shards hold no progress coordinates.", "missing")
         )
+    work = []
+    if history.knows("segment_s_median"):
+        work.append(draw_segment_times(history, canvas))
+    if history.knows("idle_share"):
+        work.append(draw_idle(history, canvas))
+    if work:
+        title = "How the work went: segment times and idle slots"
+        section.blocks.append(Fold(title, [Gallery(work)]))
+    section.blocks.append(Download("Every iteration in one table:", TABLE))
     return section
 
 
-def read_history(journal: list[dict[str, Any]]) -> dict[str, Array]:
-    """Return per-iteration columns; what a summary lacks is computed or NaN."""
-    rows: dict[str, list[float]] = {
-        k: [] for k in ("n_iter", "walkers", "bins", "min", "max", "ess", "wall_s")
-    }
-    reach: list[list[float]] = []
-    for record in journal:
-        summary = record.get("summary") or {}
-        weights = np.array([s["weight"] for s in record["segments"]], dtype=float)
-        rows["n_iter"].append(record["n_iter"])
-        rows["walkers"].append(len(weights))
-        rows["bins"].append(_number(summary.get("n_bins_occupied")))
-        rows["min"].append(weights.min())
-        rows["max"].append(weights.max())
-        rows["ess"].append(effective_sample_size(weights))
-        rows["wall_s"].append(_number(summary.get("wall_s")))
-        low, high = summary.get("pcoord_min"), summary.get("pcoord_max")
-        reach.append([low[0], high[0]] if low and high else [math.nan, math.nan])
-    columns = {name: np.array(values, dtype=float) for name, values in rows.items()}
-    columns["reach"] = np.array(reach, dtype=float)
-    return columns
-
-
-def ensemble_facts(
-    source: RunSource, history: dict[str, Array]
-) -> list[tuple[str, str]]:
+def ensemble_facts(source: RunSource, history: History) -> list[tuple[str, str]]:
     """Return the run in numbers."""
-    n_iter = len(history["n_iter"])
     n_segments = int(history["walkers"].sum())
-    late = history["ess"][int(BURN_IN_SHARE * n_iter) :]
     rows = [
-        ("Iterations closed", f"{n_iter:,}"),
+        ("Iterations closed", f"{len(history):,}"),
         ("Segments", f"{n_segments:,}"),
         ("Walkers in the last iteration", f"{int(history['walkers'][-1]):,}"),
         (
             "Effective walkers (last three quarters)",
-            f"{words.number(float(np.median(late)))} in the median",
+            f"{words.number(history.late_ess)} in the median",
         ),
         (
             "Smallest and largest weight",
-            f"{words.number(float(history['min'].min()))} and "
-            f"{words.number(float(history['max'].max()))}",
+            f"{words.number(float(history['weight_min'].min()))} and "
+            f"{words.number(float(history['weight_max'].max()))}",
         ),
     ]
     picoseconds = segment_ps(source.config)
@@ -104,6 +106,30 @@ def ensemble_facts(
         each = words.simulated(picoseconds)
         rows.insert(2, ("Simulated time", f"{total} in segments of {each}"))
     return rows
+
+
+def missing_notes(
+    source: RunSource, history: History, fluxes: dict[str, Array]
+) -> list[Note]:
+    """Return what an older journal, or a torn west.h5, leaves undrawn."""
+    lacking = [
+        said
+        for name, said in (("bins", "occupied bins"), ("segment_s_median",
+                           "segment times"), ("n_slots", "idle share of the slots"))
+        if not history.knows(name)
+    ]  # fmt: skip
+    notes = []
+    if lacking:
+        text = f"The journal does not tell {words.joined(lacking)}: it was written by "
+        text += "an earlier version."
+        notes.append(Note(text, "missing"))
+    wanted = dict.fromkeys([*history.flux, *target_labels(source.config)])
+    unknown = [repr(label) for label in wanted if label not in fluxes]
+    if unknown:
+        text = "Neither the journal nor west.h5 tells the flux into "
+        text += f"{words.joined(unknown)} of every iteration."
+        notes.append(Note(text, "missing"))
+    return notes
 
 
 def segment_ps(config: dict[str, Any]) -> float | None:
@@ -117,169 +143,3 @@ def segment_ps(config: dict[str, Any]) -> float | None:
             if isinstance(part.get(key), int | float):
                 return float(part[key]) * size
     return None
-
-
-def read_points(
-    we_folder: Path, journal: list[dict[str, Any]]
-) -> tuple[Array, Array, Array] | None:
-    """Return where segments ended: pcoord (n, d), weight (n,), n_iter (n,).
-
-    At most about ``MAX_POINTS``: iterations are passed over at even distances.
-    """
-    total = sum(len(r["segments"]) for r in journal)
-    stride = max(1, -(-total // MAX_POINTS))
-    points: list[Array] = []
-    weights: list[float] = []
-    iterations: list[int] = []
-    for record in journal[::-1][::stride][::-1]:
-        cache: dict[str, Array] = {}
-        for segment in record["segments"]:
-            shard = str(segment["shard"])
-            if shard not in cache:
-                path = we_folder / shard
-                if not path.exists():
-                    continue
-                with h5py.File(path, "r", locking=False) as h5:
-                    cache[shard] = np.asarray(h5["pcoord"][:, -1], dtype=float)
-            points.append(cache[shard][segment["row"]])
-            weights.append(segment["weight"])
-            iterations.append(record["n_iter"])
-    if not points:
-        return None
-    return np.array(points), np.array(weights), np.array(iterations, dtype=float)
-
-
-def draw_walkers(history: dict[str, Array], canvas: Canvas) -> Picture:
-    """Draw walkers, occupied bins and effective walkers per iteration."""
-    n_iter = history["n_iter"]
-    with canvas.axes() as (figure, axes):
-        axes.plot(n_iter, history["walkers"], color=style.WEIGHTED, label="walkers")
-        if np.isfinite(history["bins"]).any():
-            axes.plot(n_iter, history["bins"], color="#0072b2", ls="--",
-                      label="occupied bins")  # fmt: skip
-        axes.plot(n_iter, history["ess"], color=style.UNWEIGHTED, ls="-.",
-                  label="effective walkers (ESS)")  # fmt: skip
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("iteration")
-        axes.set_ylabel("number")
-        above_axes(axes)
-        return canvas.keep(
-            figure,
-            "we_walkers",
-            caption="Did the ensemble spread over bins, and how many walkers carry the "
-            "weight? ESS = (Σw)²/Σw²: one heavy walker makes it 1.",
-            alt="Walkers, occupied bins and effective sample size by iteration",
-            numbers={k: history[k] for k in ("n_iter", "walkers", "bins", "ess")},
-        )
-
-
-def draw_weights(history: dict[str, Array], canvas: Canvas) -> Picture:
-    """Draw the range of weights per iteration."""
-    n_iter = history["n_iter"]
-    with canvas.axes() as (figure, axes):
-        low = np.maximum(history["min"], 1e-300)
-        axes.fill_between(n_iter, low, history["max"], color=style.WEIGHTED, alpha=0.18,
-                          lw=0)  # fmt: skip
-        axes.plot(n_iter, history["max"], color=style.WEIGHTED, label="largest")
-        axes.plot(n_iter, low, color=style.WEIGHTED, ls="--", label="smallest")
-        axes.plot(n_iter, 1 / history["walkers"], color=style.QUIET, lw=1.2, ls=":",
-                  label="even weights")  # fmt: skip
-        axes.set_yscale("log")
-        axes.set_xlabel("iteration")
-        axes.set_ylabel("weight of a walker")
-        above_axes(axes)
-        return canvas.keep(
-            figure,
-            "we_weights",
-            caption="How far do the weights spread? A wide range is how a weighted "
-            "ensemble reaches rare states; training must then handle it.",
-            alt="Smallest and largest weight by iteration",
-            numbers={k: history[k] for k in ("n_iter", "min", "max")},
-        )
-
-
-def draw_reach(
-    history: dict[str, Array], reference: Plane | None, name: str, canvas: Canvas
-) -> Picture:
-    """Draw the range of the first progress coordinate per iteration."""
-    n_iter, reach = history["n_iter"], history["reach"]
-    numbers: dict[str, Any] = {
-        "n_iter": n_iter,
-        "low": reach[:, 0],
-        "high": reach[:, 1],
-    }
-    with canvas.axes() as (figure, axes):
-        if reference is not None:
-            low, high = reference.range_of_first()
-            for k, edge in enumerate((low, high)):
-                axes.axhline(edge, color=style.REFERENCE, ls=(0, (4, 3)), lw=1.2,
-                             label=None if k else "reference, 99.9 %")  # fmt: skip
-            numbers["reference_range"] = [low, high]
-        axes.fill_between(n_iter, reach[:, 0], reach[:, 1], color=style.WEIGHTED,
-                          alpha=0.3, lw=0, label="walkers")  # fmt: skip
-        best = (np.minimum.accumulate(reach[:, 0]), np.maximum.accumulate(reach[:, 1]))
-        for line in best:
-            axes.plot(n_iter, line, color=style.WEIGHTED, lw=1.2)
-        axes.set_xlabel("iteration")
-        axes.set_ylabel(name)
-        above_axes(axes)
-        return canvas.keep(
-            figure,
-            "we_reach",
-            caption="Is sampling still reaching new ground? Filled: where walkers are; "
-            "lines: the farthest so far.",
-            alt="Range of the first progress coordinate by iteration",
-            numbers=numbers,
-        )
-
-
-def draw_exploration(
-    points: tuple[Array, Array, Array],
-    reference: Plane | None,
-    names: tuple[str, str],
-    canvas: Canvas,
-) -> Picture:
-    """Draw where segments ended over the density of the reference."""
-    xy, weights, n_iter = points
-    order = np.argsort(n_iter, kind="stable")
-    caption = "Where did the walkers go? Each dot is the end of a segment, coloured by "
-    caption += "iteration; "
-    numbers: dict[str, Any] = {
-        "columns": [*names, "weight", "n_iter"],
-        "rows": np.column_stack([xy[:, :2], weights, n_iter]),
-    }
-    with canvas.axes() as (figure, axes):
-        if reference is not None:
-            log_density = reference.log_density()
-            axes.contourf(
-                reference.centres(0), reference.centres(1), log_density.T,
-                levels=[-6, -5, -4, -3, -2, -1, 0], cmap="Greys", vmin=-8, vmax=5,
-            )  # fmt: skip
-            seen, beyond = reference.coverage(xy[:, :2])
-            caption += (
-                "grey is the reference's density (a step is a factor e). They came to "
-                f"{words.percent(seen)} of the area that the reference occupies, and "
-                f"{words.percent(beyond)} of the ends lie outside it."
-            )
-            numbers |= {"share_of_reference_seen": seen, "share_outside": beyond}
-        else:
-            caption += "no reference is drawn: it is not made in these coordinates."
-        dots = axes.scatter(
-            xy[order, 0], xy[order, 1], c=n_iter[order], s=8, lw=0, cmap="plasma",
-            alpha=0.8, rasterized=True,
-        )  # fmt: skip
-        figure.colorbar(dots, ax=axes, label="iteration", pad=0.02, aspect=30)
-        axes.set_xlabel(names[0])
-        axes.set_ylabel(names[1])
-        return canvas.keep(
-            figure,
-            "we_exploration",
-            caption=caption,
-            alt="Segment ends over the reference density in the plane of two slow "
-            "coordinates",
-            numbers=numbers,
-        )
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

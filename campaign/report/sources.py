@@ -1,7 +1,6 @@
 """Read what a run has written so far; what is not there yet reads as None or empty."""
 
 import csv
-import json
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,8 @@ from apps.science.errors import WeftError
 from apps.science.segments.frames import WeightedFrames, read_frames
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
+from campaign.report.iterations import Iteration, read_iterations
+from campaign.report.json_files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +87,9 @@ class RunSource:
         return read_json(self.paths.mapping) or {}
 
     @cached_property
-    def journal(self) -> list[dict[str, Any]]:
+    def journal(self) -> list[Iteration]:
         """Closed WE iterations of the sampling run, in order."""
-        return read_journal(self.paths.we / "journal")
+        return read_iterations(self.paths.we / "journal")
 
     @cached_property
     def models(self) -> list[str]:
@@ -129,21 +130,6 @@ class RunSource:
                 except (WeftError, OSError, KeyError) as error:
                     log.warning("report: %s cannot be read: %s", path, error)
         return self._frames[path]
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return a JSON object, or None where there is no whole one."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def read_journal(journal: Path) -> list[dict[str, Any]]:
-    """Return every closed iteration's record, in order."""
-    records = (read_json(path) for path in sorted(journal.glob("iter_*.json")))
-    return [r for r in records if r is not None and r.get("segments")]
 
 
 def read_columns(path: Path) -> dict[str, Array]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from campaign.report import words
 from campaign.report.blocks import Block, Facts, Note
-from campaign.report.page_ensemble import BURN_IN_SHARE, read_history, segment_ps
+from campaign.report.history import read_history
+from campaign.report.page_ensemble import segment_ps
 from campaign.report.page_scores import leading
 from campaign.report.scores import Score, read_details, read_scores, read_set
 from campaign.report.sources import RunSource
@@ -106,7 +107,7 @@ def headline_facts(source: RunSource) -> list[tuple[str, str]]:
         n = len(source.system["sequence"])
         rows.append(("Protein", words.count(n, "residue")))
     if source.journal:
-        n_segments = sum(len(r["segments"]) for r in source.journal)
+        n_segments = sum(i.n_segments for i in source.journal)
         picoseconds = segment_ps(source.config)
         if picoseconds:
             rows.append(("Sampled by WE", words.simulated(n_segments * picoseconds)))
@@ -122,9 +123,7 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
     found = []
     if source.journal:
         history = read_history(source.journal)
-        n_iter = len(history["n_iter"])
-        late = history["ess"][int(BURN_IN_SHARE * n_iter) :]
-        ess = float(np.median(late))
+        n_iter, ess = len(history), history.late_ess
         walkers = float(np.median(history["walkers"]))
         if n_iter < FEW_ITERATIONS:
             found.append(

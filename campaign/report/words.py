@@ -23,10 +23,23 @@ def duration(seconds: float) -> str:
 
 def simulated(picoseconds: float) -> str:
     """Return a simulated time in the unit that suits it."""
-    for unit, size in (("µs", 1e6), ("ns", 1e3)):
+    for unit, size in (("s", 1e12), ("ms", 1e9), ("µs", 1e6), ("ns", 1e3)):
         if picoseconds >= size:
             return f"{number(picoseconds / size)} {unit}"
     return f"{number(picoseconds)} ps"
+
+
+def rate_unit(per_ps: float) -> tuple[str, float]:
+    """Return the unit in which a rate reads well, and how many of it are 1/ps."""
+    for unit, size in (("ps", 1.0), ("ns", 1e3), ("µs", 1e6), ("ms", 1e9)):
+        if per_ps * size >= 0.1:
+            return f"{unit}⁻¹", size
+    return "s⁻¹", 1e12
+
+
+def interval(low: str, high: str) -> str:
+    """Return the end of a value with its 95 % interval."""
+    return f"[{low} to {high}]"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -5,6 +5,7 @@ coordinate for TICA to find and two basins for a model to get wrong.
 """
 
 import json
+from concurrent.futures import Future
 from pathlib import Path
 
 import h5py
@@ -18,6 +19,13 @@ from apps.science.pcoords._features import compute_features, feature_indices
 from apps.science.pcoords.tica import TicaModel, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.segments.store import create_store
+from apps.science.we import engine, journal
+from apps.science.we.block import compute_start_pcoords, propagate_block
+from apps.science.we.config import WEConfig
+from apps.science.we.dispatch import Block, Dispatch
+from apps.science.we.iteration_summary import summarise, summarise_work
+from apps.science.we.shards import FinishedBlock
+from apps.science.we.spec import PropagationSpec
 
 N_BEADS = 10
 STAGES = [
@@ -162,26 +170,103 @@ def write_ensemble(
 def write_record(
     folder: Path, n: int, weight: Array, pcoord: Array, shard: str
 ) -> None:
-    """Write one closed iteration's journal entry."""
-    segments = [
-        {"seg_id": k, "parent_id": k, "weight": w, "shard": shard, "row": k}
-        for k, w in enumerate(weight.tolist())
-    ]
+    """Write one closed iteration's journal entry; block times have stragglers."""
+    rng = np.random.default_rng(n)
+    n_blocks, n_slots, seconds = 6, 2, 2.0
+    blocks = [
+        FinishedBlock(
+            n, list(range(4 * k, 4 * k + 4)), [], shard, np.zeros(0),
+            float(0.55 * rng.lognormal(0.0, 0.1) + (0.4 if n % 7 == k else 0)), "",
+        )
+        for k in range(n_blocks)
+    ]  # fmt: skip
+    n_restored = 2 if n == 17 else 0
     summary = {
-        "n_segments": len(weight),
+        **summarise(weight, pcoord),
+        **summarise_work(blocks, n_restored, seconds, n_slots),
         "n_bins_occupied": int(min(12, 4 + n // 3)),
-        "weight_min": float(weight.min()),
-        "weight_max": float(weight.max()),
-        "ess": float(1 / np.square(weight).sum()),
-        "pcoord_min": pcoord.min(axis=(0, 1)).tolist(),
-        "pcoord_max": pcoord.max(axis=(0, 1)).tolist(),
-        "wall_s": 2.0,
-        "propagate_s": 1.8,
+        "flux": {},
+        "n_blocks_rerun": 1 if n == 9 else 0,
+        "wall_s": seconds + 0.2,
+        "propagate_s": seconds,
     }
-    path = folder / "journal" / f"iter_{n:06d}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = {"n_iter": n, "segments": segments, "summary": summary}
-    path.write_text(json.dumps(body))
+    ids = list(range(len(weight)))
+    journal.write_record(
+        folder / "journal",
+        journal.IterationRecord(
+            n, 7, ids, ids, weight.tolist(), [(0, k) for k in ids],
+            [str(folder / shard)], ["digest"], summary,
+        ),
+    )  # fmt: skip
+
+
+NEW_KEYS = (
+    "flux", "weight_p05", "weight_p50", "weight_p95", "segment_s", "idle_share",
+    "n_slots", "n_blocks", "n_blocks_rerun", "n_blocks_restored",
+)  # fmt: skip
+
+
+def make_journal_old(folder: Path) -> None:
+    """Rewrite a journal as the first version wrote it: a row per segment, less said."""
+    for path in (folder / "journal").glob("iter_*.json"):
+        body = json.loads(path.read_text())
+        rows = zip(body["seg_id"], body["weight"], body["place"], strict=True)
+        segments = [
+            {"seg_id": k, "parent_id": k, "weight": w,
+             "shard": body["shards"][shard], "row": row}
+            for k, w, (shard, row) in rows
+        ]  # fmt: skip
+        summary = {k: v for k, v in body["summary"].items() if k not in NEW_KEYS}
+        old = {"n_iter": body["n_iter"], "segments": segments, "summary": summary}
+        path.write_text(json.dumps(old))
+
+
+TARGET_LABEL = "right"
+RECYCLED_TAU_PS = 0.4
+
+
+def write_recycled_run(root: Path, n_iterations: int = 40) -> Path:
+    """Write a run folder whose WE run is a real one: a double well, recycled.
+
+    Particles start at -1 and are sent back from 0.9 on; the barrier is 3 kT.
+    """
+    folder = root / "we"
+    folder.mkdir(parents=True)
+    sample = {
+        "n_iterations": n_iterations, "walkers_per_bin": 12,
+        "bins": {"kind": "rectilinear", "edges": [[-0.7, -0.4, -0.1, 0.3]]},
+        "targets": [{"label": TARGET_LABEL, "region": [[0.9, None]]}],
+    }  # fmt: skip
+    (root / "resolved.yaml").write_text(
+        yaml.safe_dump(
+            {"name": root.name, "type": "force_field",
+             "sample": sample | {"segment_length_fs": 1000 * RECYCLED_TAU_PS}}
+        )
+    )  # fmt: skip
+    starts = folder / "starts.npz"
+    np.savez(starts, positions=[[[-1.0, 0.0, 0.0]]], velocities=np.zeros((1, 1, 3)))
+    toy = {
+        "kind": "toy", "n_steps": 400, "n_steps_per_frame": 400, "timestep_fs": 1.0,
+        "barrier_kt": 3.0,
+    }  # fmt: skip
+    spec = PropagationSpec(5, toy, {"kind": "cartesian"}, str(starts))
+    config = WEConfig.model_validate(sample)
+    path = engine.prepare_folder(folder, config, spec, n_frames=1)
+
+    def submit(block: Block) -> Future[FinishedBlock]:
+        done: Future[FinishedBlock] = Future()
+        done.set_result(
+            propagate_block(
+                path, block.n_iter, block.seg_ids, block.parent_ids, block.origins,
+                block.out,
+            )
+        )  # fmt: skip
+        return done
+
+    dispatch = Dispatch(submit, lambda n: n, lambda _: None, lambda *_: None)
+    begin = engine.Starts(["left"], [1.0], compute_start_pcoords(path))
+    engine.run_we(folder, config, 5, begin, dispatch)
+    return root
 
 
 def write_settings(root: Path) -> None:

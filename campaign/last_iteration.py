@@ -1,0 +1,50 @@
+"""What the newest closed iteration of a WE stage looked like, for the status."""
+
+from pathlib import Path
+from typing import Any
+
+from campaign.layout import RunDir
+from campaign.report.json_files import read_json
+
+WATCHED = (
+    "n_segments", "n_bins_occupied", "ess", "weight_min", "weight_max", "pcoord_min",
+    "pcoord_max", "flux", "segment_s", "idle_share", "n_blocks_rerun",
+    "n_blocks_restored", "wall_s",
+)  # fmt: skip
+
+
+def we_folder(paths: RunDir, stage: str) -> Path | None:
+    """Return the folder of a stage's WE run, None for a stage without one."""
+    if stage == "sample":
+        return paths.we
+    model = stage.removeprefix("benchmark_")
+    return None if model == stage else paths.benchmark(model)
+
+
+def read_last_iteration(folder: Path) -> dict[str, Any] | None:
+    """Return n_iter and what is watched of the newest closed iteration.
+
+    None before the first one; a value that an older journal lacks is left out.
+    """
+    newest = max((folder / "journal").glob("iter_*.json"), default=None)
+    record = None if newest is None else read_json(newest)
+    if record is None or "n_iter" not in record:
+        return None
+    summary = record.get("summary") or {}
+    told = {name: summary[name] for name in WATCHED if name in summary}
+    return {"n_iter": record["n_iter"], **told}
+
+
+def say_iteration(last: dict[str, Any]) -> str:
+    """Return an iteration in a line: "iteration 3: 33 walkers, 9 bins, ESS 12.1"."""
+    parts = []
+    for name, form in (
+        ("n_segments", "{} walkers"), ("n_bins_occupied", "{} bins"),
+        ("ess", "ESS {:.1f}"), ("idle_share", "{:.0%} idle"),
+    ):  # fmt: skip
+        if last.get(name) is not None:
+            parts.append(form.format(last[name]))
+    parts += [f"flux into {k} {v:.2g}" for k, v in (last.get("flux") or {}).items()]
+    if last.get("n_blocks_rerun"):
+        parts.append(f"blocks sent again: {last['n_blocks_rerun']}")
+    return f"iteration {last['n_iter']}: {', '.join(parts)}"
