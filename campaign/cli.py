@@ -27,6 +27,12 @@ SiteName = Annotated[str, typer.Option("--site", help="A site's name or YAML fil
 Detach = Annotated[
     bool, typer.Option("--detach", help="Leave the driver running; survives logout.")
 ]
+Submit = Annotated[
+    bool, typer.Option("--submit", help="Run the driver itself as a batch job.")
+]
+Walltime = Annotated[
+    str | None, typer.Option(help="Of the driver's job, HH:MM:SS.", show_default="site")
+]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
 
 out = Console(soft_wrap=True, highlight=False)
@@ -67,17 +73,24 @@ def run(
     site: SiteName = "local",
     runs: RunsFolder = Path("runs"),
     detach: Detach = False,
+    submit: Submit = False,
+    walltime: Walltime = None,
 ) -> None:
     """Run a campaign from its start."""
     from campaign.run import start_campaign
 
-    _drive(start_campaign(campaign, site, runs).root, detach)
+    _drive(start_campaign(campaign, site, runs).root, detach, submit, walltime)
 
 
 @app.command()
-def resume(run_dir: RunFolder, detach: Detach = False) -> None:
+def resume(
+    run_dir: RunFolder,
+    detach: Detach = False,
+    submit: Submit = False,
+    walltime: Walltime = None,
+) -> None:
     """Continue a campaign that was stopped or killed."""
-    _drive(run_dir, detach)
+    _drive(run_dir, detach, submit, walltime)
 
 
 @app.command()
@@ -102,15 +115,9 @@ def stop(
     out.print(f"Continue with: weft resume {run_dir}")
 
 
-def _drive(run_dir: Path, detach: bool) -> None:
-    if detach:
-        from campaign.detach import start_detached
-        from campaign.run import open_campaign
-
-        shown = _relative(open_campaign(run_dir).root)
-        pid = start_detached(run_dir)
-        out.print(f"The driver runs as process {pid}; this terminal may be closed.")
-        out.print(f"Look: weft status {shown} --watch    Stop: weft stop {shown}")
+def _drive(run_dir: Path, detach: bool, submit: bool, walltime: str | None) -> None:
+    if detach or submit:
+        _leave_to_itself(run_dir, submit, walltime)
         return
     from campaign.display import watch
     from campaign.run import open_campaign, run_campaign
@@ -123,6 +130,20 @@ def _drive(run_dir: Path, detach: bool) -> None:
         out.print(f"\nStopped. Nothing is lost; continue with: weft resume {shown}")
         raise typer.Exit(1) from None
     out.print(f"Done. Report: {_relative(report)}")
+
+
+def _leave_to_itself(run_dir: Path, submit: bool, walltime: str | None) -> None:
+    from campaign.detach import start_detached
+    from campaign.run import open_campaign
+    from campaign.submit import submit_driver
+
+    shown = _relative(open_campaign(run_dir).root)
+    if submit:
+        where = f"batch job {submit_driver(run_dir, walltime)}"
+    else:
+        where = f"process {start_detached(run_dir)}; this terminal may be closed"
+    out.print(f"The driver runs as {where}.")
+    out.print(f"Look: weft status {shown} --watch    Stop: weft stop {shown}")
 
 
 @app.command()

@@ -60,6 +60,11 @@ class RunDir:
         return self.root / "driver.json"
 
     @property
+    def heartbeat(self) -> Path:
+        """Touched by the living driver."""
+        return self.root / "driver.alive"
+
+    @property
     def stop(self) -> Path:
         """There while the driver is asked to leave."""
         return self.root / STOP_FILE

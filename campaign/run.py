@@ -25,6 +25,7 @@ from campaign import reaper
 from campaign.config import TYPES, CampaignConfig
 from campaign.context import Context
 from campaign.environment import describe_environment
+from campaign.heartbeat import beating
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.said import heard_by
@@ -175,7 +176,8 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
     stops = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(stop, _interrupt) for stop in stops]
     try:
-        yield
+        with beating(paths.heartbeat):
+            yield
     finally:
         for stop, handler in zip(stops, before, strict=True):
             signal.signal(stop, handler)

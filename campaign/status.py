@@ -1,12 +1,14 @@
 """What a run has done so far, from its files alone; nothing is started or changed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from apps.science.errors import ConfigError
+from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
@@ -50,10 +52,12 @@ def read_driver(paths: RunDir) -> dict[str, Any]:
 
 
 def driver_alive(paths: RunDir) -> bool:
-    """Tell whether the driver named in driver.json lives on this host."""
+    """Tell whether the driver named in driver.json lives, here or on its host."""
     driver = read_driver(paths)
     if not driver:
         return False
+    if driver["host"] != os.uname().nodename:
+        return beats(paths.heartbeat)
     try:
         process = psutil.Process(driver["pid"])
         return bool(abs(process.create_time() - driver["created"]) < 1.0)

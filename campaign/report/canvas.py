@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from apps.science.files import atomic_path, write_text
 from campaign.report import style
@@ -76,6 +77,12 @@ class Canvas:
         data = base64.b64encode(svg.encode()).decode()
         uri = f"data:image/svg+xml;base64,{data}"
         return Picture(name, uri, alt, caption, wide)
+
+
+def count_iterations(axes: Axes) -> None:
+    """Let the lower axis count iterations, in whole numbers."""
+    axes.set_xlabel("iteration")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def above_axes(axes: Axes, *, small: bool = False) -> None:

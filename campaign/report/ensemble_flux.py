@@ -12,7 +12,7 @@ from apps.science.we.convergence import FEWEST, follow_flux, still_drifts
 from apps.science.we.kinetics import Kinetics, estimate_kinetics, read_flux
 from campaign.report import style, words
 from campaign.report.blocks import Note, Picture
-from campaign.report.canvas import Canvas, above_axes
+from campaign.report.canvas import Canvas, above_axes, count_iterations
 from campaign.report.history import History
 from campaign.report.sources import RunSource
 
@@ -149,7 +149,7 @@ def draw_flux(
         if not wide:
             axes.set_ylim(bottom=0)
         axes.set_xlim(n_iter[0] - 0.5, n_iter[-1] + 0.5)
-        axes.set_xlabel("iteration")
+        count_iterations(axes)
         axes.set_ylabel(f"flux into {label}, {unit}")
         above_axes(axes)
         return canvas.keep(

@@ -6,11 +6,12 @@ from typing import Any
 
 import h5py
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from apps.science.arrays import Array
 from campaign.report import style, words
 from campaign.report.blocks import Picture
-from campaign.report.canvas import Canvas, above_axes
+from campaign.report.canvas import Canvas, above_axes, count_iterations
 from campaign.report.history import History
 from campaign.report.iterations import Iteration
 from campaign.report.landscape import AXES, Plane
@@ -92,7 +93,7 @@ def draw_reach(
             ):
                 axes.plot(n_iter, line, color=style.WEIGHTED, lw=1.2, label=label)
             axes.set_ylabel(names[k])
-        rows[-1].set_xlabel("iteration")
+        count_iterations(rows[-1])
         above_axes(rows[0])
         return canvas.keep(
             figure,
@@ -139,7 +140,8 @@ def draw_exploration(
             xy[order, 0], xy[order, 1], c=n_iter[order], s=8, lw=0, cmap="plasma",
             alpha=0.8, rasterized=True,
         )  # fmt: skip
-        figure.colorbar(dots, ax=axes, label="iteration", pad=0.02, aspect=30)
+        figure.colorbar(dots, ax=axes, label="iteration", pad=0.02, aspect=30,
+                        ticks=MaxNLocator(integer=True))  # fmt: skip
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
         return canvas.keep(

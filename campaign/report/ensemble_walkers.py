@@ -4,7 +4,7 @@ import numpy as np
 
 from campaign.report import style
 from campaign.report.blocks import Picture
-from campaign.report.canvas import Canvas, above_axes
+from campaign.report.canvas import Canvas, above_axes, count_iterations
 from campaign.report.history import History
 
 WIDE_RANGE = 40.0
@@ -26,7 +26,7 @@ def draw_walkers(history: History, canvas: Canvas) -> Picture:
             axes.set_ylim(bottom=0.8)
         else:
             axes.set_ylim(bottom=0)
-        axes.set_xlabel("iteration")
+        count_iterations(axes)
         axes.set_ylabel("number")
         above_axes(axes)
         return canvas.keep(
@@ -53,7 +53,7 @@ def draw_weights(history: History, canvas: Canvas) -> Picture:
         axes.plot(n_iter, 1 / history["walkers"], color=style.INK, lw=1.2, ls=":",
                   label="1/walkers")  # fmt: skip
         axes.set_yscale("log")
-        axes.set_xlabel("iteration")
+        count_iterations(axes)
         axes.set_ylabel("weight of a walker")
         above_axes(axes)
         return canvas.keep(

@@ -5,7 +5,7 @@ import numpy as np
 from apps.science.arrays import Array
 from campaign.report import style, words
 from campaign.report.blocks import Picture
-from campaign.report.canvas import Canvas, above_axes
+from campaign.report.canvas import Canvas, above_axes, count_iterations
 from campaign.report.history import History
 
 WIDE_RANGE = 20.0
@@ -66,7 +66,7 @@ def draw_segment_times(history: History, canvas: Canvas) -> Picture:
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
-        axes.set_xlabel("iteration")
+        count_iterations(axes)
         axes.set_ylabel(f"wall time per segment, {unit}")
         above_axes(axes)
         return canvas.keep(
@@ -101,7 +101,7 @@ def draw_idle(history: History, canvas: Canvas) -> Picture:
                           transform=axes.get_xaxis_transform())  # fmt: skip
         axes.set_ylim(0, max(10.0, 1.25 * float(np.nanmax(share))))
         axes.set_xlim(n_iter[0] - 0.8, n_iter[-1] + 0.8)
-        axes.set_xlabel("iteration")
+        count_iterations(axes)
         axes.set_ylabel("idle share of the slots, %")
         above_axes(axes)
         return canvas.keep(

@@ -1,0 +1,67 @@
+"""Run the driver itself as a batch job of the site that its workers are asked from."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from apps.roles import ANALYSIS
+from apps.science.errors import ConfigError
+from campaign.layout import RunDir
+
+
+def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
+    """Submit ``weft resume`` as a job on one node; return the job's id.
+
+    It is asked for like a block of the role ``analysis``, without GPUs. What it prints
+    goes to driver.out in the run folder. A job that ends by its walltime loses
+    nothing: submit it again.
+
+    Parameters
+    ----------
+    walltime : HH:MM:SS; by default the one of that executor
+
+    Raises
+    ------
+    ConfigError
+        If the site has no batch system, or it refuses the job.
+    """
+    from parsl.errors import ParslError
+
+    from site_configs.load import load_site
+    from site_configs.providers import make_provider
+    from site_configs.schema import BATCH, ExecutorConfig
+    from site_configs.worker_init import write_worker_init
+
+    paths = RunDir(run_dir.absolute())
+    site = load_site(str(paths.site))
+    name = site.executor_of(ANALYSIS)
+    asked = site.executors[name] if name is not None else None
+    if asked is None or asked.scheduler not in BATCH:
+        raise ConfigError(
+            f"The site {site.name} has no batch system for the role {ANALYSIS}, so a "
+            "driver cannot be submitted. Use --detach instead."
+        )
+    settings = asked.model_dump(exclude_unset=True) | {"nodes_per_block": 1}
+    for key in ("gpus_per_node", "accelerators", "launcher", "drain_minutes"):
+        settings.pop(key, None)
+    if asked.scheduler == "slurm":
+        settings["exclusive"] = False
+    if walltime is not None:
+        settings["walltime"] = walltime
+    try:
+        executor = ExecutorConfig.model_validate(settings)
+    except ValueError as error:
+        raise ConfigError(f"The driver's job cannot be asked for: {error}") from None
+    provider = make_provider(executor, write_worker_init(executor, {}))
+    provider.script_dir = str(paths.parsl)
+    paths.parsl.mkdir(exist_ok=True)
+    python, root, out = map(str, (sys.executable, paths.root, paths.driver_out))
+    command = f"{shlex.join([python, '-m', 'campaign.cli', 'resume', root])}"
+    try:
+        job = provider.submit(f"{command} >> {shlex.quote(out)} 2>&1", 1, "driver")
+    except ParslError as error:
+        raise ConfigError(
+            f"{asked.scheduler} refused the driver's job: {error}. `weft sites check "
+            f"{paths.site} --submit` shows what to mend."
+        ) from None
+    return str(job)
