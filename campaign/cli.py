@@ -1,6 +1,8 @@
 """The ``weft`` command: parse, call one function, print what to type next."""
 
+import contextlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -144,6 +146,7 @@ def _leave_to_itself(run_dir: Path, submit: bool, walltime: str | None) -> None:
         where = f"process {start_detached(run_dir)}; this terminal may be closed"
     out.print(f"The driver runs as {where}.")
     out.print(f"Look: weft status {shown} --watch    Stop: weft stop {shown}")
+    out.print(f"As a page: weft watch {shown}")
 
 
 @app.command()
@@ -153,26 +156,47 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh.")] = False,
 ) -> None:
     """Show what is done, running and left."""
-    from campaign.status import read_status
+    from campaign.status import StatusReader
 
+    reader = StatusReader(run_dir)
+    found = reader.read()
     if as_json:
-        print(json.dumps(read_status(run_dir), indent=1))
+        print(json.dumps(found, indent=1))
         return
     from rich.live import Live
 
-    from campaign.display import status_table
+    from campaign.display import status_view
 
-    found = read_status(run_dir)
     if not watch:
-        out.print(status_table(found))
+        out.print(status_view(found, out.width))
         if found["state"] in {"interrupted", "failed"}:
             out.print(f"Next: weft resume {run_dir}")
         return
-    with Live(status_table(found), console=out, auto_refresh=False) as live:
+    with Live(status_view(found, out.width), console=out, auto_refresh=False) as live:
         while found["state"] == "running":
             time.sleep(1.0)
-            found = read_status(run_dir)
-            live.update(status_table(found), refresh=True)
+            found = reader.read()
+            live.update(status_view(found, out.width), refresh=True)
+
+
+@app.command()
+def watch(
+    run_dir: RunFolder,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="On this computer; 0: any free.")
+    ] = 8350,
+) -> None:
+    """Serve a page that shows a run as it goes on; end it with Ctrl-C."""
+    from campaign.watch.server import WatchServer
+
+    with WatchServer(run_dir, port) as server:
+        out.print(f"Watching {run_dir} at {server.url}")
+        if "SSH_CONNECTION" in os.environ:
+            number, host = server.server_port, os.uname().nodename
+            out.print(f"From your computer: ssh -L {number}:127.0.0.1:{number} {host}")
+        out.print("Ctrl-C ends the page, not the run.")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @app.command()

@@ -1,12 +1,12 @@
 """Start a driver that goes on when its terminal is closed."""
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from apps.science.errors import StageError
 from campaign.layout import RunDir
+from campaign.own_command import resume_command
 
 _SETTLE_S = 2.0
 """A driver that is going to refuse does so within this."""
@@ -25,7 +25,7 @@ def start_detached(run_dir: Path) -> int:
     paths = RunDir(run_dir.absolute())
     with paths.driver_out.open("a", encoding="utf-8") as out:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "campaign.cli", "resume", str(paths.root)],
+            resume_command(paths.root),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     end = time.monotonic() + _SETTLE_S

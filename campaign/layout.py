@@ -84,6 +84,11 @@ class RunDir:
         """Task intervals noted by workers."""
         return self.root / "tasks"
 
+    @property
+    def monitoring(self) -> Path:
+        """What the driver notes of blocks, workers and failed tries."""
+        return self.root / "monitoring"
+
     def progress(self, stage: str) -> Path:
         """Return where a running stage's progress is."""
         return self.root / "progress" / f"{stage}.json"

@@ -28,8 +28,9 @@ from campaign.environment import describe_environment
 from campaign.heartbeat import beating
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from campaign.monitoring.pool_watcher import watching_pools
 from campaign.said import heard_by
-from site_configs.load import check_roles, load_site, site_path
+from site_configs.load import check_roles, copy_site, load_site
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     campaign_config.check_campaign(config)
     paths.root.mkdir(parents=True)
     shutil.copyfile(source, paths.campaign)
-    shutil.copyfile(site_path(site_name), paths.site)
+    copy_site(site_name, paths.site)
     write_json(paths.environment, describe_environment(site_name, source.absolute()))
     write_text(paths.resolved, campaign_config.dump_campaign(config))
     return paths
@@ -151,7 +152,8 @@ def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
     os.environ.update(tag)
     dfk = parsl.load(build_config(site, paths.parsl, tag, roles.ALL))
     try:
-        yield lambda role: count_workers(site, role)
+        with watching_pools(dfk, paths):
+            yield lambda role: count_workers(site, role)
     finally:
         dfk.cleanup()
         parsl.clear()

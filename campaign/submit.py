@@ -1,12 +1,12 @@
 """Run the driver itself as a batch job of the site that its workers are asked from."""
 
 import shlex
-import sys
 from pathlib import Path
 
 from apps.roles import ANALYSIS
 from apps.science.errors import ConfigError
 from campaign.layout import RunDir
+from campaign.own_command import resume_command
 
 
 def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
@@ -55,10 +55,10 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     provider = make_provider(executor, write_worker_init(executor, {}))
     provider.script_dir = str(paths.parsl)
     paths.parsl.mkdir(exist_ok=True)
-    python, root, out = map(str, (sys.executable, paths.root, paths.driver_out))
-    command = f"{shlex.join([python, '-m', 'campaign.cli', 'resume', root])}"
+    command = shlex.join(resume_command(paths.root))
+    out = shlex.quote(str(paths.driver_out))
     try:
-        job = provider.submit(f"{command} >> {shlex.quote(out)} 2>&1", 1, "driver")
+        job = provider.submit(f"{command} >> {out} 2>&1", 1, "driver")
     except ParslError as error:
         raise ConfigError(
             f"{asked.scheduler} refused the driver's job: {error}. `weft sites check "

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from site_configs.batch_jobs import JOBS_FILE
 from site_configs.errors import SiteError
 from site_configs.load import check_roles
 from site_configs.schema import ExecutorConfig, Site
@@ -31,6 +32,7 @@ def build_config(
     run_dir: Path,
     environment: Mapping[str, str] | None = None,
     roles: Iterable[str] = ROLES,
+    jobs: Path | None = None,
 ) -> "Config":
     """Return the Parsl configuration of one run, for ``with parsl.load(config)``.
 
@@ -43,6 +45,8 @@ def build_config(
         by which leftovers can be found.
     roles
         Executor labels that apps will ask for; executors that serve none are left out.
+    jobs
+        Where submitted batch jobs are noted; default: jobs.jsonl beside ``run_dir``.
 
     Raises
     ------
@@ -61,6 +65,11 @@ def build_config(
     check_roles(site, roles)
     _put_scripts_on_path()
     environment = dict(environment or {})
+    if site.python is not None:
+        from site_configs.python_site import build_python_config
+
+        return build_python_config(site.python, run_dir, environment, roles)
+    jobs = jobs or run_dir.absolute().with_name(JOBS_FILE)
     started: dict[str, ParslExecutor] = {}
     executors: list[ParslExecutor] = []
     for role in roles:
@@ -69,7 +78,9 @@ def build_config(
         if name in started:
             executors.append(RoleAlias(role, started[name]))
         else:
-            started[name] = _make_executor(role, site.executors[name], environment)
+            started[name] = _make_executor(
+                role, site.executors[name], environment, jobs
+            )
             executors.append(started[name])
     return Config(
         executors=executors,
@@ -86,17 +97,26 @@ def build_config(
 
 
 def _make_executor(
-    label: str, executor: ExecutorConfig, environment: Mapping[str, str]
+    label: str,
+    executor: ExecutorConfig,
+    environment: Mapping[str, str],
+    jobs: Path,
 ) -> "ParslExecutor":
     if executor.scheduler == "globus_compute":
         from site_configs.globus import make_globus_executor
 
-        return make_globus_executor(label, executor)
+        return make_globus_executor(label, executor, environment)
 
-    from parsl.executors import HighThroughputExecutor
+    from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     from site_configs.failures import give_up_unstarted
+    from site_configs.pool_executor import (
+        PoolExecutor,
+        pool_settings,
+        wrap_launch_command,
+    )
     from site_configs.providers import make_provider
+    from site_configs.worker_pool import LAUNCHER, PARSLS_LAUNCHER
 
     local = executor.scheduler == "local"
     heartbeat = executor.heartbeat_seconds or (3 if local else 5)
@@ -104,22 +124,28 @@ def _make_executor(
     limits: dict[str, Any] = {}
     if executor.drain_minutes:
         limits["drain_period"] = executor.walltime_seconds - 60 * executor.drain_minutes
-    htex = HighThroughputExecutor(
+    htex = PoolExecutor(
         label=label,
         # without an address Parsl asks a server on the internet for one
         address=address or "127.0.0.1",
         provider=make_provider(executor, write_worker_init(executor, environment)),
+        launch_cmd=wrap_launch_command(
+            DEFAULT_LAUNCH_CMD.replace(PARSLS_LAUNCHER, LAUNCHER), executor
+        ),
         interchange_launch_cmd=_interchange_command(environment),
         cores_per_worker=float(executor.cores_per_worker),
         mem_per_worker=executor.memory_per_worker_gib,
         max_workers_per_node=_count_workers(executor),
-        available_accelerators=executor.gpus_per_node,
         heartbeat_period=heartbeat,
         heartbeat_threshold=MISSED_HEARTBEATS * heartbeat,
         poll_period=POLL_MILLISECONDS,
         block_error_handler=give_up_unstarted,
+        **pool_settings(executor),
         **limits,
     )
+    htex.prepare_workers(executor)
+    if not local:
+        htex.note_jobs(jobs, executor.scheduler)
     if address is None:
         _listen_everywhere(htex)
     return htex
@@ -130,7 +156,7 @@ def _count_workers(executor: ExecutorConfig) -> int | None:
     if executor.workers_per_node != "auto":
         return executor.workers_per_node
     if executor.gpus_per_node:
-        return executor.gpus_per_node
+        return executor.gpus_per_node * executor.workers_per_gpu
     cores = executor.cores_per_node
     if cores is None and executor.scheduler == "local":
         cores = usable_cores()

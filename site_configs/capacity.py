@@ -10,6 +10,10 @@ def count_workers(site: Site, role: str) -> int:
 
     A node whose cores the site file does not give counts as one of this host's.
     """
+    if site.python is not None:
+        from site_configs.python_site import count_python_workers
+
+        return count_python_workers(site.python, role)
     name = site.executor_of(role)
     if name is None:
         raise SiteError(f"Site {site.name} has no executor for role {role}.")
@@ -17,7 +21,7 @@ def count_workers(site: Site, role: str) -> int:
     if executor.workers_per_node != "auto":
         per_node = executor.workers_per_node
     elif executor.gpus_per_node:
-        per_node = executor.gpus_per_node
+        per_node = executor.gpus_per_node * executor.workers_per_gpu
     else:
         cores = executor.cores_per_node or usable_cores()
         per_node = cores // executor.cores_per_worker

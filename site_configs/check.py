@@ -1,15 +1,19 @@
-"""What can be said of a site before anything is submitted, and what would be."""
+"""What can be said of a site before anything is submitted."""
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from string import Template
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
+from site_configs import ask_slurm
 from site_configs.build import ROLES, build_config
 from site_configs.errors import SiteError
-from site_configs.schema import Site
+from site_configs.explain import explain
+from site_configs.schema import ExecutorConfig, Site
+from site_configs.submit_script import submit_scripts
+
+Level = Literal["ok", "look", "mend"]
 
 _COMMANDS = {
     "slurm": ("sbatch", "squeue", "scancel"),
@@ -22,89 +26,107 @@ _COMMANDS = {
 class Check(NamedTuple):
     """One line of ``weft sites check``."""
 
+    place: str
+    """An executor, or the site."""
     what: str
-    ok: bool
+    level: Level
+    """ok; look: a campaign runs, but perhaps not as meant; mend: it would not run."""
     detail: str
 
-
-class _Captured(Exception):  # noqa: N818 - it carries a result, not a fault
-    """Carries the script out of a provider before anything is submitted."""
+    @property
+    def ok(self) -> bool:
+        """Whether a campaign would run."""
+        return self.level != "mend"
 
 
 def check_site(site: Site, roles: Iterable[str] = ROLES) -> list[Check]:
     """Return what is ready and what is not; starts and submits nothing."""
     roles = tuple(roles)
-    checks = []
+    checks = list(_check_roles(site, roles))
+    for name, executor in site.executors.items():
+        checks += _check_executor(name, executor)
+    scripts: dict[str, str] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="weft-") as folder:
+            config = build_config(site, Path(folder) / "parsl", roles=roles)
+            labels = ", ".join(executor.label for executor in config.executors)
+            scripts = submit_scripts(site, Path(folder) / "parsl", roles)
+        checks.append(Check("site", "Parsl configuration", "ok", f"executors {labels}"))
+    except (SiteError, ValueError, OSError) as error:
+        checks.append(Check("site", "Parsl configuration", "mend", str(error)))
+    for label, script in scripts.items():
+        name = site.executor_of(label) or label
+        asked = site.executors.get(name)
+        if asked and asked.scheduler == "slurm" and shutil.which("sbatch"):
+            checks.append(_check_script(name, script))
+    places = list(dict.fromkeys(check.place for check in checks))
+    return sorted(checks, key=lambda check: places.index(check.place))
+
+
+def _check_roles(site: Site, roles: tuple[str, ...]) -> Iterator[Check]:
+    if site.python is not None:
+        yield Check("site", "Python file", "ok", str(site.python))
+        return
     for role in roles:
         name = site.executor_of(role)
         mend = f"under roles, map it to one of {', '.join(site.executors)}"
-        checks.append(Check(f"role {role}", name is not None, name or mend))
-    for name, executor in site.executors.items():
-        for command in _COMMANDS.get(executor.scheduler, ()):
-            path = shutil.which(command)
-            detail = path or "not on PATH; is this a login node of the cluster?"
-            checks.append(Check(f"{name}: {command}", path is not None, detail))
-        for key, value in executor.model_dump().items():
-            if isinstance(value, str) and value.startswith("<"):
-                detail = f"still {value}; copy the site file and fill it in"
-                checks.append(Check(f"{name}: {key}", False, detail))
+        yield Check("site", f"role {role}", "ok" if name else "mend", name or mend)
+
+
+def _check_executor(name: str, executor: ExecutorConfig) -> Iterator[Check]:
+    for key, value in executor.model_dump().items():
+        if isinstance(value, str) and value.startswith("<"):
+            detail = f"still {value}; copy the site file and fill it in"
+            yield Check(name, key, "mend", detail)
+    commands = _COMMANDS.get(executor.scheduler, ())
+    missing = [command for command in commands if shutil.which(command) is None]
+    if missing:
+        detail = "not on PATH; is this a login node of the cluster?"
+        yield Check(name, ", ".join(missing), "mend", detail)
+    elif commands:
+        yield Check(name, executor.scheduler, "ok", f"has {', '.join(commands)}")
+    if executor.scheduler == "slurm" and not missing:
+        for fault in ask_slurm.find_faults(executor):
+            yield Check(name, "partition", "mend", fault)
+    if executor.gpus_per_node and executor.scheduler in ("lsf", "gridengine"):
+        detail = (
+            f"weft does not know how this {executor.scheduler} is asked for them; "
+            "say it in scheduler_options"
+        )
+        level: Level = "ok" if executor.scheduler_options else "look"
+        yield Check(name, "GPUs", level, detail)
+    yield from _check_address(name, executor)
+
+
+def _check_address(name: str, executor: ExecutorConfig) -> Iterator[Check]:
+    if executor.address is None:
+        return
+    import socket
+
+    import psutil
+
     try:
-        with tempfile.TemporaryDirectory(prefix="weft-") as folder:
-            config = build_config(site, Path(folder), roles=roles)
-        labels = ", ".join(executor.label for executor in config.executors)
-        checks.append(Check("Parsl configuration", True, f"executors {labels}"))
-    except (SiteError, ValueError, OSError) as error:
-        checks.append(Check("Parsl configuration", False, str(error)))
-    pool = shutil.which("process_worker_pool.py")
-    detail = pool or "process_worker_pool.py is not on PATH; is Parsl installed?"
-    checks.append(Check("worker program", pool is not None, detail))
-    return checks
+        asked = {str(item[4][0]) for item in socket.getaddrinfo(executor.address, None)}
+    except OSError as error:
+        detail = f"{executor.address} is not known here: {error.strerror}"
+        yield Check(name, "address", "mend", detail)
+        return
+    interfaces = psutil.net_if_addrs().items()
+    own = {item.address: key for key, items in interfaces for item in items}
+    if not asked & own.keys():
+        detail = (
+            f"{executor.address} is no address of this host, so workers cannot reach "
+            f"the driver by it; leave it out, or name an interface "
+            f"({', '.join(psutil.net_if_addrs())})"
+        )
+        yield Check(name, "address", "mend", detail)
+    elif executor.scheduler != "local" and all(a.startswith("127.") for a in asked):
+        detail = f"{executor.address} is this host for itself alone; nodes miss it"
+        yield Check(name, "address", "look", detail)
 
 
-def submit_scripts(
-    site: Site, run_dir: Path, roles: Iterable[str] = ROLES
-) -> dict[str, str]:
-    """Return the script of the first block of each executor, by label.
-
-    It is the text that the provider would hand to the scheduler for a run in
-    ``run_dir``; only the port, known once a run listens, reads PORT. Globus Compute
-    endpoints have no script here.
-    """
-    from parsl.executors import HighThroughputExecutor
-
-    config = build_config(site, run_dir, roles=roles)
-    scripts = {}
-    for executor in config.executors:
-        if not isinstance(executor, HighThroughputExecutor):
-            continue
-        executor.run_dir = str(run_dir / "000")
-        executor.worker_port = "PORT"
-        executor.logconf_path = f"{executor.logdir}/log_config/log_config.pkl"
-        executor.cert_dir = f"{executor.logdir}/certificates"
-        executor.initialize_scaling()
-        scripts[executor.label] = _capture_script(executor)
-    return scripts
-
-
-def _capture_script(executor: Any) -> str:
-    """Let the provider compose its script, and stop it before it submits."""
-    provider = executor.provider
-    provider.script_dir = f"{executor.run_dir}/submit_scripts"
-
-    def keep_cluster(template: str, _path: str, job: str, values: Any) -> None:
-        raise _Captured(Template(template).substitute(jobname=job, **values))
-
-    def keep_local(text: str, _path: str) -> None:
-        raise _Captured(text)
-
-    local = type(provider).__name__ == "PromptLocalProvider"
-    provider._write_submit_script = keep_local if local else keep_cluster
-    command = executor._get_launch_command("0")
-    try:
-        provider.submit(command, 1, f"parsl.{executor.label}.block-0")
-    except _Captured as script:
-        return str(script)
-    raise SiteError(
-        f"Parsl's {type(provider).__name__} wrote no script; this version of Parsl "
-        "is not the one that weft was tested with."
-    )
+def _check_script(name: str, script: str) -> Check:
+    refused = ask_slurm.refuse_script(script)
+    if refused is None:
+        return Check(name, "submit script", "ok", "sbatch --test-only takes it")
+    return Check(name, "submit script", "mend", f"sbatch: {explain(refused)}")

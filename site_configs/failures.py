@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from parsl.app.errors import BashExitFailure
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.errors import TooManyJobFailuresError
@@ -12,6 +13,12 @@ from site_configs.schema import Retries
 
 BUDGET = 1
 """Parsl tries a task again while the summed cost is at most this."""
+
+UNFINISHED = 3
+"""Exit status of a command that left a checkpoint and is to be started again, as
+where its batch job was about to end."""
+
+MOST_CONTINUATIONS = 1000
 
 UNSTARTED_BLOCKS = 3
 """Blocks in a row that never register before an executor is given up."""
@@ -26,6 +33,8 @@ def make_retry_handler(retries: Retries) -> Callable[[Exception, Any], float]:
     def cost(error: Exception, _task: Any) -> float:
         if not getattr(error, "worth_retrying", True):
             return BUDGET + 1.0
+        if isinstance(error, BashExitFailure) and error.exitcode == UNFINISHED:
+            return BUDGET / MOST_CONTINUATIONS
         lost = isinstance(error, (ManagerLost, WorkerLost))
         tries = retries.lost_workers if lost else retries.task_errors
         # a hair under 1/n, so that n rounded terms never exceed the budget
@@ -39,18 +48,22 @@ def give_up_unstarted(
 ) -> None:
     """Fail an executor whose latest blocks all ended before a worker registered.
 
-    Blocks that worked and then died (preemption, a dead node, walltime) never count:
-    the retry budgets of their tasks decide about those.
+    That includes blocks that the scheduler refused, which Parsl would offer it again
+    four times a second. Blocks that worked and then died (preemption, a dead node,
+    walltime) never count: the retry budgets of their tasks decide about those.
     """
-    latest = [status[block] for block in sorted(status, key=int)][-UNSTARTED_BLOCKS:]
+    latest = sorted(status, key=int)[-UNSTARTED_BLOCKS:]
+    submitted = executor.blocks_to_job_id
     if len(latest) == UNSTARTED_BLOCKS and all(
-        block.state == JobState.MISSING for block in latest
+        status[block].state == JobState.MISSING
+        or (status[block].state == JobState.FAILED and block not in submitted)
+        for block in latest
     ):
         executor.set_bad_state_and_fail_all(
             TooManyJobFailuresError(
                 f"The last {UNSTARTED_BLOCKS} blocks of executor {executor.label} "
                 f"ended before a worker started. The last one said:\n"
-                f"{_last_words(latest[-1])}"
+                f"{_last_words(status[latest[-1]])}"
             )
         )
 

@@ -1,6 +1,7 @@
 """Site files: the shipped ones by name, anyone's own by path."""
 
 import difflib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from site_configs.errors import SiteError
+from site_configs.python_site import check_python_site
 from site_configs.schema import ExecutorConfig, Retries, Site
 
 _FOLDER = Path(__file__).resolve().parent
@@ -38,8 +40,24 @@ def site_path(name_or_path: str | Path) -> Path:
     stems = sorted(p.stem for p in _FOLDER.glob("*.yaml"))
     raise SiteError(
         f"There is no site {str(name_or_path)!r}. Sites: {', '.join(stems)}; "
-        "or give the path of a YAML file of your own."
+        "or give the path of a YAML or Python file of your own."
     )
+
+
+def copy_site(name_or_path: str | Path, to: Path) -> None:
+    """Copy a site file to ``to``, a .yaml; a Python file goes beside it.
+
+    The copy means what the original meant, also after that was changed or moved.
+    """
+    path = site_path(name_or_path)
+    python = path if path.suffix == ".py" else load_site(path).python
+    if python is None:
+        shutil.copyfile(path, to)
+        return
+    beside = to.with_suffix(".py")
+    shutil.copyfile(python, beside)
+    name = {"name": load_site(path).name, "python": beside.name}
+    to.write_text(yaml.safe_dump(name, sort_keys=False), encoding="utf-8")
 
 
 def load_site(name_or_path: str | Path) -> Site:
@@ -51,6 +69,9 @@ def load_site(name_or_path: str | Path) -> Site:
         If it does not exist, is not YAML, or breaks a rule of the schema.
     """
     path = site_path(name_or_path)
+    if path.suffix == ".py":
+        check_python_site(path)
+        return Site(name=path.stem, description="a Python file", python=path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -60,10 +81,17 @@ def load_site(name_or_path: str | Path) -> Site:
     if not isinstance(raw, dict):
         raise SiteError(f"{path} must be a mapping with the key executors.")
     try:
-        return Site.model_validate({"name": path.stem, **raw})
+        site = Site.model_validate({"name": path.stem, **raw})
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _explain(error))
         raise SiteError(f"{path} is not a valid site file:\n{lines}") from None
+    if site.python is None:
+        return site
+    python = (path.parent / site.python).resolve()
+    if not python.is_file():
+        raise SiteError(f"{path} names the Python file {python}, which is not there.")
+    check_python_site(python)
+    return site.model_copy(update={"python": python})
 
 
 def check_roles(site: Site, roles: Iterable[str]) -> None:

@@ -56,6 +56,10 @@ def make_provider(executor: ExecutorConfig, worker_init: str) -> ExecutionProvid
     }
     if executor.scheduler == "local":
         return PromptLocalProvider(**common)
+    if executor.scheduler == "kubernetes":
+        from site_configs.kubernetes import make_kubernetes
+
+        return make_kubernetes(executor, common)
     common["walltime"] = executor.walltime
     return _BATCH[executor.scheduler](executor, common)
 

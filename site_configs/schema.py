@@ -1,6 +1,8 @@
 """What a site file may say: its executors, and which of them serves which role."""
 
 import re
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -11,8 +13,11 @@ from pydantic import (
     model_validator,
 )
 
-Scheduler = Literal["local", "slurm", "pbspro", "lsf", "gridengine", "globus_compute"]
+Scheduler = Literal[
+    "local", "slurm", "pbspro", "lsf", "gridengine", "kubernetes", "globus_compute"
+]
 Launcher = Literal["auto", "single", "simple", "srun", "mpiexec", "pals"]
+Accelerator = Literal["cuda", "rocm", "xpu"]
 BATCH: tuple[Scheduler, ...] = ("slurm", "pbspro", "lsf", "gridengine")
 
 # Settings that only some schedulers know; elsewhere they would be silently ignored.
@@ -21,16 +26,26 @@ _ONLY_FOR: dict[str, tuple[Scheduler, ...]] = {
     "qos": ("slurm",),
     "constraint": ("slurm",),
     "exclusive": ("slurm",),
-    "memory_per_node_gib": ("slurm",),
+    "memory_per_node_gib": ("slurm", "kubernetes"),
     "queue": ("pbspro", "lsf", "gridengine"),
     "select_options": ("pbspro",),
     "account": BATCH,
     "walltime": BATCH,
     "drain_minutes": BATCH,
     "scheduler_options": BATCH,
+    "image": ("kubernetes",),
+    "namespace": ("kubernetes",),
+    "volumes": ("kubernetes",),
     "endpoint_id": ("globus_compute",),
     "endpoint_config": ("globus_compute",),
 }
+
+# A Globus Compute endpoint starts its workers from a configuration of its own.
+_NOT_OF_AN_ENDPOINT = (
+    "accelerator", "address", "container", "cpu_affinity", "environment",
+    "gpus_per_node", "heartbeat_seconds", "interface", "launcher", "launcher_options",
+    "mps", "port_range", "scratch", "worker_init", "workers_per_gpu",
+)  # fmt: skip
 
 
 class _Strict(BaseModel):
@@ -52,7 +67,21 @@ class ExecutorConfig(_Strict):
 
     nodes_per_block: int = Field(1, ge=1, description="Nodes of one batch job.")
     cores_per_node: int | None = Field(None, ge=1, description="CPU cores of a node.")
-    gpus_per_node: int = Field(0, ge=0, description="GPUs of a node; one per worker.")
+    gpus_per_node: int = Field(0, ge=0, description="GPUs of a node, or GPU tiles.")
+    accelerator: Accelerator = Field(
+        "cuda", description="Maker of the GPUs: which variables pin a worker to one."
+    )
+    workers_per_gpu: int = Field(
+        1, ge=1, description="Tasks that share a GPU, as small systems may."
+    )
+    mps: bool = Field(
+        False, description="Start NVIDIA's MPS on each node, for workers_per_gpu > 1."
+    )
+    cpu_affinity: str = Field(
+        "none",
+        pattern=r"^(none|block|block-reverse|alternating|list(:[\d,-]+)+)$",
+        description="Cores of a worker: none, block, alternating, list:0-7:8-15.",
+    )
     memory_per_node_gib: int | None = Field(None, ge=1, description="Memory to ask.")
     workers_per_node: int | Literal["auto"] = Field(
         "auto", description="Tasks at a time on a node; auto: one per GPU, else core."
@@ -77,17 +106,28 @@ class ExecutorConfig(_Strict):
     launcher_options: str = Field("", description="Options for srun or mpiexec.")
 
     worker_init: str = Field("", description="Shell lines run before the workers.")
+    container: str = Field(
+        "", description="Put before the workers' command: apptainer exec --nv weft.sif."
+    )
+    image: str | None = Field(None, description="Container image of a Kubernetes pod.")
+    namespace: str = Field("default", description="Kubernetes namespace.")
+    volumes: dict[str, str] = Field(
+        {}, description="Kubernetes volume claims to the paths where pods see them."
+    )
     environment: dict[str, str] = Field(
         {}, description="Variables of the workers; $NAME is expanded on the node."
     )
     scratch: str | None = Field(
-        None, description="Fast folder on the node, given to tasks as WEFT_SCRATCH."
+        None, description="Fast folder of a node; each worker's part is WEFT_SCRATCH."
     )
     address: str | None = Field(
         None, description="Address of this host that workers reach; default: try all."
     )
     interface: str | None = Field(
         None, description="Network interface whose address workers reach, e.g. ib0."
+    )
+    port_range: tuple[int, int] | None = Field(
+        None, description="Ports of this host that workers may reach: [first, last]."
     )
     heartbeat_seconds: int | None = Field(
         None,
@@ -124,6 +164,27 @@ class ExecutorConfig(_Strict):
             raise ValueError("globus_compute needs endpoint_id, the endpoint's UUID")
         if self.scheduler == "pbspro" and self.cores_per_node is None:
             raise ValueError("pbspro needs cores_per_node; else one core is granted")
+        if self.scheduler == "kubernetes" and self.image is None:
+            raise ValueError("kubernetes needs image, a container image with weft")
+        if self.scheduler == "globus_compute":
+            for key in _NOT_OF_AN_ENDPOINT:
+                if key in self.model_fields_set:
+                    raise ValueError(f"set {key} in the endpoint's own configuration")
+        return self
+
+    @model_validator(mode="after")
+    def _workers_fit_the_gpus(self) -> Self:
+        if self.workers_per_gpu > 1 and not self.gpus_per_node:
+            raise ValueError("workers_per_gpu needs gpus_per_node")
+        if self.mps and self.accelerator != "cuda":
+            raise ValueError(f"mps is NVIDIA's, not for accelerator {self.accelerator}")
+        most = self.gpus_per_node * self.workers_per_gpu
+        if most and self.workers_per_node != "auto" and self.workers_per_node > most:
+            raise ValueError(
+                f"workers_per_node {self.workers_per_node} does not fit "
+                f"{self.gpus_per_node} GPUs with {self.workers_per_gpu} workers each; "
+                "raise workers_per_gpu"
+            )
         return self
 
     @model_validator(mode="after")
@@ -139,6 +200,13 @@ class ExecutorConfig(_Strict):
             raise ValueError("drain_minutes leaves no time before the walltime ends")
         if self.address and self.interface:
             raise ValueError("give address or interface, not both")
+        if self.port_range:
+            first, last = self.port_range
+            if not 1024 <= first < last <= 65535:
+                raise ValueError(
+                    f"port_range is [{first}, {last}]; write [first, last] within "
+                    "1024 and 65535"
+                )
         return self
 
     @property
@@ -172,7 +240,10 @@ class Site(_Strict):
     name: str = Field(description="Name of the site; default: name of its file.")
     description: str = Field("", description="One line for `weft sites list`.")
     executors: dict[str, ExecutorConfig] = Field(
-        min_length=1, description="Pools of workers by a name of your choice."
+        {}, description="Pools of workers by a name of your choice."
+    )
+    python: Path | None = Field(
+        None, description="Instead of executors: a file with config(), for all else."
     )
     roles: dict[str, str] = Field(
         {}, description="Role (md, train, analysis) to executor; one serves all roles."
@@ -181,6 +252,29 @@ class Site(_Strict):
     idle_minutes: float = Field(
         5, gt=0, description="Idle blocks beyond min_blocks are given back after this."
     )
+
+    @model_validator(mode="after")
+    def _either_yaml_or_python(self) -> Self:
+        if self.python is None and not self.executors:
+            raise ValueError("give executors, at least one")
+        if self.python is not None and (self.executors or self.roles):
+            raise ValueError("give executors, or python, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_are_not_shared(self) -> Self:
+        ranges = sorted(
+            (*executor.port_range, name)
+            for name, executor in self.executors.items()
+            if executor.port_range
+        )
+        for (_, last, one), (first, _, other) in pairwise(ranges):
+            if first <= last:
+                raise ValueError(
+                    f"executors {one} and {other} share port {first}; "
+                    "give each a port_range of its own"
+                )
+        return self
 
     @model_validator(mode="after")
     def _roles_name_executors(self) -> Self:
@@ -196,7 +290,12 @@ class Site(_Strict):
         return self
 
     def executor_of(self, role: str) -> str | None:
-        """Return the name of the executor that serves ``role``, None if none does."""
+        """Return the name of the executor that serves ``role``, None if none does.
+
+        With a Python file that is known once its configuration is built.
+        """
+        if self.python is not None:
+            return role
         if role in self.roles:
             return self.roles[role]
         return next(iter(self.executors)) if len(self.executors) == 1 else None

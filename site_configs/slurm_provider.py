@@ -1,26 +1,67 @@
-"""Parsl's Slurm provider with three faults of its job states mended."""
+"""Parsl's Slurm provider with the faults of its job states mended."""
 
+import logging
 import time
 from typing import Any
 
-from parsl.jobs.states import JobState
+from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import SlurmProvider
+from parsl.providers.errors import SubmitException
+
+from site_configs.errors import SiteError
+
+log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 30.0
 """Accounting may list a job only some time after it was submitted."""
 
-# squeue fails on a lone job that the controller has forgotten; Parsl then updates
-# nothing and the job looks RUNNING for ever. Read that one error as "not listed".
+YOUNG_SECONDS = 120.0
+LOOK_AT_YOUNG_SECONDS = 5
+LOOK_SECONDS = 15
+"""A job is looked at more often while it is new: bad ones end at once."""
+
+# squeue leaves out jobs that have ended unless asked for every state. It fails on a
+# lone job that the controller has forgotten; Parsl then updates nothing and the job
+# looks RUNNING for ever. Read that one error as "not listed".
 _SQUEUE = (
-    "out=$(squeue {clusters} --noheader --format='%i %t' --job '{{0}}' 2>&1); rc=$?; "
-    'case "$out" in *"Invalid job id"*) exit 0;; esac; echo "$out"; exit $rc'
+    "out=$(squeue {clusters} --noheader --states=all --format='%i %t' --job '{{0}}' "
+    '2>&1); rc=$?; case "$out" in *"Invalid job id"*) exit 0;; esac; '
+    'echo "$out"; exit $rc'
 )
+# states that Parsl's table lacks; unknown, they would count as neither up nor ended
+_MORE_STATES = {
+    "PR": JobState.TIMEOUT,  # preempted: expected, as the end of the walltime is
+    "DL": JobState.TIMEOUT,
+    "OOM": JobState.FAILED,
+    "BF": JobState.FAILED,
+    "RQ": JobState.PENDING,
+    "S": JobState.HELD,
+    "SI": JobState.RUNNING,
+    "SO": JobState.RUNNING,
+}
+
+_HOPELESS = {
+    "PartitionTimeLimit": "its walltime is longer than the partition allows",
+    "PartitionNodeLimit": "it asks for more nodes than the partition allows",
+    "AssocMaxWallDurationPerJobLimit": "its walltime is longer than the account may",
+    "QOSMaxWallDurationPerJobLimit": "its walltime is longer than the qos allows",
+    "BadConstraints": "no node has what it asks for",
+    "AccountNotAllowed": "the account may not use the partition",
+    "InvalidAccount": "the account is not known",
+    "InvalidQOS": "the qos is not known",
+    "QOSNotAllowed": "the qos may not be used with this partition or account",
+}
+"""Reasons for which Slurm lets a job wait for ever."""
+
+_BUSY = ("Socket timed out", "Unable to contact slurm", "temporarily unable")
+_TRY_AGAIN_SECONDS = (2.0, 4.0, 8.0)
 
 
 class PatientSlurmProvider(SlurmProvider):  # type: ignore[misc]
-    """Keeps terminal states, and gives a fresh job time to be listed."""
+    """Keeps terminal states, gives a fresh job time to be listed, knows more states."""
 
     _cmd: str  # what Parsl asks for the states of jobs
+    _translate_table: dict[str, JobState]
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -28,25 +69,70 @@ class PatientSlurmProvider(SlurmProvider):  # type: ignore[misc]
         if self._cmd.startswith("squeue"):
             clusters = f"--clusters={self.clusters}" if self.clusters else ""
             self._cmd = _SQUEUE.format(clusters=clusters)
+            self._translate_table = _MORE_STATES | self._translate_table
 
     def submit(self, command: str, tasks_per_node: int, job_name: str = "weft") -> str:
-        """Submit one block and return its job id."""
-        job_id: str = super().submit(command, tasks_per_node, job_name)
+        """Submit one block and return its job id; a busy controller is asked again.
+
+        Raises
+        ------
+        SiteError
+            If sbatch refuses the job, with what it said.
+        """
+        for pause in (*_TRY_AGAIN_SECONDS, None):
+            try:
+                job_id: str = super().submit(command, tasks_per_node, job_name)
+                break
+            except SubmitException as error:
+                said = str(error.stderr or error).strip()
+                if pause is None or not any(words in said for words in _BUSY):
+                    raise SiteError(f"sbatch refused the job: {said}") from None
+                log.warning("sbatch: %s; asked again in %.0f s", said, pause)
+                time.sleep(pause)
         self._submitted[job_id] = time.monotonic()
         return job_id
 
     def _status(self) -> None:
         before = {job: entry["status"] for job, entry in self.resources.items()}
         super()._status()
-        now = time.monotonic()
         for job, old in before.items():
             new = self.resources[job]["status"]
-            fresh = now - self._submitted.get(job, 0.0) < GRACE_SECONDS
+            fresh = self._age(job) < GRACE_SECONDS
             unlisted = new.state == JobState.COMPLETED and fresh
             if old.terminal or unlisted:
                 self.resources[job]["status"] = old
+        self._end_hopeless()
+
+    def _end_hopeless(self) -> None:
+        """Cancel jobs that wait for what will never be; say what that is."""
+        waiting = [
+            job
+            for job, entry in self.resources.items()
+            if entry["status"].state == JobState.PENDING
+        ]
+        if not waiting:
+            return
+        asked = f"squeue --noheader --format='%i %r' --job '{','.join(waiting)}'"
+        _, said, _ = self.execute_wait(asked)
+        for line in said.splitlines():
+            job, _, reason = line.strip().partition(" ")
+            if job in waiting and reason in _HOPELESS:
+                self.cancel([job])
+                message = (
+                    f"Slurm would let job {job} wait for ever ({reason}): "
+                    f"{_HOPELESS[reason]}. It was cancelled; mend the site file."
+                )
+                entry = self.resources[job]
+                entry["status"] = JobStatus(JobState.FAILED, message)
+
+    def _age(self, job_id: str) -> float:
+        return time.monotonic() - self._submitted.get(job_id, 0.0)
 
     @property
     def status_polling_interval(self) -> int:
         """Return the time between questions to the scheduler, s."""
-        return 15
+        new = any(
+            self._age(job) < YOUNG_SECONDS and not entry["status"].terminal
+            for job, entry in list(self.resources.items())
+        )
+        return LOOK_AT_YOUNG_SECONDS if new else LOOK_SECONDS

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from site_configs.schema import ExecutorConfig
+from site_configs.schema import BATCH, ExecutorConfig
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -34,6 +34,9 @@ def write_worker_init(executor: ExecutorConfig, environment: Mapping[str, str]) 
     lines += [_export(name, value) for name, value in executor.environment.items()]
     if executor.worker_init.strip():
         lines.append(executor.worker_init.strip())
+    if executor.scheduler in BATCH:  # by which long tasks leave in time
+        seconds = executor.walltime_seconds
+        lines.append(f"export WEFT_BLOCK_ENDS=$(( $(date +%s) + {seconds} ))")
     lines += [f"export {name}={shlex.quote(environment[name])}" for name in environment]
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,178 @@
-"""Prepared systems that several suites share, built once per test run."""
+"""What several suites share: prepared systems, and campaigns run by the command."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import h5py
+import numpy as np
+import psutil
 import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
+WEFT = Path(sys.executable).with_name("weft")
+PATIENCE_S = 600
+
+
+@dataclass
+class Weft:
+    """The weft command, and the drivers started with it."""
+
+    folder: Path
+    command: tuple[str, ...] = (str(WEFT),)
+    environment: dict[str, str] = field(default_factory=dict)
+    drivers: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def call(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command, *map(str, arguments)], cwd=self.folder, text=True,
+            capture_output=True, check=False, timeout=PATIENCE_S,
+            env=os.environ | self.environment,
+        )  # fmt: skip
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a driver in a session of its own; its output goes to driver.out."""
+        out = (self.folder / "driver.out").open("a")
+        driver = subprocess.Popen(
+            [*self.command, *map(str, arguments)], cwd=self.folder, text=True,
+            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | self.environment,
+        )  # fmt: skip
+        self.drivers.append(driver)
+        return driver
+
+    def status(self, run_dir: Path) -> dict[str, Any]:
+        done = self.call("status", run_dir, "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def wait_for(
+        self, driver: subprocess.Popen[str], reached: Callable[[], bool]
+    ) -> None:
+        """Wait until ``reached``; fail where the driver ends first."""
+        end = time.monotonic() + PATIENCE_S
+        while not reached():
+            assert driver.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.05)
+
+    def said(self) -> str:
+        return (self.folder / "driver.out").read_text()[-3000:]
+
+    def kill(self, driver: subprocess.Popen[str]) -> None:
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+
+
+@pytest.fixture
+def weft(tmp_path: Path) -> Any:
+    command = Weft(tmp_path)
+    yield command
+    for driver in command.drivers:
+        if driver.poll() is None:
+            command.kill(driver)
+    end_run_processes(tmp_path)
+
+
+def end_run_processes(below: Path) -> None:
+    """End what a killed driver left, so that no test disturbs the next."""
+    for process in run_processes(below):
+        process.kill()
+
+
+def run_processes(below: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            run_dir = process.environ().get("WEFT_RUN_DIR", "")
+        except psutil.Error:
+            continue
+        if run_dir.startswith(str(below)) and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def find_run_processes() -> Callable[[Path], list[psutil.Process]]:
+    return run_processes
+
+
+@pytest.fixture(scope="session")
+def alanine_yaml() -> Path:
+    return ALANINE
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the alanine example once, start to end, for every test that reads one."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    command = Weft(folder)
+    began = time.monotonic()
+    done = command.call("run", ALANINE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    run_dir = folder / "runs" / "alanine_dipeptide"
+    (folder / "seconds.txt").write_text(f"{time.monotonic() - began:.1f}")
+    return run_dir
+
+
+def compare_west(one: Path, other: Path, n_iterations: int | None = None) -> None:
+    """Compare two ensembles, whole or up to ``n_iterations``."""
+    with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
+        names = list(a["iterations"])[:n_iterations]
+        assert names == list(b["iterations"])[:n_iterations]
+        for name in names:
+            group = a["iterations"][name]
+            twin = b["iterations"][name]
+            for column in ("weight", "parent_id"):
+                np.testing.assert_array_equal(
+                    group["seg_index"][column], twin["seg_index"][column]
+                )
+            np.testing.assert_array_equal(group["pcoord"], twin["pcoord"])
+
+
+def compare_datasets(one: Path, other: Path) -> None:
+    with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
+        names: list[str] = []
+        a.visititems(
+            lambda n, x: names.append(n) if isinstance(x, h5py.Dataset) else None
+        )
+        assert names
+        for name in names:
+            np.testing.assert_array_equal(a[name][()], b[name][()])
+
+
+def compare_runs(one: Path, other: Path) -> None:
+    """Check that two force-field campaigns ended with the same bits."""
+    for name in ("we", "benchmark/weighted", "benchmark/unweighted"):
+        compare_west(one / name / "west.h5", other / name / "west.h5")
+    for name in ("segments.h5", "cg/dataset.h5", "reference/frames.h5"):
+        compare_datasets(one / name, other / name)
+    for model in ("weighted", "unweighted"):
+        scores, twins = (
+            json.loads((r / "benchmark" / model / "metrics.json").read_text())
+            for r in (one, other)
+        )
+        assert scores["metrics"] == twins["metrics"]
+
+
+@pytest.fixture(scope="session")
+def compare_campaigns() -> Callable[[Path, Path], None]:
+    return compare_runs
+
+
+@pytest.fixture(scope="session")
+def compare_ensembles() -> Callable[..., None]:
+    """Return what compares the weights, parents and coordinates of two west.h5."""
+    return compare_west
 
 
 @pytest.fixture(scope="session")

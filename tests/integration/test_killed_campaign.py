@@ -3,10 +3,10 @@
 import json
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 
@@ -21,6 +21,13 @@ def progress(run_dir: Path, stage: str) -> float:
     return float(json.loads(path.read_text())["done"]) if path.exists() else 0.0
 
 
+def wait_until(reached: Callable[[], bool], patience_s: float = 300.0) -> None:
+    end = time.monotonic() + patience_s
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def find_worker(run_dir: Path) -> int:
     """Return the process id of a worker that propagates segments."""
     for path in sorted((run_dir / "tasks").glob("*.jsonl")):
@@ -30,32 +37,9 @@ def find_worker(run_dir: Path) -> int:
     raise AssertionError("no worker has propagated a block")
 
 
-def compare_west(one: Path, other: Path) -> None:
-    with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
-        assert list(a["iterations"]) == list(b["iterations"])
-        for name, group in a["iterations"].items():
-            twin = b["iterations"][name]
-            for column in ("weight", "parent_id"):
-                np.testing.assert_array_equal(
-                    group["seg_index"][column], twin["seg_index"][column]
-                )
-            np.testing.assert_array_equal(group["pcoord"], twin["pcoord"])
-
-
-def compare_datasets(one: Path, other: Path) -> None:
-    with h5py.File(one, "r") as a, h5py.File(other, "r") as b:
-        names: list[str] = []
-        a.visititems(
-            lambda n, x: names.append(n) if isinstance(x, h5py.Dataset) else None
-        )
-        assert names
-        for name in names:
-            np.testing.assert_array_equal(a[name][()], b[name][()])
-
-
 @pytest.mark.slow
 def test_kills_change_nothing(
-    uninterrupted, weft, alanine_yaml, find_run_processes
+    uninterrupted, weft, alanine_yaml, find_run_processes, compare_campaigns
 ) -> None:
     run_dir = weft.folder / "runs" / "alanine_dipeptide"
     driver = weft.start("run", alanine_yaml)
@@ -70,18 +54,39 @@ def test_kills_change_nothing(
     weft.kill(driver)
     assert weft.status(run_dir)["state"] == "interrupted"
 
-    # ... in training
+    # somebody asks it to stop in sampling
+    driver = weft.start("resume", run_dir)
+    weft.wait_for(driver, lambda: progress(run_dir, "sample") > 7.2)
+    asked = weft.call("stop", run_dir)
+    assert asked.returncode == 0, asked.stderr
+    assert "The driver has left" in asked.stdout
+    assert driver.wait(timeout=60) == 1
+    assert "Stopped as asked" in weft.said()
+    assert weft.status(run_dir)["state"] == "interrupted"
+    assert weft.call("stop", run_dir).returncode == 2
+
+    # the driver dies in training
     driver = weft.start("resume", run_dir)
     weft.wait_for(driver, lambda: progress(run_dir, "train_weighted") >= 2)
     weft.kill(driver)
 
-    # ... and in the benchmark
+    # somebody asks it to stop in training
     driver = weft.start("resume", run_dir)
-    weft.wait_for(driver, lambda: progress(run_dir, "benchmark_weighted") > 2.3)
+    began = progress(run_dir, "train_weighted")
+    weft.wait_for(driver, lambda: progress(run_dir, "train_weighted") > began + 1)
+    assert weft.call("stop", run_dir).returncode == 0
+    assert driver.wait(timeout=60) == 1
+
+    # a driver that survives logout dies in the benchmark
+    detached = weft.call("resume", run_dir, "--detach")
+    assert detached.returncode == 0, detached.stderr
+    driver_pid = int(json.loads((run_dir / "driver.json").read_text())["pid"])
+    assert str(driver_pid) in detached.stdout
+    wait_until(lambda: progress(run_dir, "benchmark_weighted") > 2.3)
     second = weft.call("resume", run_dir)
     assert second.returncode == 1
     assert "Another driver" in second.stderr
-    weft.kill(driver)
+    os.kill(driver_pid, signal.SIGKILL)
 
     done = weft.call("resume", run_dir)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -98,16 +103,7 @@ def test_kills_change_nothing(
         if event == "done":
             finished.add(stage)
 
-    for name in ("we", "benchmark/weighted", "benchmark/unweighted"):
-        compare_west(run_dir / name / "west.h5", uninterrupted / name / "west.h5")
-    for name in ("segments.h5", "cg/dataset.h5", "reference/frames.h5"):
-        compare_datasets(run_dir / name, uninterrupted / name)
-    for model in ("weighted", "unweighted"):
-        one, other = (
-            json.loads((r / "benchmark" / model / "metrics.json").read_text())
-            for r in (run_dir, uninterrupted)
-        )
-        assert one["metrics"] == other["metrics"]
+    compare_campaigns(run_dir, uninterrupted)
 
 
 @pytest.mark.slow

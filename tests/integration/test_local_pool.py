@@ -1,6 +1,7 @@
 """The local site under a real Parsl: roles share a pool, and lost workers come back."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -165,3 +166,24 @@ def test_interchange_ends_soon_after_a_killed_driver(tmp_path: Path) -> None:
             tag
         ):  # a pool follows after 6 heartbeats; not waited for
             process.kill()
+
+
+@pytest.mark.parametrize("moment", range(2))
+def test_a_worker_killed_between_tasks_does_not_hang_the_pool(
+    kernel: DataFlowKernel, moment: int
+) -> None:
+    def who() -> int:
+        import os
+        import time
+
+        time.sleep(0.2)  # so that every worker gets one
+        return os.getpid()
+
+    time.sleep(4)  # a pool that the last test wounded has left by then
+    # whichever of the idle workers waits holds the lock of their queue
+    first = [_submit(kernel, "md", who) for _ in range(4)]
+    pids = sorted({future.result(120) for future in first})
+    time.sleep(0.3)
+    os.kill(pids[moment % len(pids)], signal.SIGKILL)
+    again = [_submit(kernel, "md", who) for _ in range(4)]
+    assert pids[moment % len(pids)] not in {f.result(120) for f in again}

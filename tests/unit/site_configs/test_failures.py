@@ -1,6 +1,7 @@
 """Lost workers spend a tenth of a task's budget, its own error all of it."""
 
 import pytest
+from parsl.app.errors import BashExitFailure
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
 from apps.science.errors import NumericalError
@@ -27,6 +28,11 @@ def test_a_task_survives_as_many_lost_workers_as_the_site_says(
 
 def test_an_error_that_would_come_again_ends_its_task_at_once() -> None:
     assert _tries(NumericalError("NaN"), Retries(task_errors=7)) == 1
+
+
+def test_a_command_that_left_a_checkpoint_goes_on_in_another_block() -> None:
+    assert _tries(BashExitFailure("train_model", 3), Retries()) > 100
+    assert _tries(BashExitFailure("train_model", 1), Retries()) == 1
 
 
 @pytest.mark.parametrize("task_errors", [0, 1, 7])

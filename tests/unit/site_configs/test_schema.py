@@ -47,6 +47,17 @@ def test_a_walltime_is_hours_minutes_seconds(walltime: str) -> None:
         ({"min_blocks": 3, "max_blocks": 2}, "must not exceed max_blocks"),
         ({"nodes_per_block": 2, "launcher": "single"}, "fills one node"),
         ({"address": "10.0.0.1", "interface": "ib0"}, "not both"),
+        ({"workers_per_gpu": 2}, "needs gpus_per_node"),
+        ({"gpus_per_node": 4, "workers_per_node": 8}, "raise workers_per_gpu"),
+        ({"gpus_per_node": 4, "accelerator": "rocm", "mps": True}, "NVIDIA's"),
+        ({"cpu_affinity": "spread"}, "should match pattern"),
+        ({"port_range": [54000, 54000]}, "write .first, last."),
+        ({"scheduler": "kubernetes"}, "needs image"),
+        ({"scheduler": "slurm", "image": "weft"}, "image is for kubernetes"),
+        (
+            {"scheduler": "globus_compute", "endpoint_id": "x", "gpus_per_node": 1},
+            "set gpus_per_node in the endpoint's own configuration",
+        ),
         (
             {"scheduler": "slurm", "walltime": "00:10:00", "drain_minutes": 10},
             "leaves no time",
@@ -58,6 +69,14 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=words):
         ExecutorConfig.model_validate(settings)
+
+
+def test_two_executors_do_not_share_ports() -> None:
+    executors = {"a": {"port_range": [6000, 6100]}, "b": {"port_range": [6100, 6200]}}
+    with pytest.raises(ValidationError, match="a and b share port 6100"):
+        _site(executors=executors, roles={"md": "a"})
+    executors["b"]["port_range"] = [6101, 6200]
+    assert _site(executors=executors, roles={"md": "a"})
 
 
 def test_every_setting_is_described() -> None:

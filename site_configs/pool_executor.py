@@ -1,0 +1,62 @@
+"""Parsl's pilot-job executor with workers set up as the site file says."""
+
+from concurrent.futures import Future
+from typing import Any
+
+from site_configs.noting_executor import NotingExecutor
+from site_configs.schema import ExecutorConfig
+from site_configs.worker_setup import run_set_up
+
+REACH_SECONDS = 30
+"""A pool that reaches no address of the driver in this time ends, and says so."""
+
+_MPS = (
+    "export CUDA_MPS_PIPE_DIRECTORY=/tmp/weft-mps-$USER-$HOSTNAME; "
+    "export CUDA_MPS_LOG_DIRECTORY=$CUDA_MPS_PIPE_DIRECTORY; "
+    "nvidia-cuda-mps-control -d; "
+)
+
+
+class PoolExecutor(NotingExecutor):
+    """Gives each worker its GPU and its scratch folder before its first task."""
+
+    _setup: tuple[str, int, int] | None = None
+
+    def prepare_workers(self, executor: ExecutorConfig) -> None:
+        """Set up workers from now on."""
+        if executor.gpus_per_node or executor.scratch:
+            self._setup = (
+                executor.accelerator, executor.gpus_per_node, executor.workers_per_gpu
+            )  # fmt: skip
+
+    def submit(
+        self, func: Any, resource_specification: Any, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        """Send one task to the workers."""
+        if self._setup is not None:
+            args = (self._setup, func, *args)
+            func = run_set_up
+        future: Future[Any] = super().submit(
+            func, resource_specification, *args, **kwargs
+        )
+        return future
+
+
+def pool_settings(executor: ExecutorConfig) -> dict[str, Any]:
+    """Return the settings of the pools that start on each node."""
+    settings: dict[str, Any] = {
+        "cpu_affinity": executor.cpu_affinity,
+        "address_probe_timeout": REACH_SECONDS,
+    }
+    if executor.port_range:
+        settings["worker_port_range"] = executor.port_range
+    return settings
+
+
+def wrap_launch_command(command: str, executor: ExecutorConfig) -> str:
+    """Return what starts a pool on a node: MPS beside it, a container around it."""
+    if executor.container:
+        # Parsl formats the command twice
+        container = executor.container.strip().replace("{", "{{{{").replace("}", "}}}}")
+        command = f"{container} {command}"
+    return f"{_MPS}{command}" if executor.mps else command

@@ -1,0 +1,128 @@
+"""``weft sites check`` on a real Slurm: what is wrong is named in time, and why."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE_S = 60.0
+"""A fault is explained by then, whatever it is."""
+READY, NOT_READY, BAD_SITE = 0, 1, 2
+
+
+@pytest.fixture
+def check(
+    slurm: Any, make_site: Callable[..., Path], tmp_path: Path
+) -> Iterator[Callable[..., tuple[int, str]]]:
+    """Return a function: settings of executor gpu -> exit status and screen."""
+
+    def run(*options: str, **gpu: Any) -> tuple[int, str]:
+        site = make_site(tmp_path, **gpu)
+        began = time.monotonic()
+        done = subprocess.run(
+            ["weft", "sites", "check", site, *options], cwd=tmp_path, text=True,
+            env=os.environ | slurm.environment | {"COLUMNS": "200"},
+            capture_output=True, check=False, timeout=2 * PATIENCE_S,
+        )  # fmt: skip
+        assert time.monotonic() - began < PATIENCE_S
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, " ".join(done.stdout.split())
+
+    yield run
+    wait_for_empty_queue(slurm)
+
+
+def wait_for_empty_queue(slurm: Any) -> None:
+    end = time.monotonic() + 10
+    while slurm.jobs():
+        assert time.monotonic() < end, "the check left a job behind"
+        time.sleep(0.2)
+
+
+def test_a_good_site_is_ready(check, tmp_path: Path) -> None:
+    status, screen = check("--submit", scratch=str(tmp_path / "scratch"))
+    assert status == READY, screen
+    for words in ("seen both ways", "came back from gpu", "came back from cpu",
+                  "from this host's", "CUDA_VISIBLE_DEVICES=", "GiB free",
+                  "Next: weft run campaign.yaml --site"):  # fmt: skip
+        assert words in screen
+    assert "MEND" not in screen
+    assert not list((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words"),
+    [
+        ({"partition": "gpus"}, ["no partition gpus; it has cpu, gpu",
+                                 "invalid partition specified: gpus"]),
+        ({"partition": "cpu"}, ["partition cpu has no GPUs; with GPUs: gpu",
+                                "Requested node configuration is not available"]),
+        ({"walltime": "02:00:00"}, ["partition gpu ends jobs after 01:00:00"]),
+        ({"constraint": "a100"}, ["Invalid feature specification"]),
+        ({"account": "<project>"}, ["still <project>"]),
+        ({"address": "10.255.255.1"}, ["10.255.255.1 is no address of this host"]),
+        ({"interface": "ib7"}, ["no network interface 'ib7'"]),
+    ],
+)  # fmt: skip
+def test_what_slurm_would_refuse_is_named_before_it_is_asked(
+    check, gpu: dict[str, Any], words: list[str]
+) -> None:
+    status, screen = check("--submit", **gpu)
+    assert status == BAD_SITE, screen
+    assert "MEND" in screen
+    for part in words:
+        assert part in screen
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words"),
+    [
+        ({"worker_init": "source /nowhere/bin/activate || exit 3"},
+         ["/nowhere/bin/activate: No such file or directory", "worker_init"]),
+        ({"worker_init": "module load nosuch"},
+         ["module: command not found", "source /etc/profile"]),
+        ({"worker_init": "export PATH=/usr/bin:/bin"}, ["command not found"]),
+        ({"scratch": "/proc/nowhere"},
+         ["/proc/nowhere", "No such file or directory"]),
+    ],
+)  # fmt: skip
+def test_what_fails_on_the_node_is_told_in_its_own_words(
+    check, gpu: dict[str, Any], words: list[str]
+) -> None:
+    status, screen = check("--submit", **gpu)
+    assert status == NOT_READY, screen
+    for part in words:
+        assert part in screen
+    assert "came back from cpu" in screen, "the other executor is fine"
+
+
+def can_unshare() -> bool:
+    return subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not can_unshare(),
+    reason="a pool without a network needs root and unshare",
+)
+def test_workers_that_cannot_reach_the_driver_say_so(check) -> None:
+    status, screen = check("--submit", container="unshare -n")
+    assert status == NOT_READY, screen
+    assert "Workers reach no address of this host: set interface" in screen
+
+
+def test_a_full_queue_is_no_fault(check, slurm: Any) -> None:
+    jobs = [
+        slurm.submit("sleep 300", "--partition=gpu", "--exclusive", "--nodes=1")
+        for _ in range(2)
+    ]
+    try:
+        status, screen = check("--submit", "--wait", "3")
+    finally:
+        slurm.ask("scancel", *jobs)
+    assert status == NOT_READY, screen
+    assert "Still queued after 3 s (" in screen
+    assert "no fault: run the check again with a longer --wait" in screen

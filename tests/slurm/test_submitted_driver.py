@@ -1,0 +1,47 @@
+"""The driver itself runs as a batch job, and its jobs end with it."""
+
+import json
+import time
+
+
+def wait_for_state(toy, wanted: str, patience_s: float = 120.0) -> None:
+    end = time.monotonic() + patience_s
+    while (state := toy.weft.status(toy.run_dir)["state"]) != wanted:
+        out = toy.run_dir / "driver.out"
+        said = out.read_text()[-3000:] if out.exists() else "nothing yet"
+        assert time.monotonic() < end, f"{state}: {said}"
+        time.sleep(0.5)
+
+
+def test_a_submitted_driver_is_stopped_and_goes_on(slurm, run_toy, make_site) -> None:
+    toy = run_toy(slurm)
+    site = make_site(toy.weft.folder)
+    done = toy.weft.call("run", toy.campaign, "--site", site, "--submit")
+    assert done.returncode == 0, done.stderr
+    job = next(iter(slurm.jobs()))
+    assert f"batch job {job}" in done.stdout
+    wait_for_state(toy, "running")
+
+    asked = toy.weft.call("stop", toy.run_dir)
+    assert "The driver has left" in asked.stdout, asked.stdout + asked.stderr
+    assert "Stopped as asked" in (toy.run_dir / "driver.out").read_text()
+    toy.nothing_left()
+
+    done = toy.weft.call(
+        "resume", toy.run_dir, "--submit", "--walltime", "00:30:00"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (job,) = slurm.jobs()
+    limit = slurm.ask("squeue", "-h", "-j", job, "-o", "%l")
+    assert limit == "30:00"
+    wait_for_state(toy, "done")
+    toy.compare(toy.run_dir / "we" / "west.h5", toy.undisturbed)
+    toy.nothing_left()
+
+
+def test_a_laptop_has_no_job_to_submit(slurm, run_toy) -> None:
+    toy = run_toy(slurm)
+    done = toy.weft.call("run", toy.campaign, "--submit")
+    assert done.returncode == 2
+    assert "Use --detach instead" in done.stderr
+    assert json.loads((toy.run_dir / "environment.json").read_text())["site"] == "local"
