@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from apps.science.stopping import RUN_DIR_VARIABLE
-from site_configs.batch_jobs import JOBS_FILE, cancel_jobs
+from site_configs.pools.batch_jobs import JOBS_FILE, cancel_jobs
 
 log = logging.getLogger(__name__)
 

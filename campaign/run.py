@@ -145,7 +145,7 @@ def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
     import parsl
 
     from site_configs.build import build_config
-    from site_configs.capacity import count_workers
+    from site_configs.pools.capacity import count_workers
 
     site = load_site(str(paths.site))
     tag = {RUN_DIR_VARIABLE: str(paths.root)}

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from apps import roles
 from apps.science.stopping import RUN_DIR_VARIABLE
-from site_configs.check import Check, check_site
+from site_configs.checks.check import Check, check_site
+from site_configs.checks.submit_script import submit_scripts
 from site_configs.load import load_site
-from site_configs.submit_script import submit_scripts
 
 READY, NOT_READY, BAD_SITE = 0, 1, 2
 _STYLES = {"ok": "green", "look": "yellow", "mend": "bold red"}
@@ -51,8 +51,8 @@ def check(name: str, out: Console, submit: bool, runs: Path, wait_s: float) -> i
 def _probe(name: str, out: Console, runs: Path, wait_s: float) -> int:
     """Send the probes; keep their folder only if something is to mend."""
     from campaign.reaper import reap
-    from site_configs.probe import probe_site
-    from site_configs.probe_rows import judge
+    from site_configs.checks.probe import probe_site
+    from site_configs.checks.probe_rows import judge
 
     site = load_site(name)
     folder = (runs / f".check-{site.name}-{time.strftime('%Y%m%d-%H%M%S')}").absolute()

@@ -28,9 +28,9 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     from parsl.errors import ParslError
 
     from site_configs.load import load_site
-    from site_configs.providers import make_provider
+    from site_configs.pools.providers import make_provider
+    from site_configs.pools.worker_init import write_worker_init
     from site_configs.schema import BATCH, ExecutorConfig
-    from site_configs.worker_init import write_worker_init
 
     paths = RunDir(run_dir.absolute())
     site = load_site(str(paths.site))

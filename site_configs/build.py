@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from site_configs.batch_jobs import JOBS_FILE
 from site_configs.errors import SiteError
 from site_configs.load import check_roles
+from site_configs.pools.batch_jobs import JOBS_FILE
+from site_configs.pools.worker_init import usable_cores, write_worker_init
 from site_configs.schema import ExecutorConfig, Site
-from site_configs.worker_init import usable_cores, write_worker_init
 
 if TYPE_CHECKING:
     from parsl import Config
@@ -58,8 +58,8 @@ def build_config(
     from parsl import Config
     from parsl.logconfigs.file import FileLogging
 
-    from site_configs.failures import BUDGET, make_retry_handler
-    from site_configs.role_alias import RoleAlias
+    from site_configs.pools.failures import BUDGET, make_retry_handler
+    from site_configs.pools.role_alias import RoleAlias
 
     roles = tuple(dict.fromkeys(roles))
     check_roles(site, roles)
@@ -103,20 +103,20 @@ def _make_executor(
     jobs: Path,
 ) -> "ParslExecutor":
     if executor.scheduler == "globus_compute":
-        from site_configs.globus import make_globus_executor
+        from site_configs.pools.globus import make_globus_executor
 
         return make_globus_executor(label, executor, environment)
 
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
-    from site_configs.failures import give_up_unstarted
-    from site_configs.pool_executor import (
+    from site_configs.pools.failures import give_up_unstarted
+    from site_configs.pools.pool_executor import (
         PoolExecutor,
         pool_settings,
         wrap_launch_command,
     )
-    from site_configs.providers import make_provider
-    from site_configs.worker_pool import LAUNCHER, PARSLS_LAUNCHER
+    from site_configs.pools.providers import make_provider
+    from site_configs.pools.worker_pool import LAUNCHER, PARSLS_LAUNCHER
 
     local = executor.scheduler == "local"
     heartbeat = executor.heartbeat_seconds or (3 if local else 5)
@@ -164,7 +164,7 @@ def _count_workers(executor: ExecutorConfig) -> int | None:
 
 
 def _interchange_command(environment: Mapping[str, str]) -> list[str]:
-    script = Path(__file__).resolve().with_name("interchange.py")
+    script = Path(__file__).resolve().parent / "pools" / "interchange.py"
     variables = [f"{name}={value}" for name, value in environment.items()]
     return ["env", *variables, sys.executable, "-P", str(script)]
 

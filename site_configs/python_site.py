@@ -94,7 +94,7 @@ def count_python_workers(path: Path, role: str) -> int:
     """Return the workers of ``role`` when all its blocks are up; at least one."""
     import tempfile
 
-    from site_configs.worker_init import usable_cores
+    from site_configs.pools.worker_init import usable_cores
 
     with tempfile.TemporaryDirectory(prefix="weft-") as folder:
         config = build_python_config(path, Path(folder), {}, [role])

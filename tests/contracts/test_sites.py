@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from site_configs.build import ROLES, build_config
-from site_configs.check import check_site
+from site_configs.checks.check import check_site
+from site_configs.checks.submit_script import submit_scripts
 from site_configs.load import list_sites, load_site
-from site_configs.submit_script import submit_scripts
 
 SITES = [name for name, _ in list_sites()]
 HEADER = {"slurm": "#SBATCH", "pbspro": "#PBS", "lsf": "#BSUB", "gridengine": "#$"}
@@ -42,7 +42,7 @@ def test_submit_script_is_valid_shell_and_says_what_the_site_says(
     for label, script in scripts.items():
         executor = site.executors[site.executor_of(label) or ""]
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-        assert "site_configs.worker_pool" in script
+        assert "site_configs.pools.worker_pool" in script
         assert f"OMP_NUM_THREADS={executor.cores_per_worker}" in script
         assert HEADER.get(executor.scheduler, "") in script
         for line in executor.scheduler_options.splitlines():

@@ -20,7 +20,7 @@ sdk = pytest.importorskip("globus_compute_sdk", reason="the extra globus is miss
 pytest.importorskip("globus_compute_endpoint", reason="the extra globus is missing")
 
 from site_configs.errors import SiteError  # noqa: E402
-from site_configs.globus import (  # noqa: E402
+from site_configs.pools.globus import (  # noqa: E402
     EndpointExecutor,
     check_endpoint,
     make_globus_executor,

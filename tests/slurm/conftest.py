@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from site_configs.batch_jobs import read_jobs
+from site_configs.pools.batch_jobs import read_jobs
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "slurmtest.sh"

@@ -7,9 +7,9 @@ import parsl
 import pytest
 from parsl.dataflow.dflow import DataFlowKernel
 
-from site_configs.batch_jobs import cancel_jobs, read_jobs
 from site_configs.build import build_config
 from site_configs.load import load_site
+from site_configs.pools.batch_jobs import cancel_jobs, read_jobs
 
 
 def look_around(seconds: float) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from site_configs.ask_slurm import _clock, _seconds
+from site_configs.checks.ask_slurm import _clock, _seconds
 
 
 @pytest.mark.parametrize(

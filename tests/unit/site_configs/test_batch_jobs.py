@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from site_configs.batch_jobs import cancel_jobs, note_job, read_jobs
+from site_configs.pools.batch_jobs import cancel_jobs, note_job, read_jobs
 
 
 @pytest.fixture

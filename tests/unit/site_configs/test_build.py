@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from site_configs.build import build_config
-from site_configs.capacity import count_workers
+from site_configs.checks.submit_script import submit_scripts
 from site_configs.errors import SiteError
 from site_configs.load import load_site
+from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site
-from site_configs.submit_script import submit_scripts
 
 KUBECONFIG = """
 apiVersion: v1
@@ -62,7 +62,7 @@ def test_mps_starts_on_each_node_before_the_pool(tmp_path: Path) -> None:
         tmp_path, scheduler="slurm", gpus_per_node=4, workers_per_gpu=2, mps=True
     )
     started = script.index("nvidia-cuda-mps-control -d")
-    assert started < script.index("site_configs.worker_pool")
+    assert started < script.index("site_configs.pools.worker_pool")
 
 
 def test_a_python_file_is_the_whole_configuration(tmp_path: Path) -> None:
@@ -107,4 +107,4 @@ def test_a_kubernetes_pod_gets_what_the_file_asks_for(
     assert (provider.max_cpu, provider.max_mem) == (8, "32Gi")
     assert provider.extra_limits == {"amd.com/gpu": "2"}
     assert provider.persistent_volumes == [("claim", "/data")]
-    assert "site_configs.worker_pool" in _script(tmp_path, **settings)
+    assert "site_configs.pools.worker_pool" in _script(tmp_path, **settings)

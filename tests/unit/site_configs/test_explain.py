@@ -2,7 +2,7 @@
 
 import pytest
 
-from site_configs.explain import advise, explain
+from site_configs.checks.explain import advise, explain
 
 SAID = [  # as Slurm 22.05, PBS Pro, bash, Lmod and Parsl say it
     ("sbatch: error: invalid partition specified: cpuu", "Set partition"),

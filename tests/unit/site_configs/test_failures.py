@@ -5,7 +5,7 @@ from parsl.app.errors import BashExitFailure
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
 from apps.science.errors import NumericalError
-from site_configs.failures import BUDGET, make_retry_handler
+from site_configs.pools.failures import BUDGET, make_retry_handler
 from site_configs.schema import Retries
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from site_configs.checks.fit import check_walltime
 from site_configs.errors import SiteError
-from site_configs.fit import check_walltime
 from site_configs.schema import Site
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from site_configs.pools.worker_init import usable_cores, write_worker_init
 from site_configs.schema import ExecutorConfig
-from site_configs.worker_init import usable_cores, write_worker_init
 
 
 def _variable(script: str, name: str, home: Path) -> str:

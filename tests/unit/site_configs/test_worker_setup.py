@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from site_configs.worker_setup import NODE_GPUS_VARIABLE, pin_worker, take_scratch
+from site_configs.pools.worker_setup import NODE_GPUS_VARIABLE, pin_worker, take_scratch
 
 
 def _pinned(rank: int, kind: str, per_gpu: int = 1, **before: str) -> dict[str, str]:

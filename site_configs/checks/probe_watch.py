@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from site_configs import ask_slurm
-from site_configs.explain import HOPELESS, advise, explain
+from site_configs.checks import ask_slurm
+from site_configs.checks.explain import HOPELESS, advise, explain
 from site_configs.schema import Site
 
 REGISTER_SECONDS = 50.0

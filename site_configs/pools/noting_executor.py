@@ -4,7 +4,7 @@ from pathlib import Path
 
 from parsl.executors import HighThroughputExecutor
 
-from site_configs.batch_jobs import note_job
+from site_configs.pools.batch_jobs import note_job
 
 
 class NotingExecutor(HighThroughputExecutor):  # type: ignore[misc]

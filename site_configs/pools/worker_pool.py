@@ -17,7 +17,7 @@ POOL = "parsl.executors.high_throughput.process_worker_pool"
 DIED_IDLE = "was not busy when it died"
 """What Parsl's watchdog logs; a test kills an idle worker to see that it still does."""
 
-LAUNCHER = "python -P -m site_configs.worker_pool"
+LAUNCHER = "python -P -m site_configs.pools.worker_pool"
 PARSLS_LAUNCHER = "process_worker_pool.py"
 _STATUS = 75
 

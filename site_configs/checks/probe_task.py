@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from site_configs.worker_setup import VISIBLE
+from site_configs.pools.worker_setup import VISIBLE
 
 PACKAGES = ("weft", "parsl", "numpy", "torch", "openmm", "westpa")
 MODULES = ("apps.propagate", "apps.train", "campaign.config")

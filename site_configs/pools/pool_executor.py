@@ -3,9 +3,9 @@
 from concurrent.futures import Future
 from typing import Any
 
-from site_configs.noting_executor import NotingExecutor
+from site_configs.pools.noting_executor import NotingExecutor
+from site_configs.pools.worker_setup import run_set_up
 from site_configs.schema import ExecutorConfig
-from site_configs.worker_setup import run_set_up
 
 REACH_SECONDS = 30
 """A pool that reaches no address of the driver in this time ends, and says so."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from site_configs.check import Check, Level
-from site_configs.explain import advise, alarming_lines
-from site_configs.probe import Probe
+from site_configs.checks.check import Check, Level
+from site_configs.checks.explain import advise, alarming_lines
+from site_configs.checks.probe import Probe
 from site_configs.schema import ExecutorConfig, Site
 
 CLOCK_LOOK_S, CLOCK_MEND_S = 2.0, 60.0

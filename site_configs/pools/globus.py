@@ -10,8 +10,8 @@ from parsl.executors import GlobusComputeExecutor
 from parsl.executors.base import ParslExecutor
 
 from site_configs.errors import SiteError
+from site_configs.pools.worker_setup import run_in_environment
 from site_configs.schema import ExecutorConfig
-from site_configs.worker_setup import run_in_environment
 
 _LOG_IN = "Run `globus-compute-endpoint login`, then try again."
 

@@ -20,8 +20,8 @@ from parsl.providers import (
 )
 from parsl.providers.base import ExecutionProvider
 
+from site_configs.pools.slurm_provider import PatientSlurmProvider
 from site_configs.schema import ExecutorConfig
-from site_configs.slurm_provider import PatientSlurmProvider
 
 
 class PromptLocalProvider(LocalProvider):  # type: ignore[misc]
@@ -57,7 +57,7 @@ def make_provider(executor: ExecutorConfig, worker_init: str) -> ExecutionProvid
     if executor.scheduler == "local":
         return PromptLocalProvider(**common)
     if executor.scheduler == "kubernetes":
-        from site_configs.kubernetes import make_kubernetes
+        from site_configs.pools.kubernetes import make_kubernetes
 
         return make_kubernetes(executor, common)
     common["walltime"] = executor.walltime

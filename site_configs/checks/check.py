@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from site_configs import ask_slurm
 from site_configs.build import ROLES, build_config
+from site_configs.checks import ask_slurm
+from site_configs.checks.explain import explain
+from site_configs.checks.submit_script import submit_scripts
 from site_configs.errors import SiteError
-from site_configs.explain import explain
 from site_configs.schema import ExecutorConfig, Site
-from site_configs.submit_script import submit_scripts
 
 Level = Literal["ok", "look", "mend"]
 

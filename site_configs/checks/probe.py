@@ -8,11 +8,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from site_configs import probe_task
 from site_configs.build import ROLES, build_config
+from site_configs.checks import probe_task
+from site_configs.checks.explain import advise
+from site_configs.checks.probe_watch import Trouble, find_trouble, read_stderr
 from site_configs.errors import SiteError
-from site_configs.explain import advise
-from site_configs.probe_watch import Trouble, find_trouble, read_stderr
 from site_configs.schema import BATCH, Site
 
 log = logging.getLogger(__name__)

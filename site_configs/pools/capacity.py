@@ -1,8 +1,8 @@
 """How many tasks of a role a site can run at a time, for sizing blocks of work."""
 
 from site_configs.errors import SiteError
+from site_configs.pools.worker_init import usable_cores
 from site_configs.schema import Site
-from site_configs.worker_init import usable_cores
 
 
 def count_workers(site: Site, role: str) -> int:
