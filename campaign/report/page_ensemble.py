@@ -1,6 +1,9 @@
 """The weighted-ensemble run: walkers, weights, flux, and where it went."""
 
+from pathlib import Path
 from typing import Any
+
+import h5py
 
 from apps.science.arrays import Array
 from campaign.report import words
@@ -100,12 +103,28 @@ def ensemble_facts(source: RunSource, history: History) -> list[tuple[str, str]]
             f"{words.number(float(history['weight_max'].max()))}",
         ),
     ]
+    rows += equilibrium_facts(source.paths.segments)
     picoseconds = segment_ps(source.config)
     if picoseconds:
         total = words.simulated(n_segments * picoseconds)
         each = words.simulated(picoseconds)
         rows.insert(2, ("Simulated time", f"{total} in segments of {each}"))
     return rows
+
+
+def equilibrium_facts(segments: Path) -> list[tuple[str, str]]:
+    """Return how the equilibrium weights in segments.h5 compare with the raw ones."""
+    if not segments.exists():
+        return []
+    with h5py.File(segments, "r", locking=False) as h5:
+        if "weight_eq" not in h5:
+            return []
+        found = dict(h5["weight_eq"].attrs)
+    said = (
+        f"{words.number(float(found['ess']))} effective of {int(found['n_segments']):,}"
+        f" segments; up to {float(found['distance']):.2f} from the raw probabilities"
+    )
+    return [("Equilibrium weights (Markov models)", said)]
 
 
 def missing_notes(

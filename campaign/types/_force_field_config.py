@@ -9,6 +9,7 @@ from apps.science.cg.dataset import DatasetConfig
 from apps.science.cg.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
+from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.training.config import TrainingConfig
 from apps.science.units import FS_PER_PS, count_whole
@@ -63,6 +64,10 @@ class SampleConfig(WEConfig):
     frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
     weight_cutoff: float = Field(
         0.0, ge=0, lt=1, description="Segments of smaller weight are not ingested."
+    )
+    equilibrium: EquilibriumConfig = Field(
+        default_factory=EquilibriumConfig,
+        description="Equilibrium weights beside the raw ones; not with targets.",
     )
     platform: str = Field("auto", description="OpenMM platform, or auto.")
     exact_replay: bool = Field(

@@ -90,7 +90,7 @@ class Stages:
 
     def sample(self, after: Sequence[StageFuture]) -> StageFuture:
         """Sample by WE, each closed iteration ingested while the next one runs."""
-        from apps.ingest import ingest_iterations
+        from apps.ingest import ingest_iterations, weigh_equilibrium
 
         paths, config = self.paths, self.config.sample
         appended: list[Any] = []
@@ -110,10 +110,16 @@ class Stages:
         sampled = self.ctx.drive("sample", outputs, work, after)
 
         def finish(after: Futures) -> Futures:
+            whole = ingest_iterations(
+                paths.we, paths.segments, config.n_iterations,
+                config.weight_cutoff, inputs=[*after, *appended[-1:]],
+            )  # fmt: skip
+            if config.targets:  # a steady state has a flux, and no equilibrium
+                return [whole]
             return [
-                ingest_iterations(
-                    paths.we, paths.segments, config.n_iterations,
-                    config.weight_cutoff, inputs=[*after, *appended[-1:]],
+                weigh_equilibrium(
+                    paths.we, paths.segments, config.equilibrium.model_dump_json(),
+                    self._seed("equilibrium"), inputs=[whole],
                 )
             ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 To add a propagator, add its file to apps/science/propagators/ and a builder below.
 """
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,12 @@ def build_toy(_alanine: Path, _folder: Path) -> Case:
     return Case({"dynamics": "underdamped"}, States(positions, np.zeros((4, 1, 3))))
 
 
+def build_brownian(_alanine: Path, _folder: Path) -> Case:
+    positions = np.tile([[[-0.5, 0.9, 0.0]]], (4, 1, 1))
+    settings = {"dynamics": "overdamped", "potential": "mueller_brown"}
+    return Case(settings, States(positions, np.zeros((4, 1, 3))))
+
+
 def build_openmm(alanine: Path, _folder: Path) -> Case:
     from apps.science.systems.info import read_starts
 
@@ -75,28 +82,36 @@ def build_cg(alanine: Path, folder: Path) -> Case:
     return Case(settings, states, atol=1e-5)
 
 
-# ---- A new propagator registers its builder here, under its kind. ----
+# ---- A new propagator registers its builder here, under its kind; where it has ----
+# ---- several modes, a word more names each. ----
 BUILDERS: dict[str, Builder] = {
     "cg": build_cg,
     "openmm": build_openmm,
     "toy": build_toy,
+    "toy overdamped": build_brownian,
 }
 
 
 def test_every_propagator_has_a_builder_here() -> None:
-    assert set(list_kinds(PACKAGE)) == set(BUILDERS)
+    assert set(list_kinds(PACKAGE)) == {name.split()[0] for name in BUILDERS}
 
 
 @pytest.fixture(scope="module", params=sorted(BUILDERS))
-def kind(request: pytest.FixtureRequest) -> str:
+def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
+def kind(name: str) -> str:
+    return name.split(maxsplit=1)[0]
+
+
+@pytest.fixture(scope="module")
 def case(
-    kind: str, alanine_system: Path, tmp_path_factory: pytest.TempPathFactory
+    name: str, alanine_system: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Case:
-    return BUILDERS[kind](alanine_system, tmp_path_factory.mktemp(kind))
+    folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
+    return BUILDERS[name](alanine_system, folder)
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +202,51 @@ def test_place_and_company_in_the_block_do_not_matter(
                     atol=scale * case.atol,
                     rtol=case.atol,
                 )
+
+
+def test_a_warm_propagator_takes_blocks_of_any_size(
+    module: ModuleType, propagator: Propagator, case: Case
+) -> None:
+    expected = build(module, case).propagate(case.starts, [1, 2, 3, 4])
+    for size in (1, 3, 2):
+        frames = propagator.propagate(
+            case.starts.take(range(size)), [1, 2, 3, 4][:size]
+        )
+        np.testing.assert_allclose(
+            frames.positions, expected.positions[:size], atol=case.atol
+        )
+
+
+def test_a_segment_goes_on_from_where_its_parent_ended(
+    propagator: Propagator, case: Case
+) -> None:
+    parent = propagator.propagate(case.starts, [1, 2, 3, 4])
+    child = propagator.propagate(parent.final, [5, 6, 7, 8])
+
+    def steps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(right - left, axis=-1)
+
+    within = steps(parent.positions[:, :-1], parent.positions[:, 1:])
+    across = steps(parent.positions[:, -1], child.positions[:, 0])
+    assert across.max() < 4 * within.max()
+    np.testing.assert_array_equal(
+        propagator.recorded(parent.final.take([2]))[0],
+        propagator.recorded(parent.final)[2],
+    )
+
+
+def test_settings_states_and_frames_travel_by_pickle(
+    module: ModuleType, propagator: Propagator, case: Case
+) -> None:
+    sent = pickle.loads(
+        pickle.dumps((module.Config(**STEPS, **case.settings), case.starts))
+    )
+    config, starts = sent
+    frames = module.Propagator(config).propagate(starts, [1, 2, 3, 4])
+    back = pickle.loads(pickle.dumps(frames))
+    here = propagator.propagate(case.starts, [1, 2, 3, 4])
+    np.testing.assert_array_equal(back.positions, here.positions)
+    np.testing.assert_array_equal(back.final.velocities, here.final.velocities)
 
 
 def test_states_are_not_changed_in_place(propagator: Propagator, case: Case) -> None:

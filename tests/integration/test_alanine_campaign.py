@@ -57,6 +57,15 @@ def test_ingested_weights_are_those_of_west_h5(uninterrupted) -> None:
             assert index["weight"].sum() == pytest.approx(1.0, abs=1e-10)
 
 
+def test_equilibrium_weights_stand_beside_the_raw_ones(uninterrupted) -> None:
+    with h5py.File(uninterrupted / "segments.h5", "r") as segments:
+        weights = segments["weight_eq"]
+        assert len(weights) == len(segments["weight"])
+        assert weights[:].sum() == pytest.approx(1.0, abs=1e-9)
+        assert weights.attrs["features"] == "tica"
+        assert 0.0 <= weights.attrs["distance"] < 1.0
+
+
 def test_the_last_frame_of_a_parent_is_where_its_child_begins(uninterrupted) -> None:
     with h5py.File(uninterrupted / "we" / "west.h5", "r") as west:
         parents = west["iterations/iter_00000004/pcoord"][:, -1]

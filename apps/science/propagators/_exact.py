@@ -95,6 +95,69 @@ def exact_mfpt(
     return float(np.linalg.solve(system, np.full(len(outside), lag_ps))[row])
 
 
+def exact_recycled_flux(
+    potential: Potential,
+    diffusion_angstrom2_per_ps: float,
+    timestep_ps: float,
+    n_steps: int,
+    source: Array,
+    in_target: Callable[[Array], Array],
+    grid: Grid,
+    n_iterations: int,
+) -> Array:
+    """Return the probability that each iteration recycles, (n_iterations,).
+
+    The chain is the one that overdamped toy dynamics samples, time step and all: all
+    walkers begin at the source, make ``n_steps`` Euler-Maruyama steps of Gaussian
+    noise, and those then seen in the target begin anew at the source. The last
+    entries of a long series are the steady state, whose inverse is the mean number
+    of iterations of a first passage.
+
+    Sums over cells are exact to 1e-8 where a cell is no wider than the noise of one
+    step; let cells end where the target does, and one be centred on the source.
+
+    Parameters
+    ----------
+    source : (n_dim,), Angstrom
+    in_target : (n, n_dim) to (n,) bool
+
+    Raises
+    ------
+    ConfigError
+        If the cells are wider than the noise of one step.
+    """
+    spread = diffusion_angstrom2_per_ps * timestep_ps
+    noise = float(np.sqrt(2.0 * spread))
+    if grid.width.max() > 1.001 * noise:
+        raise ConfigError(
+            f"Cells of {grid.width.max():.3g} Angstrom cannot hold the noise of one "
+            f"step, {noise:.3g} Angstrom. Use more cells, or a longer time step."
+        )
+    aims = grid.centres + spread * potential.force(grid.centres)
+    # steep corners, never visited, would throw a walker off the grid
+    aims = np.clip(aims, grid.centres.min(axis=0), grid.centres.max(axis=0))
+    step = np.ones((len(aims), 1))
+    for axis, n_cells in enumerate(grid.shape):
+        mesh = grid.centres[:, axis].reshape(grid.shape)
+        places = np.moveaxis(mesh, axis, 0).reshape(n_cells, -1)[:, 0]
+        away = (places - aims[:, axis, None]) / noise
+        along = np.exp(-0.5 * np.square(away))
+        step = (step[:, :, None] * along[:, None, :]).reshape(len(aims), -1)
+    step /= step.sum(axis=1, keepdims=True)
+    iteration = np.linalg.matrix_power(step, n_steps)
+    inside = np.asarray(in_target(grid.centres), dtype=bool)
+    start = int(np.argmin(np.square(grid.centres - source).sum(axis=1)))
+    density = np.zeros(len(aims))
+    density[start] = 1.0
+    found = np.empty(n_iterations)
+    for n_iter in range(n_iterations):
+        density = density @ iteration
+        found[n_iter] = density[inside].sum()
+        density[inside] = 0.0
+        density[start] += found[n_iter]
+    return found
+
+
 def _rate_matrix(potential: Potential, diffusion: float, grid: Grid):  # type: ignore[no-untyped-def] # scipy has no stubs here
     """Return the sparse generator, (n_cells, n_cells), 1/ps; rows sum to zero."""
     from scipy.sparse import coo_array

@@ -41,6 +41,50 @@ def double_well(barrier_kt: float) -> Potential:
     return Potential(1, energy, force, ((-2.5, 2.5),))
 
 
+_COUPLING_KT = 10.0
+
+
+def coupled_well(barrier_kt: float) -> Potential:
+    """U = b (x^2 - 1)^2 + 5 (y - x)^2: the way from (-1, -1) to (1, 1) is diagonal.
+
+    Its density over x alone is the double well's.
+    """
+    along_x = double_well(barrier_kt)
+
+    def energy(x: Array) -> Array:
+        away = x[..., 1] - x[..., 0]
+        found: Array = along_x.energy(x) + 0.5 * _COUPLING_KT * away * away
+        return found
+
+    def force(x: Array) -> Array:
+        pull = _COUPLING_KT * (x[..., 1] - x[..., 0])
+        return np.stack([along_x.force(x[..., 0]) + pull, -pull], axis=-1)
+
+    return Potential(2, energy, force, ((-2.5, 2.5), (-2.5, 2.5)))
+
+
+def tilted_wells(barrier_kt: float) -> Potential:
+    """U = b ((x^2 - 1)^2 + 5/3 (y^2 - 1)^2 + 8/15 y - xy): y is slow and drives x.
+
+    Four basins of unlike weight; at 1.5 kT the probability of x > 0 is 0.2226.
+    """
+
+    def energy(x: Array) -> Array:
+        a, c = x[..., 0], x[..., 1]
+        wells = np.square(a * a - 1.0) + 5.0 / 3.0 * np.square(c * c - 1.0)
+        found: Array = barrier_kt * (wells + 8.0 / 15.0 * c - a * c)
+        return found
+
+    def force(x: Array) -> Array:
+        a, c = x[..., 0], x[..., 1]
+        along_x = -4.0 * a * (a * a - 1.0) + c
+        along_y = -20.0 / 3.0 * c * (c * c - 1.0) - 8.0 / 15.0 + a
+        found: Array = barrier_kt * np.stack([along_x, along_y], axis=-1)
+        return found
+
+    return Potential(2, energy, force, ((-2.5, 2.5), (-2.5, 2.5)))
+
+
 _MB_HEIGHT = np.array([-200.0, -100.0, -170.0, 15.0])
 _MB_XX = np.array([-1.0, -1.0, -6.5, 0.7])
 _MB_XY = np.array([0.0, 0.0, 11.0, 0.6])
@@ -102,6 +146,8 @@ def egg_crate(barrier_kt: float) -> Potential:
 
 POTENTIALS: dict[str, Callable[[float], Potential]] = {
     "double_well": double_well,
+    "coupled_well": coupled_well,
+    "tilted_wells": tilted_wells,
     "mueller_brown": mueller_brown,
     "egg_crate": egg_crate,
 }

@@ -20,7 +20,10 @@ class Config(PropagatorConfig):
 
     blocks_per_worker: ClassVar[int] = 1
     kind: Literal["toy"] = "toy"
-    potential: Literal["double_well", "mueller_brown", "egg_crate", "none"] = Field(
+    potential: Literal[
+        "double_well", "coupled_well", "tilted_wells", "mueller_brown", "egg_crate",
+        "none",
+    ] = Field(
         "double_well",
         description="Potential; none returns every state as it was, at no cost.",
     )

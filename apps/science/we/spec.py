@@ -51,11 +51,14 @@ class PropagationSpec:
     def build(self) -> tuple[Propagator, ProgressCoordinate]:
         """Make the propagator and the progress coordinate it names."""
         engine = plugins.load_kind(PROPAGATORS, self.propagator["kind"])
-        pcoord = plugins.load_kind(PCOORDS, self.pcoord["kind"])
-        return (
-            engine.Propagator(engine.Config(**self.propagator)),
-            pcoord.ProgressCoordinate(pcoord.Config(**self.pcoord)),
-        )
+        propagator = engine.Propagator(engine.Config(**self.propagator))
+        return propagator, self.build_pcoord()
+
+    def build_pcoord(self) -> ProgressCoordinate:
+        """Make the progress coordinate alone."""
+        kind = plugins.load_kind(PCOORDS, self.pcoord["kind"])
+        pcoord: ProgressCoordinate = kind.ProgressCoordinate(kind.Config(**self.pcoord))
+        return pcoord
 
     def start_states(self) -> States:
         """Return the starting states, one row per basis state; kept once read."""
