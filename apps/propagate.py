@@ -9,7 +9,7 @@ from apps.roles import MD
 from apps.task_log import logged
 
 if TYPE_CHECKING:
-    from apps.science.we.shards import FinishedBlock
+    from apps.science.we.storage.shards import FinishedBlock
 
 
 @python_app(executors=[MD])
@@ -20,7 +20,7 @@ def propagate_block(
 ) -> "FinishedBlock":  # fmt: skip
     """Propagate a block of segments and write their shard to ``out``."""
     from apps.science.we.block import propagate_block as propagate
-    from apps.science.we.shards import Origin
+    from apps.science.we.storage.shards import Origin
 
     return propagate(
         spec, n_iter, seg_ids, parent_ids, [Origin(*o) for o in origins], out

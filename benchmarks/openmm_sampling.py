@@ -153,8 +153,8 @@ def seconds_to_write(folder: Path) -> float:
     as many workers as there are, so their time is shared.
     """
     from apps.science.propagators.base import Frames, States
-    from apps.science.we import journal, shards
-    from apps.science.we.snapshots import Snapshots
+    from apps.science.we.storage import journal, shards
+    from apps.science.we.storage.snapshots import Snapshots
 
     records = folder / "journal"
     record = journal.read_record(records, journal.last_closed(records))

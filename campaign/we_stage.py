@@ -41,7 +41,7 @@ def drive_we(
     from apps.propagate import compute_start_pcoords, propagate_block
     from apps.science.we.dispatch import Block, Dispatch, block_sizer
     from apps.science.we.engine import Starts, prepare_folder, run_we
-    from apps.science.we.journal import IterationRecord
+    from apps.science.we.storage.journal import IterationRecord
 
     spec = prepare_folder(run.folder, run.config, run.spec, run.n_frames)
     pcoords = compute_start_pcoords(spec, stage=run.stage).result()

@@ -110,6 +110,7 @@ def _make_executor(
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     from site_configs.pools.failures import give_up_unstarted
+    from site_configs.pools.interchange import interchange_command
     from site_configs.pools.pool_executor import (
         PoolExecutor,
         pool_settings,
@@ -132,7 +133,7 @@ def _make_executor(
         launch_cmd=wrap_launch_command(
             DEFAULT_LAUNCH_CMD.replace(PARSLS_LAUNCHER, LAUNCHER), executor
         ),
-        interchange_launch_cmd=_interchange_command(environment),
+        interchange_launch_cmd=interchange_command(environment),
         cores_per_worker=float(executor.cores_per_worker),
         mem_per_worker=executor.memory_per_worker_gib,
         max_workers_per_node=_count_workers(executor),
@@ -161,12 +162,6 @@ def _count_workers(executor: ExecutorConfig) -> int | None:
     if cores is None and executor.scheduler == "local":
         cores = usable_cores()
     return None if cores is None else max(1, cores // executor.cores_per_worker)
-
-
-def _interchange_command(environment: Mapping[str, str]) -> list[str]:
-    script = Path(__file__).resolve().parent / "pools" / "interchange.py"
-    variables = [f"{name}={value}" for name, value in environment.items()]
-    return ["env", *variables, sys.executable, "-P", str(script)]
 
 
 def _put_scripts_on_path() -> None:

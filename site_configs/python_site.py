@@ -112,10 +112,10 @@ def _outlive_nobody(executor: Any, environment: Mapping[str, str]) -> None:
     """Give it the interchange that ends with its driver, unless it has its own."""
     from parsl.executors.high_throughput.executor import DEFAULT_INTERCHANGE_LAUNCH_CMD
 
-    from site_configs.build import _interchange_command
+    from site_configs.pools.interchange import interchange_command
 
     if executor.interchange_launch_cmd == DEFAULT_INTERCHANGE_LAUNCH_CMD:
-        executor.interchange_launch_cmd = _interchange_command(environment)
+        executor.interchange_launch_cmd = interchange_command(environment)
 
 
 def _read_function(path: Path) -> Any:

@@ -9,10 +9,19 @@ leaves Ctrl-C to the driver, which shuts it down in order.
 import os
 import runpy
 import signal
+import sys
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 POLL_SECONDS = 1.0
+
+
+def interchange_command(environment: Mapping[str, str]) -> list[str]:
+    """Return the command that starts this, with variables to find leftovers by."""
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    return ["env", *variables, sys.executable, "-P", str(Path(__file__).resolve())]
 
 
 def _end_with(parent: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import DataError, WeightError
 from apps.science.segments.ingest import WEIGHT_TOLERANCE
-from apps.science.we import journal
-from apps.science.we.shards import check_shard, open_shard
+from apps.science.we.storage import journal
+from apps.science.we.storage.shards import check_shard, open_shard
 
 
 @dataclass(frozen=True)

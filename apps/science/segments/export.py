@@ -19,7 +19,7 @@ from apps.science.files import atomic_path
 from apps.science.segments.closed import ClosedSegments, read_segments
 from apps.science.segments.topology import write_pdb
 from apps.science.units import ANGSTROM_PER_NM
-from apps.science.we import journal
+from apps.science.we.storage import journal
 
 TrajectoryFormat = Literal["dcd", "xtc"]
 Write = Callable[[Array, Array], None]

@@ -20,7 +20,7 @@ from apps.science.files import atomic_path
 from apps.science.segments.closed import ClosedSegments, read_segments
 from apps.science.segments.export import Exported, check_topology
 from apps.science.units import ANGSTROM_PER_NM
-from apps.science.we.snapshots import find_damage
+from apps.science.we.storage.snapshots import find_damage
 
 FOLDER = "traj_segs"
 

@@ -13,8 +13,8 @@ import numpy as np
 from apps.science.arrays import IntArray
 from apps.science.errors import DataError, WeightError
 from apps.science.segments.store import PER_FRAME, create_store, open_store
-from apps.science.we import journal
-from apps.science.we.shards import check_shard, open_shard
+from apps.science.we.storage import journal
+from apps.science.we.storage.shards import check_shard, open_shard
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from apps.science.errors import NumericalError, ShapeMismatchError
 from apps.science.pcoords.base import ProgressCoordinate
 from apps.science.propagators.base import Frames, Propagator, States
 from apps.science.seeds import derive_seed
-from apps.science.we.shards import (
+from apps.science.we.spec import PropagationSpec, warm_engine
+from apps.science.we.storage.shards import (
     FinishedBlock,
     Origin,
     read_block,
     read_origins,
     write_shard,
 )
-from apps.science.we.spec import PropagationSpec, warm_engine
 
 log = logging.getLogger(__name__)
 

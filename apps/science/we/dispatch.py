@@ -15,8 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from apps.science.we.failures import FailureBudgets, FailureKind, classify_failure
-from apps.science.we.journal import IterationRecord
-from apps.science.we.shards import FinishedBlock, Origin, shard_path
+from apps.science.we.storage.journal import IterationRecord
+from apps.science.we.storage.shards import FinishedBlock, Origin, shard_path
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.errors import ConfigError
-from apps.science.we import targets
-from apps.science.we.bins_check import check_bins_change
+from apps.science.we.binning import targets
+from apps.science.we.binning.bins_check import check_bins_change
 from apps.science.we.config import MabBins, WEConfig
-from apps.science.we.journal import IterationRecord, read_record
 from apps.science.we.spec import PropagationSpec, read_spec
+from apps.science.we.storage.journal import IterationRecord, read_record
 from apps.science.we.west_cfg import write_west_cfg
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ def run_we(
             f"progress coordinate has {n_dim}. Make the two agree."
         )
     targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
-    from apps.science.we import identity
-    from apps.science.we.snapshots import Snapshots
+    from apps.science.we.storage import identity
+    from apps.science.we.storage.snapshots import Snapshots
 
     system = identity.fingerprint(read_spec(folder / "propagation.json"))
     rc = _load_westpa(folder)

@@ -18,10 +18,11 @@ from westpa.core.sim_manager import WESimManager
 
 from apps.science.errors import DataError, WeightError
 from apps.science.seeds import derive_seed
-from apps.science.we import journal, ordered, shards
+from apps.science.we import ordered
 from apps.science.we.dispatch import Block, BlockRunner, Dispatch
-from apps.science.we.iteration_summary import summarise, summarise_work
-from apps.science.we.snapshots import Snapshots
+from apps.science.we.storage import journal, shards
+from apps.science.we.storage.iteration_summary import summarise, summarise_work
+from apps.science.we.storage.snapshots import Snapshots
 from apps.science.we.westpa_propagator import complete_segment
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from apps.science.files import write_text
-from apps.science.we import targets
+from apps.science.we.binning import targets
 from apps.science.we.config import Bins, RectilinearBins, VoronoiBins, WEConfig
 
 
@@ -20,7 +20,7 @@ def _bins(config: WEConfig) -> dict[str, Any]:
     return {
         "type": "RecursiveBinMapper",
         "base": {
-            "type": "apps.science.we.region.RegionBinMapper",
+            "type": "apps.science.we.binning.region.RegionBinMapper",
             "regions": [[list(pair) for pair in region] for region in regions],
         },
         "mappers": [inner | {"at": outside}],
@@ -33,12 +33,12 @@ def _inner_bins(bins: Bins) -> dict[str, Any]:
         return {"type": "RectilinearBinMapper", "boundaries": edges}
     if isinstance(bins, VoronoiBins):
         return {
-            "type": "apps.science.we.voronoi.EuclideanVoronoiBinMapper",
+            "type": "apps.science.we.binning.voronoi.EuclideanVoronoiBinMapper",
             "centers": [list(center) for center in bins.centers],
             "scale": None if bins.scale is None else list(bins.scale),
         }
     return {
-        "type": "apps.science.we.mab.Float64MABBinMapper",
+        "type": "apps.science.we.binning.mab.Float64MABBinMapper",
         "nbins": list(bins.nbins),
         "direction": list(bins.direction or [0] * bins.n_dim),
         "skip": [int(skipped) for skipped in bins.skip or [False] * bins.n_dim],

@@ -14,7 +14,7 @@ from westpa.core.segment import Segment
 
 from apps.science.arrays import Array
 from apps.science.we.block import compute_start_pcoords, propagate_block
-from apps.science.we.shards import Origin, read_block, shard_path
+from apps.science.we.storage.shards import Origin, read_block, shard_path
 
 _start_pcoords: list[list[float]] = []
 

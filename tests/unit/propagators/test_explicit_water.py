@@ -10,9 +10,9 @@ import pytest
 from apps.science.propagators.base import States
 from apps.science.propagators.openmm import Config, Propagator
 from apps.science.systems.info import read_starts
-from apps.science.we import journal
 from apps.science.we.config import WEConfig
-from apps.science.we.shards import Origin, read_final, read_origins
+from apps.science.we.storage import journal
+from apps.science.we.storage.shards import Origin, read_final, read_origins
 
 N_STEPS = 50  # the barostat moves every 25
 

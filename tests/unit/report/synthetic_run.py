@@ -19,13 +19,14 @@ from apps.science.pcoords._features import compute_features, feature_indices
 from apps.science.pcoords.tica import TicaModel, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.segments.store import create_store
-from apps.science.we import engine, journal
+from apps.science.we import engine
 from apps.science.we.block import compute_start_pcoords, propagate_block
 from apps.science.we.config import WEConfig
 from apps.science.we.dispatch import Block, Dispatch
-from apps.science.we.iteration_summary import summarise, summarise_work
-from apps.science.we.shards import FinishedBlock
 from apps.science.we.spec import PropagationSpec
+from apps.science.we.storage import journal
+from apps.science.we.storage.iteration_summary import summarise, summarise_work
+from apps.science.we.storage.shards import FinishedBlock
 
 N_BEADS = 10
 STAGES = [

@@ -14,7 +14,7 @@ from apps.science.errors import ConfigError, DataError, ShapeMismatchError, Weig
 from apps.science.propagators.base import Frames, States
 from apps.science.segments import export, topology
 from apps.science.segments.closed import read_segments
-from apps.science.we import journal, shards
+from apps.science.we.storage import journal, shards
 
 N_ATOMS, N_FRAMES, N_ITERATIONS, N_SEGMENTS, PS = 12, 3, 4, 7, 0.5
 WEFT = Path(sys.executable).with_name("weft")

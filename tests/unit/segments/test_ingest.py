@@ -10,7 +10,7 @@ from apps.science.errors import DataError, WeightError
 from apps.science.propagators.base import Frames, States
 from apps.science.segments.ingest import ROOT_STRIDE, ingest
 from apps.science.segments.store import iterate_frames, open_store
-from apps.science.we import journal, shards
+from apps.science.we.storage import journal, shards
 
 N_FRAMES, N_ATOMS = 3, 4
 

@@ -12,8 +12,8 @@ import pytest
 from apps.science.we import engine
 from apps.science.we.block import compute_start_pcoords, propagate_block
 from apps.science.we.config import WEConfig
-from apps.science.we.journal import IterationRecord
 from apps.science.we.spec import PropagationSpec
+from apps.science.we.storage.journal import IterationRecord
 
 RunToy = Callable[..., list[IterationRecord]]
 

@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.errors import ConfigError
-from apps.science.we.bins_check import check_bins_change
+from apps.science.we.binning.bins_check import check_bins_change
 from apps.science.we.config import RectilinearBins, WEConfig
-from apps.science.we.journal import read_record
+from apps.science.we.storage.journal import read_record
 
 PATIENCE = 20
 FAR = {"kind": "rectilinear", "edges": [[5.0, 6.0, 7.0]]}

@@ -9,8 +9,8 @@ import pytest
 from apps.science.errors import NumericalError, ShapeMismatchError
 from apps.science.propagators.base import Frames, States
 from apps.science.we import block
-from apps.science.we.shards import FinishedBlock, Origin
 from apps.science.we.spec import PropagationSpec
+from apps.science.we.storage.shards import FinishedBlock, Origin
 
 # a step so long that overdamped dynamics overshoots ever further
 UNSTABLE = {

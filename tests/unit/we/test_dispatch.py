@@ -18,7 +18,7 @@ from apps.science.errors import ConfigError, DataError, NumericalError
 from apps.science.we import dispatch
 from apps.science.we.dispatch import Block, BlockRunner, Dispatch
 from apps.science.we.failures import FailureBudgets, FailureKind, classify_failure
-from apps.science.we.shards import FinishedBlock, Origin, shard_path
+from apps.science.we.storage.shards import FinishedBlock, Origin, shard_path
 
 
 def finish(block: Block) -> FinishedBlock:

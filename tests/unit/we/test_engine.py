@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from apps.science.errors import ConfigError
-from apps.science.we import engine, journal, shards
+from apps.science.we import engine
 from apps.science.we.config import WEConfig
+from apps.science.we.storage import journal, shards
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from westpa.core.segment import Segment
 from apps.science.errors import ConfigError, DataError
 from apps.science.segments.export_westpa import export_westpa
 from apps.science.segments.topology import make_points
-from apps.science.we import journal
+from apps.science.we.storage import journal
 
 N_ITERATIONS, N_FRAMES, PS = 4, 5, 0.02
 START = np.array([[[-1.0, 0.0, 0.0]]])

@@ -9,8 +9,8 @@ from westpa.core._rc import bins_from_yaml_dict, detect_mab_mapper
 from westpa.core.binning.mab import MABBinMapper
 
 from apps.science.errors import ShapeMismatchError
+from apps.science.we.binning.mab import Float64MABBinMapper
 from apps.science.we.config import MabBins
-from apps.science.we.mab import Float64MABBinMapper
 
 
 def walkers(rng, n: int, n_dim: int, smallest: float = 1e-12) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_what_it_remembers_does_not_change_its_hash() -> None:
 
 
 def test_westpa_takes_it_for_mab_by_its_path() -> None:
-    path = "apps.science.we.mab.Float64MABBinMapper"
+    path = "apps.science.we.binning.mab.Float64MABBinMapper"
     assert detect_mab_mapper(bins_from_yaml_dict({"type": path, "nbins": [4]}))
 
 

@@ -10,7 +10,8 @@ from numpy.random import MT19937, Generator
 from westpa.core.segment import Segment
 from westpa.core.states import InitialState, TargetState
 
-from apps.science.we import engine, ordered, targets
+from apps.science.we import engine, ordered
+from apps.science.we.binning import targets
 from apps.science.we.config import WEConfig
 from apps.science.we.spec import PropagationSpec
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from apps.science.errors import ConfigError, DataError
-from apps.science.we import journal
+from apps.science.we.storage import journal
 
 
 def shards_in(folder: Path) -> dict[Path, int]:

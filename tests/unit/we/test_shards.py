@@ -7,7 +7,7 @@ import pytest
 
 from apps.science.errors import DataError
 from apps.science.propagators.base import Frames, States
-from apps.science.we.shards import Origin, read_block, read_origins, write_shard
+from apps.science.we.storage.shards import Origin, read_block, read_origins, write_shard
 
 N_FRAMES, N_ATOMS = 10, 166  # chignolin
 

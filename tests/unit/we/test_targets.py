@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.errors import ConfigError
-from apps.science.we import targets
+from apps.science.we.binning import targets
 from apps.science.we.config import Target, WEConfig
 
 GRID = {"kind": "rectilinear", "edges": [[-0.7, -0.4, -0.1, 0.2]]}

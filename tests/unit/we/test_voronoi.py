@@ -11,8 +11,8 @@ from westpa.core.binning import RecursiveBinMapper, VoronoiBinMapper
 from westpa.tools.binning import mapper_from_hdf5
 
 from apps.science.errors import ConfigError, ShapeMismatchError
+from apps.science.we.binning.voronoi import EuclideanVoronoiBinMapper, compute_distances
 from apps.science.we.config import VoronoiBins, WEConfig
-from apps.science.we.voronoi import EuclideanVoronoiBinMapper, compute_distances
 
 CENTERS = [[-0.9], [-0.6], [-0.3], [0.0], [0.4], [0.9]]
 
@@ -57,11 +57,11 @@ def test_it_nests_within_target_regions() -> None:
         {
             "type": "RecursiveBinMapper",
             "base": {
-                "type": "apps.science.we.region.RegionBinMapper",
+                "type": "apps.science.we.binning.region.RegionBinMapper",
                 "regions": [[[0.5, float("inf")]]],
             },
             "mappers": [
-                {"type": "apps.science.we.voronoi.EuclideanVoronoiBinMapper",
+                {"type": "apps.science.we.binning.voronoi.EuclideanVoronoiBinMapper",
                  "centers": CENTERS, "at": [float("nan")]}
             ],
         }

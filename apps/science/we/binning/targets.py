@@ -49,7 +49,7 @@ def _fixed_bin(config: WEConfig, point: Point) -> tuple[int, ...]:
     Where the bins are Voronoi cells it is the number of the nearest centre.
     """
     if isinstance(config.bins, VoronoiBins):
-        from apps.science.we.voronoi import EuclideanVoronoiBinMapper
+        from apps.science.we.binning.voronoi import EuclideanVoronoiBinMapper
 
         mapper = EuclideanVoronoiBinMapper(config.bins.centers, config.bins.scale)
         return (int(mapper.assign([point])[0]),)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.we.shards import FinishedBlock
+from apps.science.we.storage.shards import FinishedBlock
 
 
 def summarise(weights: Array, pcoords: Array) -> dict[str, Any]:
