@@ -1,4 +1,4 @@
-"""The status of a run as a table: live on a terminal, one line per event elsewhere."""
+"""The status of a run on a terminal; one line per event where there is none."""
 
 import logging
 import sys
@@ -8,13 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
 from campaign.layout import RunDir
+from campaign.monitoring.sentences import (
+    about,
+    say_blocks,
+    say_hours,
+    say_left,
+    say_pool,
+    say_running,
+    say_tries,
+)
 from campaign.said import heard_by
-from campaign.status import read_status
+from campaign.status import StatusReader
 
 _MARKS = {
     "done": "[green]done[/]",
@@ -24,25 +33,75 @@ _MARKS = {
     "waiting": "[dim]waiting[/]",
 }
 
+WIDE = 108
+"""Columns from which the times of tasks fit beside the progress."""
 
-def status_table(status: dict[str, Any]) -> Table:
-    """Return the stages of a run with state, time and progress."""
+
+def status_view(status: dict[str, Any], width: int = 120) -> RenderableType:
+    """Return the stages, and below them workers, failed tries, hours, time left."""
+    return Group(status_table(status, width), _facts(status))
+
+
+def status_table(status: dict[str, Any], width: int = 120) -> Table:
+    """Return the stages of a run with state, time, progress and times of tasks."""
+    wide = width >= WIDE
     table = Table(title=f"{status['name']}: {status['state']}", title_justify="left")
-    for heading, justify in (
-        ("stage", "left"), ("state", "left"), ("time", "right"), ("progress", "left"),
-    ):  # fmt: skip
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("stage", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("left", justify="right", no_wrap=True)
+    table.add_column("progress")
+    if wide:
+        for heading in ("tasks", "median", "95 %", "idle"):
+            table.add_column(heading, justify="right", no_wrap=True)
     for stage in status["stages"]:
-        table.add_row(
+        cells = [
             stage["name"],
             _MARKS.get(stage["state"], stage["state"]),
             _time(stage),
-            _progress(stage),
+            "" if stage["left_s"] is None else f"~{about(stage['left_s'])}",
+            _progress(stage, 12 if wide else 6),
+        ]
+        table.add_row(*cells, *(_task_cells(stage) if wide else []))
+    return table
+
+
+def _facts(status: dict[str, Any]) -> Table:
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    for label, text in say_facts(status):
+        facts.add_row(label, text)
+    return facts
+
+
+def say_facts(status: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known beside the stages, as labels and sentences."""
+    rows = []
+    for stage in status["stages"]:
+        detail = stage["state"] == "running" and (stage["progress"] or {}).get("detail")
+        if detail:
+            rows.append((stage["name"], str(detail)))
+    for pool in status["pools"] or []:
+        rows.append(("workers", f"{', '.join(pool['roles'])}: {say_pool(pool)}"))
+    rows += [("now", line) for line in say_running(status["running"])]
+    if any((status["failed_tries"] or {}).values()):
+        rows.append(("failed tries", say_tries(status["failed_tries"])))
+    if (status["blocks"] or {}).get("lost"):
+        rows.append(("blocks", say_blocks(status["blocks"], ("lost", "ended"))))
+    if status["jobs_left"]:
+        jobs = ", ".join(status["jobs_left"])
+        rows.append(
+            ("jobs left", f"{jobs} may still be queued or run; a resume cancels them")
         )
+    if status["hours"] and status["hours"]["core"]:
+        rows.append(("spent", say_hours(status["hours"])))
+    if left := say_left(status):
+        rows.append(("forecast", left))
     share = status["orchestration_share"]
     if share is not None and status["state"] == "done":
-        table.caption = f"{share:.0%} of the time outside task bodies"
-    return table
+        rows.append(("overhead", f"{share:.0%} of the time outside task bodies"))
+    return rows
 
 
 def _time(stage: dict[str, Any]) -> str:
@@ -57,26 +116,36 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _progress(stage: dict[str, Any]) -> str:
+def _progress(stage: dict[str, Any], n_cells: int) -> str:
     progress = stage["progress"]
     if progress is None or stage["state"] in {"waiting", "failed"}:
         return ""
-    filled = round(12 * min(1.0, progress["share"]))
-    bar = "█" * filled + "░" * (12 - filled)
-    text = f"{bar} {progress['done']:g}/{progress['total']:g} {progress['unit']}"
-    if stage["state"] == "running":
-        left = _time_left(stage, progress)
-        text += f", {left}" if left else ""
-        text += f"; {progress['detail']}" if progress["detail"] else ""
-    return text
+    filled = round(n_cells * min(1.0, progress["share"]))
+    bar = "█" * filled + "░" * (n_cells - filled)
+    return f"{bar} {progress['done']:g}/{progress['total']:g} {progress['unit']}"
 
 
-def _time_left(stage: dict[str, Any], progress: dict[str, Any]) -> str:
-    share = progress["share"]
-    spent = time.time() - stage["started"]
-    if not 0.02 < share < 1.0:
+def _task_cells(stage: dict[str, Any]) -> list[str]:
+    tasks = stage["tasks"]
+    if not tasks:
+        return [""] * 4
+    failed = f" +{tasks['failed']} failed" if tasks["failed"] else ""
+    idle = tasks["idle_share"]
+    return [
+        f"{tasks['n']}{failed}",
+        short_seconds(tasks["median_s"]),
+        short_seconds(tasks["p95_s"]) if tasks["n"] > 1 else "",
+        "" if idle is None or tasks["n"] < 2 else f"{idle:.0%}",
+    ]
+
+
+def short_seconds(seconds: float | None) -> str:
+    """Return "0.52 s", "17 s", "2:10", and "" for None."""
+    if seconds is None:
         return ""
-    return f"{_duration(spent * (1 - share) / share)} left"
+    if seconds >= 100:
+        return _duration(seconds)
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 @contextmanager
@@ -88,12 +157,18 @@ def watch(paths: RunDir) -> Iterator[None]:
         return
     console = Console()
     stop = threading.Event()
+    reader: list[StatusReader] = []
     with Live(console=console, auto_refresh=False, transient=False) as live:
+
+        def show() -> None:
+            if paths.ledger.exists():
+                reader[:] = reader or [StatusReader(paths.root)]
+                view = status_view(reader[0].read(), console.width)
+                live.update(view, refresh=True)
 
         def refresh() -> None:
             while not stop.wait(1.0):
-                if paths.ledger.exists():
-                    live.update(status_table(read_status(paths.root)), refresh=True)
+                show()
 
         thread = threading.Thread(target=refresh, daemon=True)
         thread.start()
@@ -102,8 +177,7 @@ def watch(paths: RunDir) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            if paths.ledger.exists():
-                live.update(status_table(read_status(paths.root)), refresh=True)
+            show()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,89 @@ from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
-from campaign.timeline import orchestration_share
+from campaign.monitoring.forecast import forecast, seconds_left
+from campaign.monitoring.history import History
+from campaign.monitoring.hours import Shares, add_hours, read_shares
+from campaign.monitoring.notes import FRESH_S, events_file, now_file
+from campaign.monitoring.pools import (
+    count_blocks,
+    count_tries,
+    describe_pools,
+    list_lost,
+)
+from campaign.monitoring.task_times import describe_tasks
+from campaign.report.json_files import read_json
+from campaign.timeline import idle_by_stage, orchestration_share, read_starts
+from site_configs.pools.batch_jobs import JOBS_FILE, read_jobs
 
 
 def read_status(run_dir: Path) -> dict[str, Any]:
-    """Return name, state, stages and the orchestration share of a run.
+    """Return what StatusReader does, of one look.
 
     Raises
     ------
     ConfigError
         If ``run_dir`` is no run folder.
     """
-    paths = RunDir(run_dir.absolute())
-    if not paths.ledger.exists():
-        raise ConfigError(
-            f"{run_dir} is not a run folder: it has no ledger.jsonl. "
-            "Give the folder that `weft run` named, such as runs/<name>."
-        )
-    entries = Ledger(paths.ledger).entries()
-    names = next((e.stages for e in reversed(entries) if e.stages), [])
-    alive = driver_alive(paths)
-    stages = [_stage(paths, name, entries, alive) for name in names]
-    return {
-        "name": paths.name,
-        "state": _state(stages, alive),
-        "run_dir": str(paths.root),
-        "stages": stages,
-        "orchestration_share": orchestration_share(paths.root),
-        "report": str(paths.report) if paths.report.exists() else None,
-    }
+    return StatusReader(run_dir).read()
+
+
+class StatusReader:
+    """Reads the status of a run again and again; each noted line once."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.paths = RunDir(run_dir.absolute())
+        if not self.paths.resolved.exists() and not self.paths.ledger.exists():
+            raise ConfigError(
+                f"{run_dir} is not a run folder: it has no resolved.yaml. "
+                "Give the folder that `weft run` named, such as runs/<name>."
+            )
+        self.history = History(self.paths)
+        self._shares: Shares | None = read_shares(self.paths.site)
+
+    def read(self) -> dict[str, Any]:
+        """Return stages, workers, blocks, failed tries, hours, forecast.
+
+        None stands for what no file tells. Times in seconds, since the epoch or long.
+        """
+        paths, history = self.paths, self.history
+        history.look()
+        clock = time.time()
+        entries = Ledger(paths.ledger).entries()
+        names = next((e.stages for e in reversed(entries) if e.stages), [])
+        alive = driver_alive(paths)
+        stages = [_stage(paths, name, entries, alive) for name in names]
+        starts = read_starts(paths.root, clock if alive else None, history.tasks)
+        begins = [begin for begin, _ in starts]
+        now = _now(paths, clock) if alive else {}
+        tries = count_tries(history.events, events_file(paths).exists())
+        _add_tasks(stages, history, starts, tries)
+        ahead = _add_forecast(stages, history, begins, clock) if alive else None
+        hours = self._shares and add_hours(
+            self._shares, history.tasks, now.get("running", []), history.events,
+            starts, clock,
+        )  # fmt: skip
+        return {
+            "name": paths.name,
+            "state": _state(stages, alive),
+            "run_dir": str(paths.root),
+            "time": clock,
+            "seconds": sum(end - begin for begin, end in starts),
+            "n_starts": len(starts),
+            "stages": stages,
+            "pools": describe_pools(now) if now else None,
+            "running": now.get("running", []),
+            "blocks": count_blocks(history.events, begins, alive),
+            "lost_blocks": list_lost(history.events),
+            "jobs_left": [] if alive else _jobs_left(paths),
+            "failed_tries": tries["all"] if tries else None,
+            "hours": hours,
+            "forecast": ahead,
+            "orchestration_share": orchestration_share(
+                paths.root, tasks=history.tasks
+            ),
+            "report": str(paths.report) if paths.report.exists() else None,
+        }
 
 
 def read_driver(paths: RunDir) -> dict[str, Any]:
@@ -60,16 +115,57 @@ def driver_alive(paths: RunDir) -> bool:
         return beats(paths.heartbeat)
     try:
         process = psutil.Process(driver["pid"])
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False  # it has ended; whoever started it has not looked yet
         return bool(abs(process.create_time() - driver["created"]) < 1.0)
     except psutil.Error:
         return False
+
+
+def _now(paths: RunDir, clock: float) -> dict[str, Any]:
+    """Return what the living driver says that goes on; {} where that is old."""
+    found = read_json(now_file(paths)) or {}
+    return found if clock - found.get("time", 0.0) < FRESH_S else {}
+
+
+def _jobs_left(paths: RunDir) -> list[str]:
+    """Return the batch jobs that a driver which is gone may have left behind."""
+    return [j.job_id for j in read_jobs(paths.root / JOBS_FILE) if j.job_id]
+
+
+def _add_tasks(
+    stages: list[dict[str, Any]],
+    history: History,
+    starts: list[tuple[float, float]],
+    tries: dict[str, dict[str, int]] | None,
+) -> None:
+    told = describe_tasks(history.tasks, idle_by_stage(history.tasks, starts))
+    for stage in stages:
+        stage["tasks"] = told.get(stage["name"])
+        stage["failed_tries"] = tries.get(stage["name"]) if tries else None
+
+
+def _add_forecast(
+    stages: list[dict[str, Any]], history: History, begins: list[float], clock: float
+) -> dict[str, Any] | None:
+    lefts: dict[str, float | None] = {}
+    for stage in (s for s in stages if s["state"] == "running"):
+        notes = [
+            e
+            for e in history.events
+            if e["event"] == "progress"
+            and e["stage"] == stage["name"]
+            and e["time"] >= max(begins[-1], stage["started"])
+        ]
+        lefts[stage["name"]] = stage["left_s"] = seconds_left(notes, clock)
+    return forecast(stages, lefts, clock)
 
 
 def _stage(
     paths: RunDir, name: str, entries: list[Entry], alive: bool
 ) -> dict[str, Any]:
     mine = [e for e in entries if e.stage == name]
-    started = next((e.time for e in mine if e.event == "started"), None)
+    started = next((e.time for e in reversed(mine) if e.event == "started"), None)
     last = mine[-1] if mine else None
     state, ended = "waiting", None
     if last is not None:
@@ -89,6 +185,7 @@ def _stage(
         "started": started,
         "ended": ended,
         "seconds": last.seconds if last else None,
+        "left_s": None,
         "progress": progress,
         "iteration": iteration,
         "message": last.message if last else None,
@@ -96,11 +193,10 @@ def _stage(
 
 
 def _progress(paths: RunDir, name: str, state: str) -> dict[str, Any] | None:
-    path = paths.progress(name)
-    if not path.exists():
+    found = read_json(paths.progress(name))
+    if found is None:
         return None
-    progress: dict[str, Any] = {"detail": ""}
-    progress |= json.loads(path.read_text(encoding="utf-8"))
+    progress: dict[str, Any] = {"detail": ""} | found
     done, total = float(progress["done"]), float(progress["total"])
     progress["share"] = 1.0 if state == "done" else done / total if total else 0.0
     return progress
@@ -108,6 +204,8 @@ def _progress(paths: RunDir, name: str, state: str) -> dict[str, Any] | None:
 
 def _state(stages: list[dict[str, Any]], alive: bool) -> str:
     states = {s["state"] for s in stages}
+    if not states and not alive:
+        return "waiting"  # for its driver's job
     if states == {"done"}:
         return "done"
     if alive:

@@ -3,9 +3,10 @@
 Reads only JSON lines, so ``weft status`` may import it.
 """
 
+import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,36 +51,70 @@ class StageIdle:
     idle_share: float
 
 
+class DriverClock:
+    """Time as the drivers lived it: pauses between two starts are cut out."""
+
+    def __init__(self, starts: Sequence[Interval]) -> None:
+        self.starts = list(starts)
+        lengths = [end - begin for begin, end in self.starts]
+        self.offsets = [0.0, *itertools.accumulate(lengths)]
+
+    def read(self, when: float) -> float:
+        """Return seconds of driver time at ``when``."""
+        for (begin, end), offset in zip(self.starts, self.offsets, strict=False):
+            if when <= end:
+                return offset + max(0.0, when - begin)
+        return self.offsets[-1]
+
+    def count(self, when: float) -> int:
+        """Return which start ``when`` belongs to."""
+        return sum(begin <= when for begin, _ in self.starts)
+
+    @property
+    def resumes(self) -> list[float]:
+        """When a later start took over."""
+        return self.offsets[1:-1]
+
+
+def task_of_line(line: dict[str, Any]) -> Task | None:
+    """Return the task that a line of a worker notes, None if it is not whole."""
+    try:
+        return Task(
+            str(line["app"]), str(line["role"]), str(line["stage"]),
+            str(line["host"]), int(line["pid"]), float(line["started"]),
+            float(line["ended"]), bool(line.get("ok", True)),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_tasks(run_dir: Path) -> list[Task]:
     """Return every task body noted under ``tasks/``, by start; torn lines are left."""
     tasks = []
     for path in sorted((run_dir / "tasks").glob("*.jsonl")):
         for line in _json_lines(path):
-            try:
-                tasks.append(
-                    Task(
-                        str(line["app"]), str(line["role"]), str(line["stage"]),
-                        str(line["host"]), int(line["pid"]), float(line["started"]),
-                        float(line["ended"]), bool(line.get("ok", True)),
-                    )
-                )  # fmt: skip
-            except (KeyError, TypeError, ValueError):
-                continue
+            task = task_of_line(line)
+            if task is not None:
+                tasks.append(task)
     return sorted(tasks, key=lambda t: (t.started, t.worker))
 
 
-def read_starts(run_dir: Path, now: float | None = None) -> list[Interval]:
+def read_starts(
+    run_dir: Path, now: float | None = None, tasks: Sequence[Task] | None = None
+) -> list[Interval]:
     """Return when a driver lived: from each run_started to its end.
 
     A start without a run_ended (the driver was killed, or lives still) is taken to
     end with the last thing noted before the next start. A living driver's newest
     task bodies are noted only when they end, so counting up to the clock would call
-    a long training step orchestration; pass ``now`` to do so all the same.
+    a long training step orchestration; pass ``now`` to do so all the same. Pass
+    ``tasks`` where they have been read.
     """
+    tasks = read_tasks(run_dir) if tasks is None else tasks
     lines = list(_json_lines(run_dir / "ledger.jsonl"))
     lines = [e for e in lines if isinstance(e.get("time"), int | float)]
     begins = [float(e["time"]) for e in lines if e.get("event") == "run_started"]
-    noted = [float(e["time"]) for e in lines] + [t.ended for t in read_tasks(run_dir)]
+    noted = [float(e["time"]) for e in lines] + [t.ended for t in tasks]
     starts = []
     for index, begin in enumerate(begins):
         newest = index + 1 == len(begins)
@@ -99,17 +134,20 @@ def read_starts(run_dir: Path, now: float | None = None) -> list[Interval]:
     return starts
 
 
-def orchestration_share(run_dir: Path, now: float | None = None) -> float | None:
+def orchestration_share(
+    run_dir: Path, now: float | None = None, tasks: Sequence[Task] | None = None
+) -> float | None:
     """Return the share of the driver's wall time in which no task body ran.
 
     1 - |union of task intervals| / sum of the driver's wall times, in 0..1; None
     before anything was started.
     """
-    starts = read_starts(run_dir, now)
+    tasks = read_tasks(run_dir) if tasks is None else tasks
+    starts = read_starts(run_dir, now, tasks)
     wall = sum(end - begin for begin, end in starts)
     if wall <= 0:
         return None
-    busy = merge([(t.started, t.ended) for t in read_tasks(run_dir)])
+    busy = merge([(t.started, t.ended) for t in tasks])
     inside = sum(length(clip(busy, begin, end)) for begin, end in starts)
     return max(0.0, 1.0 - inside / wall)
 
@@ -134,6 +172,7 @@ def idle_by_stage(
     for task in sorted(tasks, key=lambda t: t.started):
         found[task.stage].append(task)
         by_worker[task.worker].append((task.started, task.ended))
+    filled = {worker: merge(spans) for worker, spans in by_worker.items()}
     result = []
     for stage, members in found.items():
         seconds = available = used = 0.0
@@ -148,7 +187,7 @@ def idle_by_stage(
             seconds += span[1] - span[0]
             available += (span[1] - span[0]) * len(workers)
             for worker in workers:
-                used += length(clip(merge(by_worker[worker]), *span))
+                used += length(clip(filled[worker], *span))
                 mine = merge((t.started, t.ended) for t in part if t.worker == worker)
                 own[worker] = own.get(worker, 0.0) + length(mine)
         idle = max(0.0, 1.0 - used / available) if available > 0 else 0.0

@@ -1,7 +1,6 @@
 """What was run: system, settings, hardware, time per stage, what each worker did."""
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 from campaign.report import style, words
@@ -18,7 +17,7 @@ from campaign.report.blocks import (
 from campaign.report.canvas import Canvas
 from campaign.report.sources import Attempt, RunSource
 from campaign.timeline import (
-    Interval,
+    DriverClock,
     StageIdle,
     Task,
     idle_by_stage,
@@ -33,31 +32,6 @@ STATE_COLOURS = {
     "done": "#4c7fa8", "running": "#8fb8d8", "interrupted": "#c9ced6",
     "failed": "#c0392b",
 }  # fmt: skip
-
-
-class DriverClock:
-    """Time as the drivers lived it: pauses between two starts are cut out."""
-
-    def __init__(self, starts: Sequence[Interval]) -> None:
-        self.starts = list(starts)
-        lengths = [end - begin for begin, end in self.starts]
-        self.offsets = [0.0, *itertools.accumulate(lengths)]
-
-    def read(self, when: float) -> float:
-        """Return seconds of driver time at ``when``."""
-        for (begin, end), offset in zip(self.starts, self.offsets, strict=False):
-            if when <= end:
-                return offset + max(0.0, when - begin)
-        return self.offsets[-1]
-
-    def count(self, when: float) -> int:
-        """Return which start ``when`` belongs to."""
-        return sum(begin <= when for begin, _ in self.starts)
-
-    @property
-    def resumes(self) -> list[float]:
-        """When a later start took over."""
-        return self.offsets[1:-1]
 
 
 def what_was_run(source: RunSource, canvas: Canvas) -> Section:

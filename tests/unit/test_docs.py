@@ -18,7 +18,7 @@ WEFT = Path(sys.executable).with_name("weft")
 # run by the integration tests, on a run folder or for minutes
 ELSEWHERE = (
     "weft run ", "weft resume ", "weft status ", "weft report ", "weft export ",
-    "weft stop ",
+    "weft stop ", "weft watch ",
 )  # fmt: skip
 
 

@@ -50,5 +50,5 @@ def test_every_state_can_be_shown(paths, state) -> None:
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path) -> None:
-    with pytest.raises(ConfigError, match=r"no ledger\.jsonl"):
+    with pytest.raises(ConfigError, match=r"no resolved\.yaml"):
         read_status(tmp_path)
