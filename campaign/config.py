@@ -82,12 +82,32 @@ def dump_campaign(config: CampaignConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
-def describe_difference(old: str, new: str) -> str:
-    """Return a unified diff of two campaign texts, empty where they agree."""
+def describe_difference(old: str, config: CampaignConfig) -> str:
+    """Return how a campaign differs from the ``old`` text of one, empty where not.
+
+    A setting that ``old`` does not know, and that nobody has set, came with a later
+    version and is no difference.
+    """
+    now = config.model_dump(mode="json")
+    known = yaml.safe_load(old)
+    _drop_new_defaults(now, known, config.model_dump(mode="json", exclude_unset=True))
+    new = yaml.safe_dump(now, sort_keys=False)
     lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), "started with", "now", lineterm="", n=1
-    )
+        yaml.safe_dump(known, sort_keys=False).splitlines(), new.splitlines(),
+        "started with", "now", lineterm="", n=1,
+    )  # fmt: skip
     return "\n".join(lines)
+
+
+def _drop_new_defaults(now: Any, known: Any, was_set: Any) -> None:
+    if not all(isinstance(tree, dict) for tree in (now, known, was_set)):
+        return
+    for key in list(now):
+        if key not in known:
+            if key not in was_set:
+                del now[key]
+        else:
+            _drop_new_defaults(now[key], known[key], was_set.get(key, {}))
 
 
 def explain(error: ValidationError, model: type[StrictConfig], source: Path) -> str:

@@ -73,9 +73,7 @@ def open_campaign(run_dir: Path) -> RunDir:
             "Give the folder that `weft run` named, such as runs/<name>."
         )
     was = paths.resolved.read_text(encoding="utf-8")
-    change = campaign_config.describe_difference(
-        was, campaign_config.dump_campaign(_load(paths))
-    )
+    change = campaign_config.describe_difference(was, _load(paths))
     if change:
         raise ConfigError(
             f"{paths.campaign} was changed since the run began; what is done would "
@@ -214,8 +212,7 @@ def _already_there(paths: RunDir, config: CampaignConfig) -> str:
     if not paths.resolved.exists():
         return f"{paths.root} exists but is no run folder. Choose another name."
     change = campaign_config.describe_difference(
-        paths.resolved.read_text(encoding="utf-8"),
-        campaign_config.dump_campaign(config),
+        paths.resolved.read_text(encoding="utf-8"), config
     )
     if change:
         message += (
