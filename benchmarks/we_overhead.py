@@ -92,12 +92,13 @@ def main() -> None:
 
 
 def call(
-    engine: str, n: int, block: int, n_iterations: int, profile: bool = False
-) -> float:
+    engine: str, n: int, block: int, n_iterations: int, profile: bool = False,
+    site: str = "local",
+) -> float:  # fmt: skip
     """Return one figure, measured in a process of its own."""
     asked = {
         "engine": engine, "n": n, "block": block, "n_iterations": n_iterations,
-        "profile": profile,
+        "profile": profile, "site": site,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, __file__, "--child", json.dumps(asked)],
@@ -109,7 +110,9 @@ def call(
     return float(lines[-1])
 
 
-def measure(engine: str, n: int, block: int, n_iterations: int, profile: bool) -> None:
+def measure(
+    engine: str, n: int, block: int, n_iterations: int, profile: bool, site: str
+) -> None:
     """Take one figure and print it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -117,7 +120,11 @@ def measure(engine: str, n: int, block: int, n_iterations: int, profile: bool) -
             print(drain(engine, n, folder))
         else:
             run = (
-                (lambda tick: run_weft(folder, n, block, n_iterations, tick, profile))
+                (
+                    lambda tick: run_weft(
+                        folder, n, block, n_iterations, tick, profile, site
+                    )
+                )
                 if engine == "weft"
                 else (lambda tick: run_stock(engine, n, block, n_iterations, tick))
             )
@@ -141,8 +148,9 @@ def run_weft(
     n_iterations: int,
     tick: Callable[[], None],
     profile: bool,
+    site_name: str = "local",
 ) -> None:
-    """Run weft's engine, its blocks as Parsl tasks on the local site."""
+    """Run weft's engine, its blocks as Parsl tasks on a site."""
     import numpy as np
     import parsl
 
@@ -175,7 +183,7 @@ def run_weft(
 
     sizer = block_sizer(config.segments_per_block, N_WORKERS, spec.blocks_per_worker)
     dispatch = Dispatch(submit, sizer, lambda record: tick(), lambda *_: None)
-    site = build_config(load_site("local"), folder / "parsl", roles=["md"])
+    site = build_config(load_site(site_name), folder / "parsl", roles=["md"])
     with parsl.load(site):
         pcoords = compute_start_pcoords(path).result()
         profiler = cProfile.Profile()
