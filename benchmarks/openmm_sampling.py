@@ -23,23 +23,25 @@ PS_PER_NS, SECONDS_PER_DAY = 1000.0, 86400.0
 def measure_openmm(n_repeats: int, n_iterations: int) -> dict[str, float]:
     """Return ns/day of both, their ratio, and the share of writing.
 
-    The two take turns; medians over repeats.
+    The two take turns, and each WE run is set beside the mean of the bare runs before
+    and after it, since a shared machine drifts; medians over repeats.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         system = prepare_chignolin(folder / "system")
-        bare, ours, shares = [], [], []
+        bare, ours, shares = [run_bare(system)], [], []
         for repeat in range(n_repeats):
-            bare.append(run_bare(system))
             run = folder / f"we_{repeat}"
             seconds = run_weft(system, run, n_iterations)
             ours.append(N_SEGMENTS * SEGMENT_PS / PS_PER_NS / seconds * SECONDS_PER_DAY)
             shares.append(seconds_to_write(run) / seconds)
+            bare.append(run_bare(system))
+    beside = [(a + b) / 2 for a, b in itertools.pairwise(bare)]
     return {
         "bare_ns_per_day": statistics.median(bare),
         "weft_ns_per_day": statistics.median(ours),
         "efficiency": statistics.median(
-            a / b for a, b in zip(ours, bare, strict=True)
+            a / b for a, b in zip(ours, beside, strict=True)
         ),
         "journal_share": statistics.median(shares),
     }  # fmt: skip
