@@ -18,7 +18,9 @@ from apps.science.we.binning import targets
 from apps.science.we.binning.bins_check import check_bins_change
 from apps.science.we.config import MabBins, WEConfig
 from apps.science.we.spec import PropagationSpec, read_spec
+from apps.science.we.storage import identity
 from apps.science.we.storage.journal import IterationRecord, read_record
+from apps.science.we.storage.snapshots import Snapshots, find_damage
 from apps.science.we.west_cfg import write_west_cfg
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,16 @@ class Starts:
 def prepare_folder(
     folder: Path, config: WEConfig, spec: PropagationSpec, n_frames: int
 ) -> Path:
-    """Write west.cfg and propagation.json; return the latter."""
+    """Write west.cfg and propagation.json; return the latter.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run of another seed or system; it is left as it is.
+    """
+    held = folder / "west.h5.snapshot"
+    if held.exists() and not find_damage(held):
+        identity.check_identity(held, spec.seed, identity.fingerprint(spec))
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("journal", "shards"):
         (folder / name).mkdir(exist_ok=True)
@@ -58,8 +69,7 @@ def run_we(
     ------
     ConfigError
         If the bins and the progress coordinate differ in dimension, a starting
-        state has no probability, a target holds one, or the folder holds a run of
-        another seed or system.
+        state has no probability, or a target holds one.
     """
     n_dim = len(starts.pcoords[0])
     if n_dim != config.bins.n_dim:
@@ -68,10 +78,6 @@ def run_we(
             f"progress coordinate has {n_dim}. Make the two agree."
         )
     targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
-    from apps.science.we.storage import identity
-    from apps.science.we.storage.snapshots import Snapshots
-
-    system = identity.fingerprint(read_spec(folder / "propagation.json"))
     rc = _load_westpa(folder)
     manager = _make_manager(rc, config)
     snapshots = Snapshots(folder)
@@ -79,11 +85,11 @@ def run_we(
     manager.set_up(folder, seed, watched, snapshots)
     west_h5 = folder / "west.h5"
     if snapshots.restore():
-        identity.check_identity(west_h5, seed, system)
         log.info("%s: continuing from the last snapshot", west_h5)
     else:
         _initialise(manager, config, starts, seed)
-        identity.write_identity(west_h5, seed, system)
+        spec = read_spec(folder / "propagation.json")
+        identity.write_identity(west_h5, seed, identity.fingerprint(spec))
     manager.load_plugins()
     manager.prepare_run()
     try:

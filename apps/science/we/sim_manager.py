@@ -74,8 +74,11 @@ class WeftManager:
         """Propagate every incomplete segment in blocks; bin them all at the end."""
         began = time.perf_counter()
         n_iter, n_segments = int(self.n_iter), len(self.segments)
+        closed = journal.record_path(self.folder / "journal", n_iter).exists()
         self.blocks = list(
-            shards.find_finished(self.folder / "shards", n_iter, self.seed)
+            shards.find_finished(
+                self.folder / "shards", n_iter, self.seed, closed=closed
+            )
         )
         n_restored = len(self.blocks)
         n_done = sum(len(block.seg_ids) for block in self.blocks)

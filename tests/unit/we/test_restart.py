@@ -70,14 +70,30 @@ def test_an_altered_shard_of_an_open_iteration_is_propagated_again(
 ) -> None:
     run_toy(tmp_path / "whole", 4)
     with pytest.raises(KeyboardInterrupt):
-        run_toy(tmp_path / "cut", 4, stop_after_blocks=1)
-    (shard,) = shards_in(tmp_path / "cut")
+        run_toy(tmp_path / "cut", 4, stop_after_blocks=3)
+    folder = tmp_path / "cut"
+    n_open = journal.last_closed(folder / "journal") + 1
+    shard = next((folder / "shards" / f"{n_open:06d}").glob("seg_*.h5"))
     with h5py.File(shard, "r+") as h5:
         h5["positions"][0, 0, 0, 0] += 1.0
     run_toy(tmp_path / "cut", 4)
     assert "was altered" in caplog.text
     assert shard.with_suffix(".h5.damaged").exists()
     assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_an_altered_shard_of_a_closed_iteration_stops_the_replay(
+    tmp_path, run_toy
+) -> None:
+    folder = tmp_path / "run"
+    run_toy(folder, 3)
+    (folder / "west.h5.snapshot").unlink()
+    shard = sorted((folder / "shards" / "000002").iterdir())[0]
+    with h5py.File(shard, "r+") as h5:
+        h5["positions"][0, 0, 0, 0] += 1.0
+    with pytest.raises(DataError, match=r"000002/seg_000000\.h5 was altered"):
+        run_toy(folder, 4)
+    assert shard.exists()
 
 
 def test_a_missing_parent_shard_is_named(tmp_path, run_toy) -> None:
@@ -92,6 +108,8 @@ def test_a_run_of_another_seed_is_refused(tmp_path, run_toy) -> None:
     run_toy(tmp_path / "run", 2)
     with pytest.raises(ConfigError, match=r"seed 7; this campaign's is 8"):
         run_toy(tmp_path / "run", 3, seed=8)
+    spec = json.loads((tmp_path / "run" / "propagation.json").read_text())
+    assert spec["seed"] == 7, "the refused run is left as it was"
 
 
 def test_a_run_of_another_system_is_refused(tmp_path, run_toy) -> None:

@@ -199,11 +199,18 @@ def check_shard(
     return found
 
 
-def find_finished(shards: Path, n_iter: int, seed: int) -> Iterator[FinishedBlock]:
+def find_finished(
+    shards: Path, n_iter: int, seed: int, *, closed: bool = False
+) -> Iterator[FinishedBlock]:
     """Yield every whole block of an iteration that lies on disk.
 
     One whose data do not fit its digest is put aside as ``.damaged``, to be
-    propagated again.
+    propagated again, unless the iteration was ``closed``: its children exist.
+
+    Raises
+    ------
+    DataError
+        If a block of a closed iteration was altered, or one is of another seed.
     """
     folder = shards / f"{n_iter:06d}"
     if not folder.is_dir():
@@ -212,6 +219,8 @@ def find_finished(shards: Path, n_iter: int, seed: int) -> Iterator[FinishedBloc
         try:
             check_shard(path)
         except DataError as error:
+            if closed:
+                raise
             log.warning("%s Its segments are propagated again.", error)
             path.replace(path.with_suffix(".h5.damaged"))
             continue
