@@ -16,18 +16,15 @@ READY, NOT_READY, BAD_SITE = 0, 1, 2
 
 @pytest.fixture
 def check(
-    slurm: Any, make_site: Callable[..., Path], tmp_path: Path
+    slurm: Any, make_site: Callable[..., Path], weft: Any, tmp_path: Path
 ) -> Iterator[Callable[..., tuple[int, str]]]:
     """Return a function: settings of executor gpu -> exit status and screen."""
 
     def run(*options: str, **gpu: Any) -> tuple[int, str]:
         site = make_site(tmp_path, **gpu)
         began = time.monotonic()
-        done = subprocess.run(
-            ["weft", "sites", "check", site, *options], cwd=tmp_path, text=True,
-            env=os.environ | slurm.environment | {"COLUMNS": "200"},
-            capture_output=True, check=False, timeout=2 * PATIENCE_S,
-        )  # fmt: skip
+        weft.environment = slurm.environment | {"COLUMNS": "200"}
+        done = weft.call("sites", "check", site, *options)
         assert time.monotonic() - began < PATIENCE_S
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, " ".join(done.stdout.split())

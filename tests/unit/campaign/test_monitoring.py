@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -47,15 +46,10 @@ def notes(*points: tuple[float, float], total: float = 100) -> list[dict[str, An
     return [{"at": at, "done": done, "total": total} for at, done in points]
 
 
-def make_run(folder: Path) -> RunDir:
+@pytest.fixture
+def busy(begun: RunDir) -> RunDir:
     """Return a run of which this process is the living driver."""
-    paths = RunDir(folder / "mine")
-    paths.root.mkdir()
-    ledger = Ledger(paths.ledger)
-    ledger.append("run_started", stages=["prepare", "sample", "report"])
-    ledger.append("started", "prepare")
-    ledger.append("done", "prepare", seconds=61.0, outputs={})
-    ledger.append("started", "sample")
+    paths = begun
     me = psutil.Process()
     driver = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
     paths.driver.write_text(json.dumps(driver))
@@ -292,8 +286,8 @@ def test_an_executor_that_tells_nothing_is_said_to() -> None:
     assert "3 tasks given" in say_pool(pool)
 
 
-def test_the_status_of_a_living_run(tmp_path) -> None:
-    status = read_status(make_run(tmp_path).root)
+def test_the_status_of_a_living_run(busy) -> None:
+    status = read_status(busy.root)
     json.dumps(status)
     assert status["state"] == "running"
     (pool,) = status["pools"]
@@ -308,8 +302,8 @@ def test_the_status_of_a_living_run(tmp_path) -> None:
     assert status["hours"]["core"] == pytest.approx((12 + 36) * 8 / 3600, rel=0.02)
 
 
-def test_a_second_look_reads_only_what_is_new(tmp_path) -> None:
-    paths = make_run(tmp_path)
+def test_a_second_look_reads_only_what_is_new(busy) -> None:
+    paths = busy
     reader = StatusReader(paths.root)
     assert reader.read()["stages"][1]["tasks"]["n"] == 3
     line = {"app": "f", "role": "md", "stage": "sample", "host": "n1", "pid": 6}
@@ -319,8 +313,8 @@ def test_a_second_look_reads_only_what_is_new(tmp_path) -> None:
     assert reader.history.tasks[0].started == 1.0
 
 
-def test_what_the_driver_said_long_ago_says_nothing_of_now(tmp_path) -> None:
-    paths = make_run(tmp_path)
+def test_what_the_driver_said_long_ago_says_nothing_of_now(busy) -> None:
+    paths = busy
     found = json.loads((paths.monitoring / "now.json").read_text())
     text = json.dumps(found | {"time": time.time() - 600})
     (paths.monitoring / "now.json").write_text(text)
@@ -336,8 +330,8 @@ def test_a_run_without_notes_has_a_status_that_says_so(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_table_fits_the_terminal(tmp_path, width) -> None:
-    status = read_status(make_run(tmp_path).root)
+def test_the_table_fits_the_terminal(busy, width) -> None:
+    status = read_status(busy.root)
     console = Console(width=width, record=True)
     console.print(status_view(status, width))
     shown = console.export_text()
@@ -347,8 +341,8 @@ def test_the_table_fits_the_terminal(tmp_path, width) -> None:
     assert ("median" in shown) == (width == 120)
 
 
-def test_two_hundred_thousand_tasks_are_read_in_seconds(tmp_path) -> None:
-    paths = make_run(tmp_path)
+def test_two_hundred_thousand_tasks_are_read_in_seconds(busy) -> None:
+    paths = busy
     line = {"app": "f", "role": "md", "stage": "sample", "host": "n", "ok": True}
     for pid in range(20):
         text = "".join(

@@ -1,7 +1,6 @@
 """Status reads what is there, whatever a kill left of it."""
 
 import json
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -9,19 +8,12 @@ from rich.console import Console
 from apps.science.errors import ConfigError
 from campaign.display import status_table
 from campaign.layout import RunDir
-from campaign.ledger import Ledger
 from campaign.status import read_status
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> RunDir:
-    paths = RunDir(tmp_path / "mine")
-    paths.root.mkdir()
-    ledger = Ledger(paths.ledger)
-    ledger.append("run_started", stages=["prepare", "sample", "report"])
-    ledger.append("started", "prepare")
-    ledger.append("done", "prepare", seconds=61.0, outputs={})
-    ledger.append("started", "sample")
+def paths(begun: RunDir) -> RunDir:
+    paths = begun
     progress = paths.progress("sample")
     progress.parent.mkdir()
     # not every writer gives a detail

@@ -45,14 +45,8 @@ def get(
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> RunDir:
-    paths = RunDir(tmp_path / "mine")
-    paths.root.mkdir()
-    ledger = Ledger(paths.ledger)
-    ledger.append("run_started", stages=["prepare", "sample", "report"])
-    ledger.append("started", "prepare")
-    ledger.append("done", "prepare", seconds=61.0, outputs={})
-    ledger.append("started", "sample")
+def paths(begun: RunDir) -> RunDir:
+    paths, ledger = begun, Ledger(begun.ledger)
     ledger.append("failed", "sample", message=f"no force field {NASTY}")
     append_event(paths, "block", executor="md", block="0", state="lost", workers=0,
                  job_id="4711", said="FAILED")  # fmt: skip
