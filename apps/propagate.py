@@ -29,6 +29,15 @@ def propagate_block(
 
 @python_app(executors=[MD])
 @logged(MD)
+def time_segment(spec: Path, stage: str = "sample") -> float:
+    """Return how long one segment takes on a worker, s."""
+    from apps.science.we.pace import time_segment as measure
+
+    return measure(spec)
+
+
+@python_app(executors=[MD])
+@logged(MD)
 def compute_start_pcoords(
     spec: Path, stage: str = "sample", inputs: tuple[Any, ...] = ()
 ) -> list[list[float]]:

@@ -3,8 +3,9 @@
 ``python -m apps.timed_command STAGE PID UNFINISHED -- CMD``. A bash app's body only
 returns its command line; this notes how long the command ran. It also ends the command
 when the worker PID is gone: a worker that is killed leaves its shell behind, and a
-retry must not train beside the orphan. A command that ends well but leaves the file
-UNFINISHED is to be started again: the status is then 3.
+retry must not train beside the orphan. A command that ends well, or on SIGTERM, but
+leaves the file UNFINISHED is to be started again: the status is then 3. So is one that
+would begin when its batch job is about to end.
 """
 
 import signal
@@ -18,7 +19,7 @@ import psutil
 
 from apps.roles import TRAIN
 from apps.science.errors import StoppedError
-from apps.science.stopping import UNFINISHED
+from apps.science.stopping import MARGIN_S, UNFINISHED, drain_pool, seconds_left
 from apps.task_log import note, refuse_if_stopped
 
 _POLL_S = 1.0
@@ -34,16 +35,23 @@ def main(arguments: list[str]) -> int:
     except StoppedError as error:
         sys.stderr.write(f"{error}\n")
         return _STOPPED
-    began = time.time()
+    if seconds_left() < MARGIN_S:
+        drain_pool()
+        return UNFINISHED
+    began, told = time.time(), False
     process = subprocess.Popen(command)
 
     def forward(signum: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
         process.send_signal(signum)
 
     signal.signal(signal.SIGTERM, forward)
     status = _wait(process, int(worker))
-    if status == 0 and Path(unfinished).exists():
+    if (status == 0 or told) and Path(unfinished).exists():
         status = UNFINISHED
+        if seconds_left() < MARGIN_S:
+            drain_pool()
     note("train_model", TRAIN, stage, began, status in (0, UNFINISHED))
     return status
 

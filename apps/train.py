@@ -10,7 +10,7 @@ from apps.roles import TRAIN
 
 @bash_app(executors=[TRAIN])
 def train_model(
-    config: Path, n_processes: int, stage: str,
+    config: Path, n_processes: int | None, stage: str,
     stdout: tuple[str, str], stderr: tuple[str, str], inputs: tuple[Any, ...] = (),
 ) -> str:  # fmt: skip
     """Train as the YAML file ``config`` says; resumes from its last checkpoint."""
@@ -18,11 +18,11 @@ def train_model(
     import shlex
     import sys
 
+    from apps.science.training.launch import torchrun_command
+
     command = [
         sys.executable, "-m", "apps.timed_command", stage, str(os.getpid()),
         str(config.with_name("unfinished")), "--",
-        sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nnodes", "1", "--nproc-per-node", str(n_processes),
-        "-m", "apps.science.training", str(config),
+        *torchrun_command(config, n_processes),
     ]  # fmt: skip
     return shlex.join(command)

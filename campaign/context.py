@@ -20,6 +20,7 @@ from apps.task_log import note
 from campaign.config import CampaignConfig
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ class Context:
         self,
         config: CampaignConfig,
         paths: RunDir,
-        n_workers: Callable[[str], int],
+        site: Site,
     ) -> None:
         self.config = config
         self.paths = paths
+        self.site = site
         self.ledger = Ledger(paths.ledger)
-        self.n_workers = n_workers
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
         self._lock = threading.Lock()
@@ -116,6 +117,12 @@ class Context:
         self._record(name, time.time() - began, outputs)
         result.set_result(list(outputs))
         return result
+
+    def n_workers(self, role: str) -> int:
+        """Return how many tasks of ``role`` the site runs at a time, at most."""
+        from site_configs.pools.capacity import count_workers
+
+        return count_workers(self.site, role)
 
     def is_done(self, name: str) -> bool:
         """Tell whether a stage was finished by an earlier start."""

@@ -26,11 +26,13 @@ from campaign.config import TYPES, CampaignConfig
 from campaign.context import Context
 from campaign.environment import describe_environment
 from campaign.heartbeat import beating
+from campaign.job_end import leaving_in_time
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.monitoring.pool_watcher import watching_pools
 from campaign.said import heard_by
 from site_configs.load import check_roles, copy_site, load_site
+from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +108,8 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
         ledger = Ledger(paths.ledger)
         ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
         try:
-            with _site(paths) as n_workers:
-                ctx = Context(config, paths, n_workers)
-                _run_type(campaign_type, ctx)
+            with leaving_in_time(paths), _site(paths) as site:
+                _run_type(campaign_type, Context(config, paths, site))
         finally:
             reaper.reap(paths.root)
             ledger.append("run_ended")
@@ -138,12 +139,11 @@ def _run_type(campaign_type: Any, ctx: Context) -> None:
 
 
 @contextmanager
-def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
-    """Load the run's site into Parsl; yield how many workers a role has."""
+def _site(paths: RunDir) -> Iterator[Site]:
+    """Load the run's site into Parsl for as long as it is entered."""
     import parsl
 
     from site_configs.build import build_config
-    from site_configs.pools.capacity import count_workers
 
     site = load_site(str(paths.site))
     tag = {RUN_DIR_VARIABLE: str(paths.root)}
@@ -151,7 +151,7 @@ def _site(paths: RunDir) -> Iterator[Callable[[str], int]]:
     dfk = parsl.load(build_config(site, paths.parsl, tag, roles.ALL))
     try:
         with watching_pools(dfk, paths):
-            yield lambda role: count_workers(site, role)
+            yield site
     finally:
         dfk.cleanup()
         parsl.clear()

@@ -1,6 +1,7 @@
 """Drive one weighted-ensemble run from the driver, its blocks as Parsl tasks."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -44,6 +45,7 @@ def drive_we(
     from apps.science.we.storage.journal import IterationRecord
 
     spec = prepare_folder(run.folder, run.config, run.spec, run.n_frames)
+    check_segment_fits(ctx, run.stage, spec)
     pcoords = compute_start_pcoords(spec, stage=run.stage).result()
     starts = Starts(run.start_names, run.start_probabilities, pcoords)
     config = run.config
@@ -76,6 +78,23 @@ def drive_we(
     )  # fmt: skip
     run_we(run.folder, config, run.spec.seed, starts, dispatch)
     ctx.progress(run.stage, config.n_iterations, config.n_iterations, "iterations")
+
+
+def check_segment_fits(ctx: Context, stage: str, spec: Path) -> None:
+    """Time a piece of a segment on a worker; refuse one longer than a batch job.
+
+    Raises
+    ------
+    SiteError
+        If no block of the site is long enough for one segment.
+    """
+    from apps.propagate import time_segment
+    from site_configs.checks.fit import check_walltime, usable_seconds
+
+    if usable_seconds(ctx.site, MD) < math.inf:
+        seconds = time_segment(spec, stage=stage).result()
+        what = f"One segment of stage {stage}"
+        check_walltime(ctx.site, MD, seconds, what, "make segments shorter")
 
 
 class Published:

@@ -10,7 +10,7 @@ from site_configs.errors import SiteError
 from site_configs.load import check_roles
 from site_configs.pools.batch_jobs import JOBS_FILE
 from site_configs.pools.worker_init import usable_cores, write_worker_init
-from site_configs.schema import ExecutorConfig, Site
+from site_configs.schema import BATCH, ExecutorConfig, Site
 
 if TYPE_CHECKING:
     from parsl import Config
@@ -123,8 +123,8 @@ def _make_executor(
     heartbeat = executor.heartbeat_seconds or (3 if local else 5)
     address = "127.0.0.1" if local else _address(executor)
     limits: dict[str, Any] = {}
-    if executor.drain_minutes:
-        limits["drain_period"] = executor.walltime_seconds - 60 * executor.drain_minutes
+    if executor.scheduler in BATCH and executor.drain_seconds:
+        limits["drain_period"] = executor.walltime_seconds - executor.drain_seconds
     htex = PoolExecutor(
         label=label,
         # without an address Parsl asks a server on the internet for one
@@ -154,14 +154,11 @@ def _make_executor(
 
 def _count_workers(executor: ExecutorConfig) -> int | None:
     """Return the workers of a node; None leaves the count to the node."""
-    if executor.workers_per_node != "auto":
-        return executor.workers_per_node
-    if executor.gpus_per_node:
-        return executor.gpus_per_node * executor.workers_per_gpu
-    cores = executor.cores_per_node
-    if cores is None and executor.scheduler == "local":
-        cores = usable_cores()
-    return None if cores is None else max(1, cores // executor.cores_per_worker)
+    if executor.task_spans_block:
+        return 1
+    if executor.slots_per_node is None and executor.scheduler == "local":
+        return max(1, usable_cores() // executor.cores_per_worker)
+    return executor.slots_per_node
 
 
 def _put_scripts_on_path() -> None:

@@ -18,6 +18,7 @@ Scheduler = Literal[
 ]
 Launcher = Literal["auto", "single", "simple", "srun", "mpiexec", "pals"]
 Accelerator = Literal["cuda", "rocm", "xpu"]
+USUAL_DRAIN_S = 30
 BATCH: tuple[Scheduler, ...] = ("slurm", "pbspro", "lsf", "gridengine")
 
 # Settings that only some schedulers know; elsewhere they would be silently ignored.
@@ -31,6 +32,7 @@ _ONLY_FOR: dict[str, tuple[Scheduler, ...]] = {
     "select_options": ("pbspro",),
     "account": BATCH,
     "walltime": BATCH,
+    "task_spans_block": BATCH,
     "drain_minutes": BATCH,
     "scheduler_options": BATCH,
     "image": ("kubernetes",),
@@ -66,6 +68,11 @@ class ExecutorConfig(_Strict):
     select_options: str = Field("", description="Added to the PBS select statement.")
 
     nodes_per_block: int = Field(1, ge=1, description="Nodes of one batch job.")
+    task_spans_block: bool = Field(
+        False,
+        description="A task has all nodes of its block, as DDP over nodes needs; "
+        "else each worker has a task of its own.",
+    )
     cores_per_node: int | None = Field(None, ge=1, description="CPU cores of a node.")
     gpus_per_node: int = Field(0, ge=0, description="GPUs of a node, or GPU tiles.")
     accelerator: Accelerator = Field(
@@ -92,8 +99,10 @@ class ExecutorConfig(_Strict):
     )
 
     walltime: str = Field("01:00:00", description="Longest life of a block, HH:MM:SS.")
-    drain_minutes: int = Field(
-        0, ge=0, description="A block takes no new task this close to its end."
+    drain_minutes: float | None = Field(
+        None,
+        ge=0,
+        description="A block takes no new task this close to its end; default 0.5.",
     )
     min_blocks: int | None = Field(
         None, ge=0, description="Blocks kept when idle; default 1 on local, else 0."
@@ -196,7 +205,12 @@ class ExecutorConfig(_Strict):
                 f"launcher {self.launcher} fills one node of the "
                 f"{self.nodes_per_block} in a block; use srun, mpiexec or pals"
             )
-        if self.drain_minutes * 60 >= self.walltime_seconds:
+        if self.task_spans_block and self.workers_per_node not in ("auto", 1):
+            raise ValueError(
+                f"workers_per_node {self.workers_per_node} does not go with "
+                "task_spans_block: its one task has the whole block"
+            )
+        if self.drain_seconds >= self.walltime_seconds:
             raise ValueError("drain_minutes leaves no time before the walltime ends")
         if self.address and self.interface:
             raise ValueError("give address or interface, not both")
@@ -210,11 +224,29 @@ class ExecutorConfig(_Strict):
         return self
 
     @property
+    def slots_per_node(self) -> int | None:
+        """Tasks that fit a node; None leaves the count to the node."""
+        if self.workers_per_node != "auto":
+            return self.workers_per_node
+        if self.gpus_per_node:
+            return self.gpus_per_node * self.workers_per_gpu
+        if self.cores_per_node is None:
+            return None
+        return max(1, self.cores_per_node // self.cores_per_worker)
+
+    @property
     def kept_blocks(self) -> int:
         """Blocks that stay when nothing is left to do."""
         if self.min_blocks is not None:
             return self.min_blocks
         return 1 if self.scheduler == "local" else 0
+
+    @property
+    def drain_seconds(self) -> int:
+        """Time before the end of a block in which it takes no new task, s."""
+        if self.drain_minutes is None:
+            return min(USUAL_DRAIN_S, self.walltime_seconds // 4)
+        return round(60 * self.drain_minutes)
 
     @property
     def walltime_seconds(self) -> int:

@@ -52,5 +52,19 @@ class StoppedError(WeftError):
     """Somebody asked the run to stop; nothing is wrong."""
 
 
+class BlockEndsError(WeftError):
+    """The batch job ends too soon for what was to begin; another can take it.
+
+    What was done before is kept, so trying again costs nothing.
+    """
+
+    worth_retrying: ClassVar[bool] = True
+    costs_nothing: ClassVar[bool] = True
+
+
+class BlockTooLongError(WeftError):
+    """The batch job ends too soon for all of a task; its parts may still fit."""
+
+
 class RunLockedError(WeftError):
     """Another driver works on the same run folder."""

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from apps.science.pcoords._features import FeatureKind
 from apps.science.propagators.base import States
 from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames
+from apps.science.stopping import begin_only_if_it_ends
 from apps.science.systems.info import SYSTEM_XML, read_starts, read_system_info
 from apps.science.units import FS_PER_PS, count_whole
 
@@ -72,6 +74,8 @@ def run_walk(
     ------
     ConfigError
         If the times are no whole multiples, or the start does not exist.
+    BlockEndsError
+        If this batch job ends before the next chunk would; another goes on.
     NumericalError
         If a chunk ran away twice, the second time with other noise.
     """
@@ -101,11 +105,17 @@ def run_walk(
     starts = read_starts(system_dir)
     state = States(starts.positions, starts.velocities, starts.box).take([row])
     paths = [folder / f"chunk_{k:05d}.npz" for k in range(plan.n_chunks)]
+    slowest_s = 0.0
     for k, path in enumerate(paths):
         if path.exists():
             state = _read_state(path)
             continue
+        begin_only_if_it_ends(
+            slowest_s, f"Chunk {k} of walk {walk_index}", divisible=False
+        )
+        began = time.monotonic()
         state = _run_chunk(engine, state, plan, k, walk_index, seed, path)
+        slowest_s = max(slowest_s, time.monotonic() - began)
         if progress is not None:
             _report(progress, out, n_walks, plan)
     _merge(paths, plan, frame_interval_ps, identity, walk_index, out)

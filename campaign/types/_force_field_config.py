@@ -110,8 +110,11 @@ class Config(CampaignConfig):
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How it is trained."
     )
-    n_train_processes: int = Field(
-        1, gt=0, description="DDP processes per model (one per GPU or core)."
+    n_train_processes: int | None = Field(
+        None,
+        gt=0,
+        description="DDP processes per model; default: one per GPU or slot that the "
+        "site gives a training, and one on a laptop.",
     )
     benchmark: BenchmarkConfig = Field(description="How the models are judged.")
 

@@ -1,34 +1,44 @@
-"""Does a piece of work fit a site: known before anything queues."""
+"""Does a piece of work fit a site: known before it is queued."""
+
+import math
 
 from site_configs.errors import SiteError
 from site_configs.schema import BATCH, Site
 
 
-def check_walltime(site: Site, role: str, needed_s: float) -> None:
-    """Check that a task of ``needed_s`` seconds can end within a block of ``role``.
+def usable_seconds(site: Site, role: str) -> float:
+    """Return how long a task of ``role`` may take, s; infinite where nothing ends."""
+    name = site.executor_of(role)
+    if site.python is not None or name is None:
+        return math.inf
+    executor = site.executors[name]
+    if executor.scheduler not in BATCH:
+        return math.inf
+    return float(executor.walltime_seconds - executor.drain_seconds)
 
-    A campaign calls it with its longest task that cannot be cut, such as one segment
-    at the speed it expects.
+
+def check_walltime(
+    site: Site, role: str, needed_s: float, what: str = "A task", else_do: str = ""
+) -> None:
+    """Check that ``what`` of ``needed_s`` seconds can end within a block of ``role``.
 
     Raises
     ------
     SiteError
-        If a block is shorter, after what drain_minutes takes from it.
+        If a block is shorter, after what drain_minutes takes from it; ``else_do``
+        is named beside a longer walltime.
     """
-    name = site.executor_of(role)
-    if site.python is not None or name is None:
+    usable = usable_seconds(site, role)
+    if needed_s <= usable:
         return
+    name = str(site.executor_of(role))
     executor = site.executors[name]
-    if executor.scheduler not in BATCH:
-        return
-    usable = executor.walltime_seconds - 60 * executor.drain_minutes
-    if needed_s > usable:
-        raise SiteError(
-            f"A task of role {role} needs about {_time(needed_s)}, but a block of "
-            f"executor {name} has {_time(usable)} for tasks (walltime "
-            f"{executor.walltime}, drain_minutes {executor.drain_minutes}). Raise the "
-            f"walltime in site {site.name}, or make the task shorter."
-        )
+    raise SiteError(
+        f"{what} needs about {_time(needed_s)} on role {role}, but a block of executor "
+        f"{name} has {_time(usable)} for tasks (walltime {executor.walltime}, less "
+        f"{executor.drain_seconds} s at its end). Raise the walltime in site "
+        f"{site.name}, or {else_do or 'make the task shorter'}."
+    )
 
 
 def _time(seconds: float) -> str:

@@ -18,11 +18,9 @@ def count_workers(site: Site, role: str) -> int:
     if name is None:
         raise SiteError(f"Site {site.name} has no executor for role {role}.")
     executor = site.executors[name]
-    if executor.workers_per_node != "auto":
-        per_node = executor.workers_per_node
-    elif executor.gpus_per_node:
-        per_node = executor.gpus_per_node * executor.workers_per_gpu
-    else:
-        cores = executor.cores_per_node or usable_cores()
-        per_node = cores // executor.cores_per_worker
+    if executor.task_spans_block:
+        return executor.max_blocks
+    per_node = executor.slots_per_node
+    if per_node is None:
+        per_node = usable_cores() // executor.cores_per_worker
     return max(1, per_node * executor.nodes_per_block * executor.max_blocks)

@@ -27,13 +27,16 @@ UNSTARTED_BLOCKS = 3
 def make_retry_handler(retries: Retries) -> Callable[[Exception, Any], float]:
     """Return Parsl's retry handler: the cost of one failure of one task.
 
-    An error whose ``worth_retrying`` is false ends its task at once.
+    An error whose ``worth_retrying`` is false ends its task at once; one whose
+    ``costs_nothing`` is true may be tried again as often as a command that left a
+    checkpoint.
     """
 
     def cost(error: Exception, _task: Any) -> float:
         if not getattr(error, "worth_retrying", True):
             return BUDGET + 1.0
-        if isinstance(error, BashExitFailure) and error.exitcode == UNFINISHED:
+        unfinished = isinstance(error, BashExitFailure) and error.exitcode == UNFINISHED
+        if unfinished or getattr(error, "costs_nothing", False):
             return BUDGET / MOST_CONTINUATIONS
         lost = isinstance(error, (ManagerLost, WorkerLost))
         tries = retries.lost_workers if lost else retries.task_errors

@@ -25,9 +25,8 @@ class PoolExecutor(NotingExecutor):
     def prepare_workers(self, executor: ExecutorConfig) -> None:
         """Set up workers from now on."""
         if executor.gpus_per_node or executor.scratch:
-            self._setup = (
-                executor.accelerator, executor.gpus_per_node, executor.workers_per_gpu
-            )  # fmt: skip
+            workers = 1 if executor.task_spans_block else executor.slots_per_node
+            self._setup = (executor.accelerator, executor.gpus_per_node, workers or 1)
 
     def submit(
         self, func: Any, resource_specification: Any, *args: Any, **kwargs: Any

@@ -21,6 +21,7 @@ from parsl.providers import (
 from parsl.providers.base import ExecutionProvider
 
 from site_configs.pools.slurm_provider import PatientSlurmProvider
+from site_configs.pools.spanning import usual_launcher
 from site_configs.schema import ExecutorConfig
 
 
@@ -66,10 +67,13 @@ def make_provider(executor: ExecutorConfig, worker_init: str) -> ExecutionProvid
 
 def make_launcher(executor: ExecutorConfig) -> Launcher:
     """Return what starts one worker pool on each node of a block."""
+    if executor.task_spans_block:  # one pool, whose task starts processes elsewhere
+        return SimpleLauncher()
     kind = executor.launcher
+    if kind == "auto" and executor.nodes_per_block == 1:
+        return SingleNodeLauncher()
     if kind == "auto":
-        several = "srun" if executor.scheduler == "slurm" else "mpiexec"
-        kind = "single" if executor.nodes_per_block == 1 else several  # type: ignore[assignment]
+        kind = usual_launcher(executor)
     options = executor.launcher_options
     if kind == "srun":
         return SrunLauncher(overrides=options)

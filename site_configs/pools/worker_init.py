@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from site_configs.pools.spanning import describe_block
 from site_configs.schema import BATCH, ExecutorConfig
 
 _THREADS = (
@@ -32,6 +33,10 @@ def write_worker_init(executor: ExecutorConfig, environment: Mapping[str, str]) 
         lines += ['mkdir -p "$WEFT_SCRATCH"']
     lines.append(f"export WARP_CACHE_PATH={_kernel_cache(executor)}")
     lines += [_export(name, value) for name, value in executor.environment.items()]
+    lines += [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in describe_block(executor).items()
+    ]
     if executor.worker_init.strip():
         lines.append(executor.worker_init.strip())
     if executor.scheduler in BATCH:  # by which long tasks leave in time

@@ -7,11 +7,17 @@ heartbeats and never runs another task. A worker killed just after a task may ta
 result along. Nothing can be mended from outside, so the pool ends, its tasks count as
 lost, and they are tried again on another. A worker that dies at work costs its own
 task alone, as before.
+
+A worker may also tell its pool, by a signal, that the batch job ends too soon for its
+tasks: the pool then takes no more, and the job ends when those at work are done.
 """
 
+import gc
 import logging
 import os
 import runpy
+import signal
+from types import FrameType
 
 POOL = "parsl.executors.high_throughput.process_worker_pool"
 DIED_IDLE = "was not busy when it died"
@@ -20,6 +26,10 @@ DIED_IDLE = "was not busy when it died"
 LAUNCHER = "python -P -m site_configs.pools.worker_pool"
 PARSLS_LAUNCHER = "process_worker_pool.py"
 _STATUS = 75
+
+POOL_VARIABLE = "WEFT_POOL_PID"
+DRAIN_SIGNAL = signal.SIGUSR1
+"""As in apps.science.stopping, which site_configs does not import."""
 
 
 class LeaveWithIdleWorker(logging.Handler):
@@ -36,8 +46,18 @@ class LeaveWithIdleWorker(logging.Handler):
         os._exit(_STATUS)
 
 
+def drain(_signum: int, _frame: FrameType | None) -> None:
+    """Let the pool ask for its end, as it would at the end of its drain_period."""
+    # the manager is a local of the module that runs as __main__
+    for found in gc.get_objects():
+        if type(found).__name__ == "Manager" and hasattr(found, "drain_time"):
+            found.drain_time = 0.0
+
+
 def main() -> None:
-    """Listen to the watchdog, then be Parsl's pool."""
+    """Listen to the watchdog and the workers, then be Parsl's pool."""
+    os.environ[POOL_VARIABLE] = str(os.getpid())
+    signal.signal(DRAIN_SIGNAL, drain)
     logging.getLogger(POOL).addHandler(LeaveWithIdleWorker())
     runpy.run_module(POOL, run_name="__main__", alter_sys=True)
 

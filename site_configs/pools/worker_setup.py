@@ -49,9 +49,12 @@ def pin_worker(
     environ: MutableMapping[str, str],
     accelerator: str,
     gpus_per_node: int,
-    workers_per_gpu: int,
+    workers_per_node: int,
 ) -> None:
-    """Leave this worker one of the GPUs that its block was granted."""
+    """Leave this worker its part of the GPUs that its block was granted.
+
+    That is one, which others may share, or several where workers are fewer.
+    """
     if not gpus_per_node:
         return
     variable = VISIBLE[accelerator]
@@ -59,7 +62,10 @@ def pin_worker(
     devices = granted.split(",")
     rank = int(environ.get("PARSL_WORKER_RANK", "0"))
     environ[NODE_GPUS_VARIABLE] = granted
-    environ[variable] = devices[(rank // workers_per_gpu) % len(devices)]
+    first = rank * gpus_per_node // workers_per_node
+    end = max(first + 1, (rank + 1) * gpus_per_node // workers_per_node)
+    mine = {devices[i % len(devices)]: None for i in range(first, end)}
+    environ[variable] = ",".join(mine)
     if accelerator == "rocm":
         for later in _AFTER_ROCR:
             environ.pop(later, None)

@@ -5,6 +5,7 @@ gradients inside the forward pass, models are small, and one flat sum carries th
 losses and the stop flag along.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import torch.distributed
 from torch import Tensor
 
 from apps.science.arrays import IntArray
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def join_ranks(device: str) -> Iterator[Ranks]:
         yield Ranks(0, 1, where)
         return
     torch.distributed.init_process_group("nccl" if where != "cpu" else "gloo")
+    _log.info("training in %d processes, this one on %s", size, where)
     try:
         yield Ranks(int(os.environ["RANK"]), size, where)
     finally:

@@ -11,6 +11,7 @@ from apps.science.errors import NumericalError, ShapeMismatchError
 from apps.science.pcoords.base import ProgressCoordinate
 from apps.science.propagators.base import Frames, Propagator, States
 from apps.science.seeds import derive_seed
+from apps.science.stopping import begin_only_if_it_ends
 from apps.science.we.spec import PropagationSpec, warm_engine
 from apps.science.we.storage.shards import (
     FinishedBlock,
@@ -21,6 +22,12 @@ from apps.science.we.storage.shards import (
 )
 
 log = logging.getLogger(__name__)
+
+LATE_BY = 1.2
+"""A block may take so many times what the last one took."""
+
+_PACE_S: dict[str, float] = {}
+"""Seconds that a segment of a run took this process the last time."""
 
 
 def propagate_block(
@@ -37,6 +44,8 @@ def propagate_block(
 
     Raises
     ------
+    BlockEndsError, BlockTooLongError
+        If this batch job ends before the block would.
     NumericalError
         If a segment fails again after its reseeds; the message tells its story.
     ShapeMismatchError
@@ -44,14 +53,18 @@ def propagate_block(
     """
     if out.exists():
         return read_block(out)
-    began = time.perf_counter()
     spec, propagator, pcoord = warm_engine(spec_path)
+    n = len(seg_ids)
+    needed_s = LATE_BY * n * _PACE_S.get(str(spec_path), 0.0)
+    begin_only_if_it_ends(needed_s, f"A block of {n} segments", divisible=n > 1)
+    began = time.perf_counter()
     states = read_origins(origins, spec.start_states())
     frames, attempts = _advance(propagator, states, spec, n_iter, seg_ids, origins)
     seen = np.array(frames.positions)
     seen[frames.failed] = propagator.recorded(states)[frames.failed, None]
     visited = _compute_pcoords(pcoord, spec.pcoord["kind"], seen)
     seconds = time.perf_counter() - began
+    _PACE_S[str(spec_path)] = seconds / n
     return write_shard(
         out, n_iter, seg_ids, parent_ids, attempts, visited, frames, seconds, spec.seed
     )

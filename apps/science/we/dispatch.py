@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0
 STRAGGLES_AFTER = 3.0
-"""A wait of so many usual blocks, and never less than LOOK_EVERY_S, is remarked."""
+"""A wait of so many usual blocks, and never less than one look, is remarked."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Block:
     out: Path
 
     def halves(self) -> list["Block"]:
-        """Return the block as two, for less memory."""
+        """Return the block as two, for less memory or time; a lone segment as it is."""
+        if len(self.seg_ids) == 1:
+            return [self]
         middle = len(self.seg_ids) // 2
         return [
             Block(
@@ -84,10 +86,17 @@ class _Sent:
 
 
 class BlockRunner:
-    """Runs the blocks of one iteration; counts what had to be sent again."""
+    """Runs the blocks of one iteration; counts what had to be sent again.
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    Parameters
+    ----------
+    look_every_s
+        How often to look, while waiting, whether a block straggles.
+    """
+
+    def __init__(self, dispatch: Dispatch, look_every_s: float = LOOK_EVERY_S) -> None:
         self.dispatch = dispatch
+        self.look_every_s = look_every_s
         self.n_rerun = 0
         self._pending: dict[Future[Any], _Sent] = {}
         self._arrived: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -131,7 +140,7 @@ class BlockRunner:
         began = remarked = time.monotonic()
         while True:
             try:
-                return self._arrived.get(timeout=LOOK_EVERY_S)
+                return self._arrived.get(timeout=self.look_every_s)
             except Empty:
                 now = time.monotonic()
             usual = statistics.median(self._seconds) if self._seconds else None
@@ -149,11 +158,12 @@ class BlockRunner:
         kind = classify_failure(error)
         failures = sent.failures + Counter([kind])
         allowed = self.dispatch.budgets.allowed(kind)
-        halve = kind is FailureKind.OUT_OF_MEMORY
-        again = failures[kind] <= allowed and not (
-            halve and len(sent.block.seg_ids) == 1
-        )
-        level = logging.DEBUG if kind is FailureKind.STOPPED else logging.WARNING
+        single = len(sent.block.seg_ids) == 1
+        too_large = kind is FailureKind.OUT_OF_MEMORY
+        halve = too_large or kind is FailureKind.OUT_OF_TIME
+        again = failures[kind] <= allowed and not (too_large and single)
+        expected = kind in (FailureKind.STOPPED, FailureKind.OUT_OF_TIME)
+        level = logging.DEBUG if expected else logging.WARNING
         log.log(
             level, "%s failed (%s, %d of %d): %s; %s", sent.block, kind, failures[kind],
             allowed, error, "sent again" if again else "given up",

@@ -17,6 +17,7 @@ from apps.science.errors import ConfigError
 from apps.science.we.binning import targets
 from apps.science.we.binning.bins_check import check_bins_change
 from apps.science.we.config import MabBins, WEConfig
+from apps.science.we.dispatch import Dispatch
 from apps.science.we.spec import PropagationSpec, read_spec
 from apps.science.we.storage import identity
 from apps.science.we.storage.journal import IterationRecord, read_record
@@ -56,13 +57,13 @@ def prepare_folder(
 
 
 def run_we(
-    folder: Path, config: WEConfig, seed: int, starts: Starts, dispatch: Any
+    folder: Path, config: WEConfig, seed: int, starts: Starts, dispatch: Dispatch
 ) -> Path:
     """Run ``config.n_iterations`` iterations in ``folder``; return west.h5.
 
     Parameters
     ----------
-    dispatch : dispatch.Dispatch
+    dispatch
         How blocks reach the workers.
 
     Raises
@@ -102,7 +103,7 @@ def run_we(
 
 
 def _watch_bins(
-    folder: Path, config: WEConfig, dispatch: Any
+    folder: Path, config: WEConfig, dispatch: Dispatch
 ) -> Callable[[IterationRecord], None]:
     """Return ``dispatch.on_iteration`` with a check that bins do anything at all."""
 

@@ -5,7 +5,13 @@ from enum import StrEnum
 from pydantic import Field
 
 from apps.science.config_base import StrictConfig
-from apps.science.errors import ConfigError, DataError, NumericalError, StoppedError
+from apps.science.errors import (
+    BlockTooLongError,
+    ConfigError,
+    DataError,
+    NumericalError,
+    StoppedError,
+)
 
 
 class FailureKind(StrEnum):
@@ -13,11 +19,19 @@ class FailureKind(StrEnum):
 
     LOST = "worker lost"
     OUT_OF_MEMORY = "out of memory"
+    OUT_OF_TIME = "batch job ends"
     NUMERICAL = "numerical"
     BAD_INPUT = "bad input"
     OTHER = "error"
     STOPPED = "stopped"
 
+
+_BY_CLASS = {
+    FailureKind.NUMERICAL: (NumericalError,),
+    FailureKind.STOPPED: (StoppedError,),
+    FailureKind.OUT_OF_TIME: (BlockTooLongError,),
+    FailureKind.BAD_INPUT: (ConfigError, DataError),
+}
 
 LOST_NAMES = {"ManagerLost", "WorkerLost", "BrokenProcessPool"}
 """By name: the science layer does not import Parsl."""
@@ -26,6 +40,9 @@ OUT_OF_MEMORY_WORDS = (
     "out of memory", "cuda_error_out_of_memory", "cannot allocate memory",
     "failed to allocate", "bad allocation", "std::bad_alloc",
 )  # fmt: skip
+
+MOST_BATCH_JOBS = 1000
+"""Nothing is lost with a block that waits for the next batch job."""
 
 
 class FailureBudgets(StrictConfig):
@@ -47,6 +64,7 @@ class FailureBudgets(StrictConfig):
         return {
             FailureKind.LOST: self.lost,
             FailureKind.OUT_OF_MEMORY: self.out_of_memory,
+            FailureKind.OUT_OF_TIME: MOST_BATCH_JOBS,
             FailureKind.NUMERICAL: 0,  # the worker has reseeded and rerun it
             FailureKind.BAD_INPUT: 0,
             FailureKind.OTHER: self.other,
@@ -56,12 +74,9 @@ class FailureBudgets(StrictConfig):
 
 def classify_failure(error: BaseException) -> FailureKind:
     """Return the kind of failure that ``error`` reports."""
-    if isinstance(error, NumericalError):
-        return FailureKind.NUMERICAL
-    if isinstance(error, StoppedError):
-        return FailureKind.STOPPED
-    if isinstance(error, ConfigError | DataError):
-        return FailureKind.BAD_INPUT
+    for kind, classes in _BY_CLASS.items():
+        if isinstance(error, classes):
+            return kind
     if LOST_NAMES & {cls.__name__ for cls in type(error).__mro__}:
         return FailureKind.LOST
     said = str(error).lower()

@@ -14,7 +14,7 @@ def _site(**executor: object) -> Site:
 def test_what_drains_is_not_there_for_tasks() -> None:
     site = _site(scheduler="slurm", walltime="01:00:00", drain_minutes=10)
     check_walltime(site, "md", 3000)
-    with pytest.raises(SiteError, match=r"needs about 0:50:01.* has 0:50:00 for tasks"):
+    with pytest.raises(SiteError, match=r"about 0:50:01 .* has 0:50:00 for tasks"):
         check_walltime(site, "md", 3001)
 
 

@@ -9,7 +9,7 @@ from site_configs.pools.worker_setup import NODE_GPUS_VARIABLE, pin_worker, take
 
 def _pinned(rank: int, kind: str, per_gpu: int = 1, **before: str) -> dict[str, str]:
     environ = {"PARSL_WORKER_RANK": str(rank), **before}
-    pin_worker(environ, kind, 4, per_gpu)
+    pin_worker(environ, kind, 4, 4 * per_gpu)
     return environ
 
 
@@ -60,3 +60,18 @@ def test_no_two_workers_get_one_scratch_folder(tmp_path: Path) -> None:
             folders.add(environ["WEFT_SCRATCH"])
     assert len(folders) == 4
     assert all(Path(folder).is_dir() for folder in folders)
+
+
+def test_a_lone_worker_has_all_gpus_of_its_node() -> None:
+    environ = {"CUDA_VISIBLE_DEVICES": "2,3,5,7"}
+    pin_worker(environ, "cuda", 4, 1)
+    assert environ["CUDA_VISIBLE_DEVICES"] == "2,3,5,7"
+
+
+def test_fewer_workers_than_gpus_share_them_out() -> None:
+    seen = []
+    for rank in range(2):
+        environ = {"PARSL_WORKER_RANK": str(rank)}
+        pin_worker(environ, "cuda", 4, 2)
+        seen.append(environ["CUDA_VISIBLE_DEVICES"])
+    assert seen == ["0,1", "2,3"]

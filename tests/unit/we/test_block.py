@@ -1,12 +1,13 @@
 """A walker that runs away is rerun, then stops the run, or stands still and says so."""
 
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from apps.science.errors import NumericalError, ShapeMismatchError
+from apps.science.errors import BlockTooLongError, NumericalError, ShapeMismatchError
 from apps.science.propagators.base import Frames, States
 from apps.science.we import block
 from apps.science.we.spec import PropagationSpec
@@ -106,3 +107,16 @@ class Flat:
 def test_a_progress_coordinate_of_the_wrong_shape_is_named(value, said) -> None:
     with pytest.raises(ShapeMismatchError, match=rf"'mine' .*{said}.*\(6, 1\)"):
         block._compute_pcoords(Flat(value), "mine", np.zeros((2, 3, 4, 3)))
+
+
+def test_a_block_that_the_batch_job_would_cut_does_not_begin(
+    tmp_path, monkeypatch
+) -> None:
+    spec = write_spec(tmp_path, keep_failed=True)
+    propagate(spec, tmp_path / "first.h5")
+    monkeypatch.setitem(block._PACE_S, str(spec), 60.0)  # as if they were long
+    monkeypatch.setenv("WEFT_BLOCK_ENDS", str(time.time() + 100))
+    with pytest.raises(BlockTooLongError, match="A block of 2 segments takes about"):
+        propagate(spec, tmp_path / "second.h5")
+    block.propagate_block(spec, 4, [7], [0], [Origin(None, 0)], tmp_path / "half.h5")
+    assert not (tmp_path / "second.h5").exists()

@@ -14,8 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.science.errors import ConfigError, DataError, NumericalError
-from apps.science.we import dispatch
+from apps.science.errors import (
+    BlockTooLongError,
+    ConfigError,
+    DataError,
+    NumericalError,
+)
 from apps.science.we.dispatch import Block, BlockRunner, Dispatch
 from apps.science.we.failures import FailureBudgets, FailureKind, classify_failure
 from apps.science.we.storage.shards import FinishedBlock, Origin, shard_path
@@ -149,8 +153,7 @@ def test_a_killed_worker_costs_its_block_one_loss(tmp_path) -> None:
     assert runner.n_rerun >= 1
 
 
-def test_who_straggles_is_said(monkeypatch) -> None:
-    monkeypatch.setattr(dispatch, "LOOK_EVERY_S", 0.02)
+def test_who_straggles_is_said() -> None:
     said: list[str] = []
     free = threading.Event()
 
@@ -168,7 +171,8 @@ def test_who_straggles_is_said(monkeypatch) -> None:
             Dispatch(
                 lambda b: pool.submit(work, b), lambda n: 4, print, print,
                 on_wait=on_wait,
-            )
+            ),
+            look_every_s=0.02,
         )  # fmt: skip
         list(runner.run(make_blocks(3)))
     assert "segments 8 to 11 of iteration 1" in said[0]
@@ -193,3 +197,14 @@ def test_parsls_lost_workers_are_known_by_name() -> None:
     errors = pytest.importorskip("parsl.executors.high_throughput.errors")
     assert classify_failure(errors.ManagerLost(b"m", "host")) is FailureKind.LOST
     assert classify_failure(errors.WorkerLost(1, "host")) is FailureKind.LOST
+
+
+def test_a_block_that_its_batch_job_would_cut_is_sent_in_halves() -> None:
+    def work(block: Block) -> FinishedBlock:
+        if len(block.seg_ids) > 1:
+            raise BlockTooLongError("ends too soon")
+        return finish(block)
+
+    found, _ = run(work, make_blocks(1, size=8))
+    assert seg_ids(found) == list(range(8))
+    assert {len(block.seg_ids) for block in found} == {1}

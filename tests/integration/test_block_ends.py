@@ -1,0 +1,36 @@
+"""A worker whose batch job ends soon sends its task on and lets the job end."""
+
+from pathlib import Path
+
+import parsl
+
+from site_configs.build import build_config
+from site_configs.schema import Site
+
+LIFE_S = 12
+
+
+@parsl.python_app(executors=["md"])
+def work(seconds: float, needed_s: float) -> str:
+    import os
+    import time
+
+    from apps.science.stopping import begin_only_if_it_ends
+
+    begin_only_if_it_ends(needed_s, "A segment", divisible=False)
+    time.sleep(seconds)
+    return os.environ["WEFT_POOL_PID"]
+
+
+def test_a_task_that_cannot_end_goes_to_the_next_block(tmp_path: Path) -> None:
+    ends = f"$(( $(date +%s) + {LIFE_S} ))"
+    executor = {"cores_per_node": 1, "environment": {"WEFT_BLOCK_ENDS": ends}}
+    site = Site.model_validate({"name": "here", "executors": {"pool": executor}})
+    dfk = parsl.load(build_config(site, tmp_path / "parsl", roles=["md"]))
+    try:
+        pools = [work(5, 0).result(), work(0, 0).result(), work(0, LIFE_S - 4).result()]
+    finally:
+        dfk.cleanup()
+        parsl.clear()
+    assert pools[0] == pools[1]
+    assert pools[2] != pools[1]

@@ -1,0 +1,70 @@
+"""The torchrun command spreads a training's processes as its site says."""
+
+from pathlib import Path
+
+import pytest
+
+from apps.science.errors import ConfigError
+from apps.science.training.launch import torchrun_command
+from site_configs.pools.spanning import describe_block
+from site_configs.schema import ExecutorConfig
+
+JOB = Path("config.yaml")
+
+
+def words_after(command: list[str], option: str) -> str:
+    return command[command.index(option) + 1]
+
+
+def spanning(**settings: object) -> dict[str, str]:
+    executor = {"scheduler": "slurm", "task_spans_block": True} | settings
+    return describe_block(ExecutorConfig.model_validate(executor))
+
+
+def test_a_laptop_trains_in_one_process() -> None:
+    command = torchrun_command(JOB, None, {})
+    assert words_after(command, "--nproc-per-node") == "1"
+    assert "--standalone" in command
+
+
+def test_a_worker_with_several_gpus_has_a_process_for_each() -> None:
+    command = torchrun_command(JOB, None, {"CUDA_VISIBLE_DEVICES": "4,6,7"})
+    assert words_after(command, "--nproc-per-node") == "3"
+
+
+def test_over_nodes_each_starts_its_torchrun_and_all_meet_on_the_first() -> None:
+    environ = spanning(nodes_per_block=3, gpus_per_node=4)
+    command = torchrun_command(JOB, None, environ)
+    assert command[:2] == ["srun", "--nodes=3"]
+    assert words_after(command, "--nnodes") == "3"
+    assert words_after(command, "--nproc-per-node") == "4"
+    assert "--standalone" not in command
+
+
+@pytest.mark.parametrize(
+    ("launcher", "start"),
+    [("mpiexec", "mpiexec --bind-to none -n 2 -ppn 1 --env X=1"),
+     ("pals", "mpiexec --cpu-bind none -n 2 --ppn 1 --env X=1"),
+     ("srun", "srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpu-bind=none")],
+)  # fmt: skip
+def test_the_scheduler_s_own_launcher_starts_them(launcher: str, start: str) -> None:
+    environ = spanning(
+        nodes_per_block=2, launcher=launcher, launcher_options="--env X=1",
+        cores_per_node=8, cores_per_worker=2, container="apptainer exec weft.sif",
+    )  # fmt: skip
+    command = environ["WEFT_ON_EACH_NODE"]
+    assert command.startswith(start)
+    assert command.endswith("--env X=1 apptainer exec weft.sif")
+    assert environ["WEFT_PROCESSES_PER_NODE"] == "4"
+
+
+def test_processes_that_do_not_spread_evenly_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"n_train_processes is 3, .* the 2 nodes"):
+        torchrun_command(JOB, 3, spanning(nodes_per_block=2))
+
+
+def test_a_block_of_one_node_needs_no_launcher() -> None:
+    environ = spanning(gpus_per_node=2)
+    command = torchrun_command(JOB, None, environ)
+    assert "--standalone" in command
+    assert words_after(command, "--nproc-per-node") == "2"
