@@ -83,6 +83,12 @@ def weft(tmp_path: Path) -> Any:
     end_run_processes(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def weft_in() -> Callable[[Path], Weft]:
+    """Return what makes the weft command that runs in a folder."""
+    return Weft
+
+
 def end_run_processes(below: Path) -> None:
     """End what a killed driver left, so that no test disturbs the next."""
     for process in run_processes(below):

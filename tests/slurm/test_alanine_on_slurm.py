@@ -1,29 +1,41 @@
 """The alanine campaign on a Slurm with GPU nodes ends as the one on this host does."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 CAMPAIGN = Path(__file__).with_name("alanine.yaml")
 
 
-def test_the_same_bits_as_on_this_host(
-    slurm, make_site, weft, tmp_path, compare_campaigns, find_run_processes
-) -> None:
-    done = weft.call("run", CAMPAIGN, "--runs", "local")
+@pytest.fixture(scope="module")
+def on_this_host(tmp_path_factory: pytest.TempPathFactory, weft_in) -> Path:
+    folder = tmp_path_factory.mktemp("local")
+    done = weft_in(folder).call("run", CAMPAIGN)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "runs" / "alanine"
 
-    weft.environment = slurm.environment
-    done = weft.call("run", CAMPAIGN, "--site", make_site(tmp_path))
+
+def test_the_same_bits_as_on_this_host(
+    any_slurm,
+    make_site,
+    weft,
+    on_this_host: Path,
+    compare_campaigns: Callable[[Path, Path], None],
+    find_run_processes,
+) -> None:
+    weft.environment = any_slurm.environment
+    done = weft.call("run", CAMPAIGN, "--site", make_site(weft.folder))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    run_dir = tmp_path / "runs" / "alanine"
-    compare_campaigns(run_dir, tmp_path / "local" / "alanine")
-    assert not find_run_processes(tmp_path)
-    assert not slurm.jobs("PENDING,RUNNING")
+    run_dir = weft.folder / "runs" / "alanine"
+    compare_campaigns(run_dir, on_this_host)
+    assert not find_run_processes(weft.folder)
+    assert not any_slurm.jobs("PENDING,RUNNING")
     assert yaml.safe_load((run_dir / "site.yaml").read_text())["roles"]["md"] == "gpu"
 
     # one block for md and train on gpu, one for analysis on cpu
-    rows = slurm.ask("squeue", "-h", "--states=all", "-o", "%P %o")
+    rows = any_slurm.ask("squeue", "-h", "--states=all", "-o", "%P %o")
     ours = [row.split() for row in rows.splitlines() if str(run_dir) in row]
     assert {Path(script).name.split(".")[1]: part for part, script in ours} == {
         "md": "gpu", "analysis": "cpu",
