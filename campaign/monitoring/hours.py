@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
+from campaign.monitoring.blocks import list_blocks
 from campaign.timeline import Interval, Task
 from site_configs.schema import Site
 
@@ -26,10 +27,13 @@ class Shares:
     def __init__(self, site: Site) -> None:
         self._site = site
 
+    def pool_of(self, role: str) -> str | None:
+        """Return the executor whose workers serve ``role``, None if none does."""
+        return self._site.executor_of(role)
+
     def of_role(self, role: str) -> Share | None:
         """Return the share of a worker of ``role``, None if the site does not say."""
-        name = self._site.executor_of(role)
-        executor = self._site.executors.get(name or "")
+        executor = self._site.executors.get(self.pool_of(role) or "")
         if executor is None:
             return None
         gpus = 1.0 / executor.workers_per_gpu if executor.gpus_per_node else 0.0
@@ -92,23 +96,13 @@ def add_hours(
 def _held(
     shares: Shares, events: Sequence[dict[str, Any]], starts: Sequence[Interval]
 ) -> Share | None:
-    noted = [e for e in events if e["event"] == "block"]
-    if not noted:
+    if not any(e["event"] == "block" for e in events):
         return None
     cores = gpus = 0.0
-    for begin, end in starts:
-        since: dict[tuple[str, str], tuple[float, int]] = {}
-        mine = [e for e in noted if begin <= e["time"] <= end]
-        last = [
-            {"time": end, "executor": e, "block": b, "workers": 0}
-            for e, b in {(e["executor"], e["block"]) for e in mine}
-        ]
-        for event in [*mine, *last]:
-            key = (event["executor"], event["block"])
-            was, workers = since.get(key, (event["time"], 0))
-            share = shares.of_role(event["executor"])  # an executor's name is a role
-            if share:
-                cores += (event["time"] - was) * workers * share.cores
-                gpus += (event["time"] - was) * workers * share.gpus
-            since[key] = (event["time"], event["workers"])
+    for block in list_blocks(events, starts):
+        share = shares.of_role(block.executor)  # an executor's name is a role
+        if share:
+            held = sum((s.end - s.begin) * s.workers for s in block.stretches)
+            cores += held * share.cores
+            gpus += held * share.gpus
     return Share(cores, gpus)

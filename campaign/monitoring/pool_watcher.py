@@ -38,7 +38,7 @@ _STATES = {
     "FAILED": LOST, "MISSING": LOST,
 }  # fmt: skip
 _LOST = re.compile(r"^(ManagerLost|WorkerLost)")
-_UNFINISHED = re.compile(r"^BashExitFailure.*\b3\)$")
+_UNFINISHED = re.compile(r"^BashExitFailure.*\b3\)$|^Block(Ends|TooLong)Error")
 
 
 @contextmanager

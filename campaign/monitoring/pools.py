@@ -1,5 +1,6 @@
 """Workers, blocks and failed tries of a run, from what its drivers noted."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,10 @@ from campaign.monitoring.notes import BLOCK_STATES, ENDED, LOST
 TRIES = ("lost", "continued", "error", "failed")
 """Kinds of failed tries: the worker was lost; the task left a checkpoint and goes on;
 its own error, tried again; its own error, given up."""
+
+
+_REFUSED = re.compile(r"^StoppedError|^BashExitFailure.*\b4\)$")
+"""4 is how apps.timed_command ends where the run was asked to stop before."""
 
 
 def describe_pools(now: dict[str, Any]) -> list[dict[str, Any]]:
@@ -51,12 +56,14 @@ def count_blocks(
 
 def list_lost(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the blocks that were lost: when, which, and what the scheduler said."""
-    return [
-        {key: e[key] for key in ("time", "executor", "block", "job_id", "said")
-         if key in e}
-        for e in events
-        if e["event"] == "block" and e["state"] == LOST
-    ]  # fmt: skip
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for e in events:
+        if e["event"] == "block" and e["state"] == LOST:
+            # noted again when its workers are gone too
+            key = (e["executor"], e["block"], e.get("job_id"))
+            found.setdefault(key, e)
+    names = ("time", "executor", "block", "job_id", "said")
+    return [{name: e[name] for name in names if name in e} for e in found.values()]
 
 
 def count_tries(
@@ -64,13 +71,15 @@ def count_tries(
 ) -> dict[str, dict[str, int]] | None:
     """Return failed tries by kind, under "all" and per stage.
 
-    None for a run whose drivers noted none because they were of an older version.
+    Tasks that were refused because a stop was asked for are none. None for a run whose
+    drivers noted none because they were of an older version.
     """
     if not noted:
         return None
     found: dict[str, Counter[str]] = {"all": Counter()}
     for event in events:
-        if event["event"] != "try_failed":
+        refused = _REFUSED.match(str(event.get("error", "")))
+        if event["event"] != "try_failed" or refused:
             continue
         kind = str(event["kind"])
         if not event["again"]:

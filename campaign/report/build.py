@@ -55,9 +55,10 @@ def write_report(run_dir: Path) -> Path:
 
 def _parts() -> dict[str, Part]:
     """Return the parts of the page in order; each file is imported only here."""
+    from campaign.report.page_campaign import what_was_run
     from campaign.report.page_densities import densities
     from campaign.report.page_ensemble import weighted_ensemble
-    from campaign.report.page_ran import what_was_run
+    from campaign.report.page_ran import how_it_ran
     from campaign.report.page_scores import scores
     from campaign.report.page_stability import stability
     from campaign.report.page_training import training
@@ -69,6 +70,7 @@ def _parts() -> dict[str, Part]:
         "Training": training,
         "Densities and maps": densities,
         "Stability and structures": stability,
+        "How it ran": how_it_ran,
     }
 
 

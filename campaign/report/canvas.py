@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,21 @@ class Canvas:
 
     @contextmanager
     def stack(
-        self, n_rows: int, size: tuple[float, float] = style.PANEL
+        self,
+        n_rows: int,
+        size: tuple[float, float] = style.PANEL,
+        heights: Sequence[float] | None = None,
     ) -> Iterator[tuple[Figure, list[Axes]]]:
-        """Yield a figure with axes above each other that share their x axis."""
+        """Yield a figure with axes above each other that share their x axis.
+
+        ``heights`` are in proportion; without them all are the same.
+        """
         with mpl.rc_context(style.RC):
             figure = Figure(figsize=size, layout="constrained")
             FigureCanvasAgg(figure)
-            grid = figure.subplots(n_rows, 1, sharex=True, squeeze=False)
+            grid = figure.subplots(
+                n_rows, 1, sharex=True, squeeze=False, height_ratios=heights
+            )
             yield figure, list(grid[:, 0])
 
     def keep(
@@ -92,6 +100,12 @@ def above_axes(axes: Axes, *, small: bool = False) -> None:
         columnspacing=0.9 if small else 1.3, handlelength=1.3 if small else 1.7,
         handletextpad=0.5, borderaxespad=0.1, fontsize=8.3 if small else 9,
     )  # fmt: skip
+
+
+def mark_resumes(axes: Axes, resumes: Iterable[float]) -> None:
+    """Draw a dotted line at each time a later start took over."""
+    for at in resumes:
+        axes.axvline(at, color=style.QUIET, lw=1, ls=":")
 
 
 def plain(value: Any) -> Any:

@@ -22,8 +22,8 @@ def work_facts(history: History) -> list[tuple[str, str]]:
         rows.append(
             (
                 "Wall time per segment",
-                f"{seconds(median)} in the median, 95 % under {seconds(late)}; "
-                f"the longest took {seconds(longest)}",
+                f"{words.wall_time(median)} in the median, 95 % under "
+                f"{words.wall_time(late)}; the longest took {words.wall_time(longest)}",
             )
         )
     if history.knows("idle_share"):
@@ -119,13 +119,6 @@ def draw_idle(history: History, canvas: Canvas) -> Picture:
                 "n_blocks_restored": history["n_blocks_restored"],
             },
         )  # fmt: skip
-
-
-def seconds(value: float) -> str:
-    """Return a wall time, milliseconds where it is short."""
-    if value < 1.0:
-        return f"{words.number(1000 * value)} ms"
-    return f"{words.number(value)} s" if value < 60 else words.duration(value)
 
 
 def _spread(low: Array, high: Array) -> float:

@@ -4,6 +4,8 @@ The colours are from Okabe and Ito's palette, told apart with any colour vision;
 differ in their dashes too, so a grey print is readable.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import Any, Final
 
 REFERENCE: Final = "#3b4252"
@@ -70,3 +72,27 @@ def model_colour(name: str, index: int = 0) -> str:
 def model_dashes(name: str) -> Any:
     """Return the line style of a model, so that colour is not the only mark."""
     return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")
+
+
+def stage_colours(stages: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each stage; those of a kind have tints of one colour.
+
+    The kind is what stands before the underscore: train_weighted, train_unweighted.
+    """
+    hues = itertools.cycle(APP_COLOURS)
+    hue_of: dict[str, str] = {}
+    seen: dict[str, int] = {}
+    colours = {}
+    for stage in stages:
+        kind = stage.partition("_")[0]
+        hue = hue_of.setdefault(kind, "") or next(hues)
+        hue_of[kind] = hue
+        seen[kind] = seen.get(kind, -1) + 1
+        colours[stage] = _tint(hue, min(0.6, 0.45 * seen[kind]))
+    return colours
+
+
+def _tint(colour: str, white: float) -> str:
+    """Return a colour with a share of white in it."""
+    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    return "#" + "".join(f"{round(p + (255 - p) * white):02x}" for p in parts)

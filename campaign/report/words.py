@@ -21,6 +21,32 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def wall_time(seconds: float) -> str:
+    """Return a wall time that may be short: "40 ms", "3.2 s", "12 min 05 s"."""
+    if seconds < 1.0:
+        return f"{number(1000 * seconds)} ms" if seconds else "0 s"
+    return f"{number(seconds)} s" if seconds < 60 else duration(seconds)
+
+
+def worker_time(hours: float | None) -> str:
+    """Return core or GPU time: in hours from one hour on, for those that add up."""
+    if not hours:
+        return NONE
+    if hours < 1:
+        return wall_time(3600 * hours)
+    return f"{hours:,.0f} h" if hours >= 100 else f"{number(hours)} h"
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """Return the unit in which so long an axis reads well, and its seconds."""
+    for unit, size, least in (
+        ("days", 86400.0, 4 * 86400.0), ("h", 3600.0, 3 * 3600.0), ("min", 60.0, 180.0)
+    ):  # fmt: skip
+        if seconds > least:
+            return unit, size
+    return "s", 1.0
+
+
 def simulated(picoseconds: float) -> str:
     """Return a simulated time in the unit that suits it."""
     for unit, size in (("s", 1e12), ("ms", 1e9), ("µs", 1e6), ("ns", 1e3)):
@@ -67,13 +93,15 @@ def divergence(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage; "<0.1 %" rather than a false zero."""
+    """Return a share as a percentage; "<0.1 %" and ">99.9 %", not a false 0 or 100."""
     if share is None or not math.isfinite(share):
         return NONE
     value = 100 * share
     if 0 < value < 0.1:
         return "<0.1 %"
-    return f"{value:.1f} %" if value < 10 else f"{value:.0f} %"
+    if 99.9 < value < 100:
+        return ">99.9 %"
+    return f"{value:.1f} %" if value < 10 or 99 < value < 100 else f"{value:.0f} %"
 
 
 def count(value: int, noun: str) -> str:

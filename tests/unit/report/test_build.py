@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -51,7 +52,9 @@ def test_the_page_fetches_nothing(finished: tuple[Path, str]) -> None:
 
 def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> None:
     _, page = finished
-    expected = ["scores", "run", "ensemble", "training", "densities", "stability"]
+    expected = [
+        "scores", "run", "ensemble", "training", "densities", "stability", "ran",
+    ]  # fmt: skip
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page
 
@@ -76,9 +79,9 @@ def test_drawn_densities_hold_the_mass_inside_their_bins(
 
 
 def test_a_hole_in_the_files_costs_one_part_only(
-    synthetic: ModuleType, tmp_path: Path
+    finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    root = synthetic.write_run(tmp_path / "hairpin")
+    root = shutil.copytree(finished[0], tmp_path / "hairpin")
     (root / "benchmark" / "weighted" / "densities.npz").write_bytes(b"torn")
     page = write_report(root).read_text(encoding="utf-8")
     assert "This part could not be drawn" in page
@@ -93,11 +96,11 @@ def test_an_unfinished_run_says_what_is_missing(
     root = tmp_path / "hairpin"
     root.mkdir()
     if stage != "nothing":
-        synthetic.write_settings(root)
+        synthetic.settings.write_settings(root)
     if stage in {"reference", "sampling"}:
-        tica = synthetic.write_reference(root)
+        tica = synthetic.hairpin.write_reference(root)
     if stage == "sampling":
-        synthetic.write_ensemble(root / "we", tica, 3, 0.0, 1.0, 1)
+        synthetic.ensemble.write_ensemble(root / "we", tica, 3, 0.0, 1.0, 1)
     page = write_report(root).read_text(encoding="utf-8")
     assert "There is no verdict yet" in page
     assert "No model has been benchmarked yet" in page

@@ -24,7 +24,7 @@ from campaign.report.sources import RunSource
 @pytest.fixture(scope="module")
 def recycled(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("recycled") / "well"
-    return Path(synthetic.write_recycled_run(root))
+    return Path(synthetic.recycled.write_recycled_run(root))
 
 
 def read_table(root: Path) -> list[dict[str, str]]:
@@ -81,11 +81,11 @@ def test_an_older_journal_is_drawn_and_what_it_lacks_is_named(
     synthetic: ModuleType, tmp_path: Path
 ) -> None:
     root = tmp_path / "hairpin"
-    synthetic.write_settings(root)
-    tica = synthetic.write_reference(root)
-    synthetic.write_ensemble(root / "we", tica, 6, 0.0, 1.0, 1)
+    synthetic.settings.write_settings(root)
+    tica = synthetic.hairpin.write_reference(root)
+    synthetic.ensemble.write_ensemble(root / "we", tica, 6, 0.0, 1.0, 1)
     new = read_history(read_iterations(root / "we/journal"))
-    synthetic.make_journal_old(root / "we")
+    synthetic.ensemble.make_journal_old(root / "we")
     old = read_history(read_iterations(root / "we/journal"))
     for name in ("weight_p05", "weight_p50", "weight_p95", "ess", "pcoord_1_min"):
         np.testing.assert_array_equal(old[name], new[name])
@@ -107,9 +107,9 @@ def test_the_flux_of_the_journal_is_that_of_west_h5(recycled: Path) -> None:
 def test_an_older_journal_takes_its_flux_from_west_h5(
     synthetic: ModuleType, tmp_path: Path
 ) -> None:
-    root = synthetic.write_recycled_run(tmp_path / "well", n_iterations=12)
+    root = synthetic.recycled.write_recycled_run(tmp_path / "well", n_iterations=12)
     before = read_history(read_iterations(root / "we/journal")).flux["right"]
-    synthetic.make_journal_old(root / "we")
+    synthetic.ensemble.make_journal_old(root / "we")
     source = RunSource(RunDir(root))
     found = read_fluxes(source, read_history(source.journal))
     np.testing.assert_allclose(found["right"], before, rtol=1e-12)
@@ -126,7 +126,7 @@ def test_rate_and_passage_time_are_told_with_intervals(
     page = write_report(recycled).read_text(encoding="utf-8")
     assert "could not be drawn" not in page
     flux = read_flux(recycled / "we" / "west.h5")
-    tau_ps = synthetic.RECYCLED_TAU_PS
+    tau_ps = synthetic.recycled.TAU_PS
     found = estimate_kinetics(flux, tau_ps, burn_in=len(flux) // 4)
     low, high = (words.simulated(x) for x in found.mfpt_interval)
     assert f"{words.simulated(found.mfpt_ps)} [{low} to {high}]" in page

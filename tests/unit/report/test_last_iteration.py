@@ -19,7 +19,8 @@ def sampling(synthetic: ModuleType, tmp_path: Path) -> Path:
     for n in range(1, 10):
         weight = np.full(24, 1 / 24)
         pcoord = np.linspace(0, n, 48).reshape(24, 2, 1)
-        synthetic.write_record(root / "we", n, weight, pcoord, "shards/1/seg.h5")
+        folder = root / "we"
+        synthetic.ensemble.write_record(folder, n, weight, pcoord, "shards/1/seg.h5")
     ledger = Ledger(root / "ledger.jsonl")
     ledger.append("run_started", stages=["prepare", "sample", "report"])
     ledger.append("started", "sample")
@@ -49,7 +50,7 @@ def test_an_iteration_is_said_in_a_line(sampling: Path) -> None:
 def test_an_older_or_a_torn_record_is_no_obstacle(
     synthetic: ModuleType, sampling: Path
 ) -> None:
-    synthetic.make_journal_old(sampling / "we")
+    synthetic.ensemble.make_journal_old(sampling / "we")
     last = read_last_iteration(sampling / "we")
     assert last is not None
     assert say_iteration(last) == "iteration 9: 24 walkers, 7 bins, ESS 24.0"

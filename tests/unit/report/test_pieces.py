@@ -32,6 +32,26 @@ def test_numbers_keep_three_places(value: float, text: str) -> None:
     assert words.number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0.0 %"), (0.0004, "<0.1 %"), (0.034, "3.4 %"), (0.4, "40 %"),
+     (0.996, "99.6 %"), (0.9996, ">99.9 %"), (1.0, "100 %"), (None, "\N{EN DASH}")],
+)  # fmt: skip
+def test_a_share_is_never_rounded_to_none_or_all(
+    share: float | None, text: str
+) -> None:
+    assert words.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(0.04 / 3600, "40 ms"), (0.01, "36 s"), (0.5, "30 min 00 s"), (2.25, "2.25 h"),
+     (12345.6, "12,346 h"), (0.0, "\N{EN DASH}"), (None, "\N{EN DASH}")],
+)  # fmt: skip
+def test_core_time_is_in_hours_from_one_hour_on(hours: float | None, text: str) -> None:
+    assert words.worker_time(hours) == text
+
+
 def test_superposing_undoes_a_rotation_but_not_a_mirror() -> None:
     rng = np.random.default_rng(2)
     beads = rng.normal(size=(10, 3)) * 5
