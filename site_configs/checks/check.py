@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from site_configs.build import ROLES, build_config
-from site_configs.checks import ask_slurm
+from site_configs.checks import ask_gridengine, ask_slurm
 from site_configs.checks.explain import explain
 from site_configs.checks.submit_script import submit_scripts
 from site_configs.errors import SiteError
@@ -59,6 +59,9 @@ def check_site(site: Site, roles: Iterable[str] = ROLES) -> list[Check]:
         asked = site.executors.get(name)
         if asked and asked.scheduler == "slurm" and shutil.which("sbatch"):
             checks.append(_check_script(name, script))
+        if asked and asked.scheduler == "gridengine" and shutil.which("qsub"):
+            answer = ask_gridengine.try_script(script)
+            checks.append(Check(name, "submit script", *answer))
     places = list(dict.fromkeys(check.place for check in checks))
     return sorted(checks, key=lambda check: places.index(check.place))
 
@@ -88,13 +91,16 @@ def _check_executor(name: str, executor: ExecutorConfig) -> Iterator[Check]:
     if executor.scheduler == "slurm" and not missing:
         for fault in ask_slurm.find_faults(executor):
             yield Check(name, "partition", "mend", fault)
+    if executor.scheduler == "gridengine" and not missing:
+        for what, level, detail in ask_gridengine.find_faults(executor):
+            yield Check(name, what, level, detail)
     if executor.gpus_per_node and executor.scheduler in ("lsf", "gridengine"):
         detail = (
             f"weft does not know how this {executor.scheduler} is asked for them; "
             "say it in scheduler_options"
         )
-        level: Level = "ok" if executor.scheduler_options else "look"
-        yield Check(name, "GPUs", level, detail)
+        known: Level = "ok" if executor.scheduler_options else "look"
+        yield Check(name, "GPUs", known, detail)
     yield from _check_address(name, executor)
 
 

@@ -23,7 +23,14 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"JobHeld", "The job is held; the site's support can say why."),
     # PBS, LSF, Grid Engine
     (r"unknown queue|no such queue|queue .* does not exist",
-     "Set queue to one that the scheduler lists (qstat -Q, bqueues)."),
+     "Set queue to one that the scheduler lists (qstat -Q, bqueues, qconf -sql)."),
+    (r"unknown resource", "Mend -l in scheduler_options: qconf -sc lists resources."),
+    (r"\(-l [^)]*h_rt=\d+[^)]*\) cannot run in queue",
+     "Shorten walltime: the queue allows less (qconf -sq QUEUE, h_rt)."),
+    (r"requested parallel environment|cannot run in PE",
+     "Set -pe in scheduler_options to one that the queue has, with no more slots than "
+     "a node: qconf -spl, qconf -sp NAME."),
+    (r"has no permission for", "Set queue to one that you may use."),
     (r"unknown project|invalid project|project .* not", "Set account to your project."),
     # the job itself
     (r"no module named '?site_configs|no module named '?apps",
@@ -43,8 +50,11 @@ _ADVICE: tuple[tuple[str, str], ...] = (
      "address, or a port_range that the firewall lets through."),
     (r"disk quota exceeded", "Free some space: a quota is used up."),
     (r"no space left", "Free some space: a disk is full."),
+    (r"file too large",
+     "Files may not grow so large there: lift the limit (ulimit -f) or the quota."),
     (r"read-only file system", "The node cannot write there; use another folder."),
-    (r"permission denied", "Use a folder that the node may write to."),
+    (r"permission denied|operation not permitted",
+     "Use a folder that the node may write to."),
     (r"no such file or directory",
      "The node does not see this file; use a file system that nodes share."),
 )  # fmt: skip

@@ -66,14 +66,21 @@ def probe_site(
     Raises
     ------
     SiteError
-        If the configuration cannot be built, or Parsl cannot start with it.
+        If the folder cannot be written here, the configuration cannot be built, or
+        Parsl cannot start with it.
     """
     from parsl.dataflow.dflow import DataFlowKernel
 
     roles = tuple(roles)
-    folder.mkdir(parents=True)
     token = secrets.token_hex(16)
-    (folder / "driver.txt").write_text(token, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True)
+        (folder / "driver.txt").write_text(token, encoding="utf-8")
+    except OSError as error:
+        raise SiteError(
+            f"Run folders cannot be written from here: {error}. Free some space, or "
+            "name another place with --runs."
+        ) from None
     config = build_config(shorten(site), folder / "parsl", environment, roles)
     config.retries = 0
     try:

@@ -73,6 +73,8 @@ def _look_at_job(probe: Trouble, executor: Any, job_id: str) -> tuple[str, str]:
         if probe.lasted("ended") < 2 * ASK_SECONDS:  # its last words may be late
             return "ended", ""
         end = f"The job ended ({state.lower()}) before a worker started."
+        if probe.scheduler != "slurm":  # Slurm's is a code, others' a sentence
+            said = f"{reason}\n{said}"
         return "ended", f"{end}\n{explain(said)}"
     if state == "PENDING":
         return f"queued {reason}".strip().removesuffix(" None"), _queued(probe, reason)
@@ -104,7 +106,7 @@ def _ask(probe: Trouble, executor: Any, job_id: str) -> tuple[str, str]:
         if answer[0]:
             return answer
     status = executor.provider.status([job_id])[0]
-    return str(status.state.name), ""
+    return str(status.state.name), status.message or ""
 
 
 def read_words(executor: Any, job_id: str) -> str:

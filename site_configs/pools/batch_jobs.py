@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from site_configs.pools.gridengine_queue import describe_jobs, list_jobs
+
 log = logging.getLogger(__name__)
 
 JOBS_FILE = "jobs.jsonl"
@@ -104,29 +106,35 @@ def cancel_jobs(path: Path, scripts: Path) -> list[str]:
 def _cancel(scheduler: str, noted: list[BatchJob], scripts: Path) -> list[str]:
     """Cancel what is ours; wait until it has left the queue."""
     commands = _COMMANDS[scheduler]
-    ours = _ours(commands.list(), noted, scripts)
+    # a driver may be a batch job itself
+    mine = os.environ.get(commands.own_id, "")
+    ours = _ours(commands.list(), noted, scripts, mine)
     if not ours:
         return []
-    _run([commands.cancel, *ours])
+    # it fails where one of them has just ended; what counts is who is left
+    done = subprocess.run(
+        [commands.cancel, *ours],
+        capture_output=True, text=True, check=False, timeout=COMMAND_S,
+    )  # fmt: skip
     end = time.monotonic() + PATIENCE_S
     while set(ours) & {job.job_id for job in commands.list()}:
         if time.monotonic() > end:
-            log.warning("jobs %s are slow to end", ", ".join(ours))
+            said = done.stderr.strip()
+            log.warning("jobs %s are slow to end; %s", ", ".join(ours), said)
             break
         time.sleep(0.2)
     return ours
 
 
 def _ours(
-    listed: Iterable[_Listed], noted: Iterable[BatchJob], scripts: Path
+    listed: Iterable[_Listed], noted: Iterable[BatchJob], scripts: Path, mine: str
 ) -> list[str]:
-    """Return the ids among ``listed`` that belong to the run, but for this driver's."""
+    """Return the ids among ``listed`` that belong to the run, but for ``mine``."""
     names = {
         job.job_id: f"parsl.{job.executor}.block-{job.block}."
         for job in noted
         if job.job_id is not None
     }
-    mine = os.environ.get("SLURM_JOB_ID", "")  # a driver may be a batch job itself
     found = []
     for job in listed:
         known = job.job_id in names and (
@@ -158,20 +166,28 @@ def _list_lsf() -> list[_Listed]:
 
 
 def _list_gridengine() -> list[_Listed]:
-    rows = _run(["qstat", "-u", getpass.getuser()]).splitlines()[2:]
-    return [_Listed(row.split()[0]) for row in rows if row.strip()]
+    jobs = list_jobs()
+    # it does not tell where a script was, but where its output goes, beside it
+    asked = [job.job_id for job in jobs if job.name.startswith("parsl.")]
+    outputs = {
+        job_id: said.get("stdout_path_list", "").split(":", 2)[-1]
+        for job_id, said in describe_jobs(asked).items()
+    }
+    return [_Listed(j.job_id, j.name, outputs.get(j.job_id, "")) for j in jobs]
 
 
 class _Commands(NamedTuple):
     list: Callable[[], list[_Listed]]
     cancel: str
+    own_id: str
+    """Variable of a job that holds its id."""
 
 
 _COMMANDS = {
-    "slurm": _Commands(_list_slurm, "scancel"),
-    "pbspro": _Commands(_list_pbs, "qdel"),
-    "lsf": _Commands(_list_lsf, "bkill"),
-    "gridengine": _Commands(_list_gridengine, "qdel"),
+    "slurm": _Commands(_list_slurm, "scancel", "SLURM_JOB_ID"),
+    "pbspro": _Commands(_list_pbs, "qdel", "PBS_JOBID"),
+    "lsf": _Commands(_list_lsf, "bkill", "LSB_JOBID"),
+    "gridengine": _Commands(_list_gridengine, "qdel", "JOB_ID"),
 }
 
 

@@ -12,14 +12,10 @@ from parsl.launchers import (
     SrunLauncher,
 )
 from parsl.launchers.base import Launcher
-from parsl.providers import (
-    GridEngineProvider,
-    LocalProvider,
-    LSFProvider,
-    PBSProProvider,
-)
+from parsl.providers import LocalProvider, LSFProvider, PBSProProvider
 from parsl.providers.base import ExecutionProvider
 
+from site_configs.pools.gridengine_provider import PatientGridEngineProvider
 from site_configs.pools.slurm_provider import PatientSlurmProvider
 from site_configs.pools.spanning import usual_launcher
 from site_configs.schema import ExecutorConfig
@@ -128,7 +124,7 @@ def _lsf(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvider:
 
 def _gridengine(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvider:
     project = f"#$ -P {executor.account}\n" if executor.account else ""
-    return GridEngineProvider(
+    return PatientGridEngineProvider(
         queue=executor.queue,
         scheduler_options=project + executor.scheduler_options,
         **common,
