@@ -173,7 +173,7 @@ def status(
             out.print(f"Next: weft resume {run_dir}")
         return
     with Live(status_view(found, out.width), console=out, auto_refresh=False) as live:
-        while found["state"] == "running":
+        while found["state"] in {"queued", "running"}:
             time.sleep(1.0)
             found = reader.read()
             live.update(status_view(found, out.width), refresh=True)

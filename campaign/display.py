@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -77,11 +78,7 @@ def _facts(status: dict[str, Any]) -> Table:
 
 def say_facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what is known beside the stages, as labels and sentences."""
-    rows = []
-    for stage in status["stages"]:
-        detail = stage["state"] == "running" and (stage["progress"] or {}).get("detail")
-        if detail:
-            rows.append((stage["name"], str(detail)))
+    rows = _say_at_work(status)
     for pool in status["pools"] or []:
         rows.append(("workers", f"{', '.join(pool['roles'])}: {say_pool(pool)}"))
     rows += [("now", line) for line in say_running(status["running"])]
@@ -102,6 +99,23 @@ def say_facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     if share is not None and status["state"] == "done":
         rows.append(("overhead", f"{share:.0%} of the time outside task bodies"))
     return rows
+
+
+def _say_at_work(status: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    if job := status["driver_job"]:
+        waits = f"waits as {job['scheduler']} job {job['job_id']}, since {_when(job)}"
+        rows.append(("driver", waits))
+    for stage in status["stages"]:
+        detail = stage["state"] == "running" and (stage["progress"] or {}).get("detail")
+        if detail:
+            rows.append((stage["name"], str(detail)))
+    return rows
+
+
+def _when(noted: dict[str, Any]) -> str:
+    """Return the day and time at which something was noted."""
+    return f"{datetime.fromtimestamp(noted['time']).astimezone():%d %B, %H:%M}"
 
 
 def _time(stage: dict[str, Any]) -> str:

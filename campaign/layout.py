@@ -60,6 +60,11 @@ class RunDir:
         return self.root / "driver.json"
 
     @property
+    def driver_job(self) -> Path:
+        """The batch job that will be the driver, for as long as it waits."""
+        return self.root / "driver_job.json"
+
+    @property
     def heartbeat(self) -> Path:
         """Touched by the living driver."""
         return self.root / "driver.alive"

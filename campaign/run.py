@@ -172,6 +172,7 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
     me = psutil.Process()
     identity = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
     write_text(paths.driver, json.dumps(identity))
+    paths.driver_job.unlink(missing_ok=True)
     # set for SIGINT too: a driver started in the background inherits it ignored
     stops = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(stop, _interrupt) for stop in stops]

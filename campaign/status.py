@@ -75,9 +75,11 @@ class StatusReader:
             self._shares, history.tasks, now.get("running", []), history.events,
             starts, clock,
         )  # fmt: skip
+        driver_job = None if alive else read_driver_job(paths)
         return {
             "name": paths.name,
-            "state": _state(stages, alive),
+            "state": "queued" if driver_job else _state(stages, alive),
+            "driver_job": driver_job,
             "run_dir": str(paths.root),
             "time": clock,
             "seconds": sum(end - begin for begin, end in starts),
@@ -104,6 +106,13 @@ def read_driver(paths: RunDir) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = json.loads(paths.driver.read_text(encoding="utf-8"))
     return found
+
+
+def read_driver_job(paths: RunDir) -> dict[str, Any] | None:
+    """Return scheduler, job_id and time of a driver's job that has not begun."""
+    job = read_json(paths.driver_job)
+    begun = job and read_driver(paths).get("created", 0.0) > job["time"]
+    return None if begun else job
 
 
 def driver_alive(paths: RunDir) -> bool:

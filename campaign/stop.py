@@ -1,5 +1,6 @@
 """Ask a running driver to finish what its tasks are doing and leave."""
 
+import json
 import os
 import signal
 import time
@@ -24,6 +25,12 @@ def ask_to_stop(run_dir: Path) -> RunDir:
     """
     state = read_status(run_dir)["state"]
     paths = RunDir(run_dir.absolute())
+    if state == "queued":
+        job = json.loads(paths.driver_job.read_text(encoding="utf-8"))
+        raise ConfigError(
+            f"The driver of {run_dir} has not begun: it waits as {job['scheduler']} "
+            f"job {job['job_id']}. Cancel that job, or wait."
+        )
     if state == "done":
         raise ConfigError(f"{run_dir} is done already. There is nothing to stop.")
     if state != "running":

@@ -1,10 +1,12 @@
 """Run the driver itself as a batch job of the site that its workers are asked from."""
 
 import shlex
+import time
 from pathlib import Path
 
 from apps.roles import ANALYSIS
 from apps.science.errors import ConfigError
+from apps.science.files import write_json
 from campaign.layout import RunDir
 from campaign.own_command import resume_command
 
@@ -57,6 +59,7 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     paths.parsl.mkdir(exist_ok=True)
     command = shlex.join(resume_command(paths.root))
     out = shlex.quote(str(paths.driver_out))
+    asked_at = time.time()
     try:
         job = provider.submit(f"{command} >> {out} 2>&1", 1, "driver")
     except ParslError as error:
@@ -64,4 +67,6 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
             f"{asked.scheduler} refused the driver's job: {error}. `weft sites check "
             f"{paths.site} --submit` shows what to mend."
         ) from None
+    waits = {"scheduler": asked.scheduler, "job_id": str(job), "time": asked_at}
+    write_json(paths.driver_job, waits)
     return str(job)

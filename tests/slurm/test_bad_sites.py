@@ -13,6 +13,7 @@ FAULTS = {
     "gpus": ({"gpus_per_node": 8}, "node configuration is not available"),
     "walltime": ({"walltime": "48:00:00"}, "PartitionTimeLimit"),
 }
+ACCOUNT = {"account": "no_project"}, "Invalid account or account/partition combination"
 
 
 def check_fault(toy, site: Path, words: str) -> None:
@@ -24,16 +25,19 @@ def check_fault(toy, site: Path, words: str) -> None:
     toy.nothing_left()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_named(slurm, run_toy, make_site, fault) -> None:
+@pytest.mark.parametrize(("settings", "words"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_named(slurm, run_toy, make_site, settings, words) -> None:
     toy = run_toy(slurm)
-    settings, words = FAULTS[fault]
     check_fault(toy, make_site(toy.weft.folder, **settings), words)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [FAULTS["worker_init"], ACCOUNT],
+    ids=["worker_init", "account"],
+)
 def test_a_fault_is_named_where_jobs_are_accounted_for(
-    slurm_with_accounting, run_toy, make_site
+    slurm_with_accounting, run_toy, make_site, settings, words
 ) -> None:
     toy = run_toy(slurm_with_accounting)
-    settings, words = FAULTS["worker_init"]
     check_fault(toy, make_site(toy.weft.folder, **settings), words)

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from site_configs.build import ROLES
 
 PATIENCE_S = 60.0
 """A fault is explained by then, whatever it is."""
@@ -15,27 +18,43 @@ READY, NOT_READY, BAD_SITE = 0, 1, 2
 
 
 @pytest.fixture
-def check(
-    slurm: Any, make_site: Callable[..., Path], weft: Any, tmp_path: Path
-) -> Iterator[Callable[..., tuple[int, str]]]:
-    """Return a function: settings of executor gpu -> exit status and screen."""
+def cluster(request: pytest.FixtureRequest) -> Any:
+    """Return a Slurm without accounting, or the one that a test names."""
+    return request.getfixturevalue(getattr(request, "param", "slurm"))
 
-    def run(*options: str, **gpu: Any) -> tuple[int, str]:
+
+@pytest.fixture
+def check(
+    cluster: Any, make_site: Callable[..., Path], weft: Any, tmp_path: Path
+) -> Iterator[Callable[..., tuple[int, str]]]:
+    """Return a function: settings of executor gpu -> exit status and screen.
+
+    With ``roles``, each role has an executor of its own on the cpu nodes instead.
+    """
+
+    def run(
+        *options: str, roles: dict[str, dict[str, Any]] | None = None, **gpu: Any
+    ) -> tuple[int, str]:
         site = make_site(tmp_path, **gpu)
+        if roles:
+            said = yaml.safe_load(site.read_text())
+            said["executors"] = {r: said["executors"]["cpu"] | roles[r] for r in roles}
+            said["roles"] = {role: role for role in roles}
+            site.write_text(yaml.safe_dump(said))
         began = time.monotonic()
-        weft.environment = slurm.environment | {"COLUMNS": "200"}
+        weft.environment = cluster.environment | {"COLUMNS": "200"}
         done = weft.call("sites", "check", site, *options)
         assert time.monotonic() - began < PATIENCE_S
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, " ".join(done.stdout.split())
 
     yield run
-    wait_for_empty_queue(slurm)
+    wait_for_empty_queue(cluster)
 
 
-def wait_for_empty_queue(slurm: Any) -> None:
+def wait_for_empty_queue(cluster: Any) -> None:
     end = time.monotonic() + 10
-    while slurm.jobs():
+    while cluster.jobs():
         assert time.monotonic() < end, "the check left a job behind"
         time.sleep(0.2)
 
@@ -75,26 +94,61 @@ def test_what_slurm_would_refuse_is_named_before_it_is_asked(
         assert part in screen
 
 
+FAULTS = {
+    "environment": (
+        {"worker_init": "source /nowhere/bin/activate || exit 3"},
+        ["/nowhere/bin/activate: No such file or directory", "worker_init"],
+    ),
+    "module": (
+        {"worker_init": "module load nosuch"},
+        ["module: command not found", "source /etc/profile"],
+    ),
+    "path": ({"worker_init": "export PATH=/usr/bin:/bin"}, ["command not found"]),
+    "scratch": (
+        {"scratch": "/sys/weft"},
+        ["/sys/weft", "Set scratch to a folder that nodes have and may write to"],
+    ),
+    "quota": (
+        {"worker_init": "ulimit -f 512"},  # KiB: less than the probe writes
+        ["run folder │ MEND │ [Errno 27] File too large",
+         "kernel cache │ MEND │ [Errno 27] File too large", "or the quota"],
+    ),
+    "none": ({}, ["probe task │ ok │ came back from cpu"]),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("gpu", "words"),
-    [
-        ({"worker_init": "source /nowhere/bin/activate || exit 3"},
-         ["/nowhere/bin/activate: No such file or directory", "worker_init"]),
-        ({"worker_init": "module load nosuch"},
-         ["module: command not found", "source /etc/profile"]),
-        ({"worker_init": "export PATH=/usr/bin:/bin"}, ["command not found"]),
-        ({"scratch": "/proc/nowhere"},
-         ["/proc/nowhere", "No such file or directory"]),
-    ],
-)  # fmt: skip
+    "faults", [("environment", "module", "path"), ("scratch", "quota", "none")]
+)
 def test_what_fails_on_the_node_is_told_in_its_own_words(
-    check, gpu: dict[str, Any], words: list[str]
+    check, faults: tuple[str, ...]
 ) -> None:
-    status, screen = check("--submit", **gpu)
+    wanted = {role: FAULTS[fault] for role, fault in zip(ROLES, faults, strict=True)}
+    asked = {role: settings for role, (settings, _) in wanted.items()}
+    status, screen = check("--submit", roles=asked)
     assert status == NOT_READY, screen
-    for part in words:
-        assert part in screen
-    assert "came back from cpu" in screen, "the other executor is fine"
+    rows = screen.partition("as its workers see it")[2]
+    for role, (_, words) in wanted.items():
+        mine = rows.partition(f"│ {role} │")[2].partition("├─")[0]
+        for part in words:
+            assert part in mine, screen
+
+
+@pytest.mark.parametrize("cluster", ["slurm_with_accounting"], indirect=True)
+def test_an_account_that_slurm_refuses_is_told_in_its_words(check) -> None:
+    status, screen = check("--submit", account="no_project")
+    assert status == BAD_SITE, screen
+    assert "Invalid account or account/partition combination specified" in screen
+    assert "sacctmgr show assoc user=$USER" in screen
+
+
+def test_a_folder_that_cannot_be_written_here_is_named(slurm, weft, make_site) -> None:
+    weft.environment = slurm.environment
+    site = make_site(weft.folder)
+    done = weft.call("sites", "check", site, "--submit", "--runs", "/sys/weft")
+    assert done.returncode == BAD_SITE
+    assert "Run folders cannot be written from here" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def can_unshare() -> bool:

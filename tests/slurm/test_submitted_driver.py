@@ -39,6 +39,26 @@ def test_a_submitted_driver_is_stopped_and_goes_on(slurm, run_toy, make_site) ->
     toy.nothing_left()
 
 
+def test_a_driver_that_waits_is_said_to(slurm, run_toy, make_site) -> None:
+    toy = run_toy(slurm)
+    blockers = [slurm.submit("sleep 300", "-p", "cpu", "--exclusive") for _ in "12"]
+    done = toy.weft.call(
+        "run", toy.campaign, "--site", make_site(toy.weft.folder), "--submit"
+    )
+    assert done.returncode == 0, done.stderr
+    job = toy.weft.status(toy.run_dir)["driver_job"]["job_id"]
+    assert f"batch job {job}" in done.stdout
+    shown = toy.weft.call("status", toy.run_dir).stdout
+    assert "toy: queued" in shown
+    assert f"waits as slurm job {job}" in shown
+    asked = toy.weft.call("stop", toy.run_dir)
+    assert asked.returncode == 2
+    assert f"waits as slurm job {job}. Cancel that job" in " ".join(
+        asked.stderr.split()
+    )
+    slurm.ask("scancel", job, *blockers)
+
+
 def test_a_laptop_has_no_job_to_submit(slurm, run_toy) -> None:
     toy = run_toy(slurm)
     done = toy.weft.call("run", toy.campaign, "--submit")

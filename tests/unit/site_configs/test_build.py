@@ -7,19 +7,9 @@ import pytest
 
 from site_configs.build import build_config
 from site_configs.checks.submit_script import submit_scripts
-from site_configs.errors import SiteError
 from site_configs.load import load_site
 from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site
-
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-current-context: here
-clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: me, user: {token: t}}]
-contexts: [{name: here, context: {cluster: here, user: me}}]
-"""
 
 
 def _site(**executor: Any) -> Site:
@@ -77,34 +67,3 @@ def test_a_python_file_is_the_whole_configuration(tmp_path: Path) -> None:
     config = build_config(site, tmp_path / "parsl", {"TAG": "x"}, ["md"])
     assert config.run_dir == str(tmp_path / "parsl")
     assert count_workers(site, "md") == 5
-
-
-def test_kubernetes_without_its_client_or_cluster_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(SiteError, match="Kubernetes"):
-        build_config(_site(scheduler="kubernetes", image="weft"), tmp_path, {}, ["md"])
-
-
-def test_a_kubernetes_pod_gets_what_the_file_asks_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("kubernetes", reason="the Kubernetes client is not installed")
-    from kubernetes.config import kube_config
-
-    config = tmp_path / "kubeconfig"
-    config.write_text(KUBECONFIG)
-    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
-    settings = {
-        "scheduler": "kubernetes", "image": "weft:1", "gpus_per_node": 2,
-        "accelerator": "rocm", "cores_per_node": 8, "memory_per_node_gib": 32,
-        "volumes": {"claim": "/data"},
-    }  # fmt: skip
-    (executor,) = build_config(_site(**settings), tmp_path, {}, ["md"]).executors
-    provider = executor.provider
-    assert (provider.max_cpu, provider.max_mem) == (8, "32Gi")
-    assert provider.extra_limits == {"amd.com/gpu": "2"}
-    assert provider.persistent_volumes == [("claim", "/data")]
-    assert "site_configs.pools.worker_pool" in _script(tmp_path, **settings)
