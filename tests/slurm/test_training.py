@@ -16,7 +16,8 @@ from site_configs.pools.batch_jobs import read_jobs
 
 HERE = Path(__file__).parent
 TRAINING = HERE / "alanine.yaml"
-N_EPOCHS = 2
+N_EPOCHS = 5
+PATIENCE_S = 120
 
 
 class TrainingRun:
@@ -56,20 +57,32 @@ class TrainingRun:
             ])  # fmt: skip
 
 
+def dataset(run_dir: Path) -> Path:
+    return run_dir / "cg" / "dataset.h5"
+
+
 @pytest.fixture
 def training(slurm: Any, weft: Any, uninterrupted: Path) -> TrainingRun:
-    run = TrainingRun(weft, uninterrupted / "cg" / "dataset.h5")
+    run = TrainingRun(weft, dataset(uninterrupted))
     weft.environment |= slurm.environment
     return run
 
 
-def stop(run: TrainingRun, driver: Any, nothing_left: Callable[[Path], list[Any]]):
-    os.kill(driver.pid, signal.SIGINT)
-    assert driver.wait(timeout=60) == 1, run.weft.said()
-    assert not nothing_left(run.weft.folder)
+@pytest.fixture(scope="module")
+def alone(
+    weft_in: Callable[[Path], Any], uninterrupted: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> np.ndarray:  # fmt: skip
+    """Return the losses of one process on this host, undisturbed."""
+    run = TrainingRun(weft_in(tmp_path_factory.mktemp("alone")), dataset(uninterrupted))
+    done = run.weft.call("run", run.write("alone", n_epochs=N_EPOCHS))
+    assert done.returncode == 0, done.stderr[-2000:] + run.log("alone")
+    return run.losses("alone")
 
 
-def test_two_nodes_train_as_one_process_does(slurm, training, make_site) -> None:
+def test_two_nodes_train_as_one_process_does(
+    slurm, training, make_site, alone: np.ndarray
+) -> None:
     site = make_site(training.weft.folder)
     found = yaml.safe_load(site.read_text())
     found["executors"]["two_nodes"] = found["executors"]["cpu"] | {
@@ -78,30 +91,30 @@ def test_two_nodes_train_as_one_process_does(slurm, training, make_site) -> None
     found["roles"]["train"] = "two_nodes"
     site.write_text(yaml.safe_dump(found))
 
-    weft = training.weft
-    for name, where in (("alone", []), ("together", ["--site", site])):
-        campaign = training.write(name, n_epochs=N_EPOCHS)
-        done = weft.call("run", campaign, *where)
-        assert done.returncode == 0, done.stderr[-2000:] + training.log(name)
+    campaign = training.write("together", n_epochs=N_EPOCHS)
+    done = training.weft.call("run", campaign, "--site", site)
+    assert done.returncode == 0, done.stderr[-2000:] + training.log("together")
     assert "training in 2 processes" in training.log("together")
-    np.testing.assert_allclose(
-        training.losses("together"), training.losses("alone"), rtol=1e-5
-    )
+    # rounding differs and grows with the steps
+    losses = training.losses("together")
+    np.testing.assert_allclose(losses[:2], alone[:2], rtol=1e-5)
+    np.testing.assert_allclose(losses, alone, rtol=1e-3)
     assert not slurm.jobs("PENDING,RUNNING")
 
 
-def test_a_preempted_training_leaves_a_checkpoint_and_goes_on(
-    slurm, training, make_site, find_run_processes
+def test_a_preempted_training_goes_on_as_if_nothing_had_happened(
+    slurm, training, make_site, alone: np.ndarray
 ) -> None:
-    campaign = training.write("preempted", n_epochs=10_000, patience=10_000)
+    campaign = training.write("preempted", n_epochs=N_EPOCHS)
     driver = training.weft.start("run", campaign, "--site", make_site(campaign.parent))
-    training.weft.wait_for(driver, lambda: "epoch 2:" in training.log("preempted"))
+    training.weft.wait_for(driver, lambda: "epoch 1:" in training.log("preempted"))
     # SIGTERM, and some time later SIGKILL, as preemption sends them
     slurm.ask("scancel", training.job("preempted"))
-    training.weft.wait_for(driver, lambda: "resuming" in training.log("preempted"))
+    assert driver.wait(timeout=PATIENCE_S) == 0, training.weft.said()
     log = training.log("preempted")
     assert "stopped on request" in log[: log.index("resuming")]
-    stop(training, driver, find_run_processes)
+    np.testing.assert_array_equal(training.losses("preempted"), alone)
+    assert not slurm.jobs("PENDING,RUNNING")
 
 
 def test_training_leaves_before_its_batch_job_ends(
@@ -119,4 +132,6 @@ def test_training_leaves_before_its_batch_job_ends(
     assert state == "COMPLETED"  # it ended by itself
     events = training.weft.folder / "runs/cut/monitoring/events.jsonl"
     assert '"kind": "lost"' not in events.read_text()
-    stop(training, driver, find_run_processes)
+    os.kill(driver.pid, signal.SIGINT)
+    assert driver.wait(timeout=PATIENCE_S) == 1, training.weft.said()
+    assert not find_run_processes(training.weft.folder)
