@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
 import h5py
 import numpy as np
 import psutil
@@ -121,29 +120,14 @@ def alanine_yaml() -> Path:
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the alanine example once, start to end, for every test that reads one."""
-    folder = shared_folder(tmp_path_factory) / "uninterrupted"
-    took = folder / "seconds.txt"
-    with filelock.FileLock(f"{folder}.lock"):
-        if not took.exists():
-            folder.mkdir()
-            began = time.monotonic()
-            done = Weft(folder).call("run", ALANINE)
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-            took.write_text(f"{time.monotonic() - began:.1f}")
-    return folder / "runs" / "alanine_dipeptide"
-
-
-def shared_folder(factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that all processes of one test session share."""
-    base = factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process test on clusters, which mostly waits, and one all else."""
-    for item in items:
-        clusters = {"slurm", "gridengine"} & set(item.path.parts)
-        item.add_marker(pytest.mark.xdist_group("clusters" if clusters else "here"))
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    command = Weft(folder)
+    began = time.monotonic()
+    done = command.call("run", ALANINE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    run_dir = folder / "runs" / "alanine_dipeptide"
+    (folder / "seconds.txt").write_text(f"{time.monotonic() - began:.1f}")
+    return run_dir
 
 
 def compare_west(one: Path, other: Path, n_iterations: int | None = None) -> None:
