@@ -132,3 +132,21 @@ def write_site(folder: Path, **gpu: Any) -> Path:
 @pytest.fixture(scope="session")
 def make_site() -> Callable[..., Path]:
     return write_site
+
+
+@pytest.fixture(scope="session")
+def small_alanine() -> Path:
+    """Return a whole campaign in about a minute: every stage, little of each."""
+    return HERE / "alanine.yaml"
+
+
+@pytest.fixture(scope="session")
+def alanine_here(
+    small_alanine: Path, weft_in: Callable[[Path], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:  # fmt: skip
+    """Return the run of that campaign on this host, undisturbed."""
+    folder = tmp_path_factory.mktemp("local")
+    done = weft_in(folder).call("run", small_alanine)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "runs" / "alanine"

@@ -3,33 +3,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import yaml
-
-CAMPAIGN = Path(__file__).with_name("alanine.yaml")
-
-
-@pytest.fixture(scope="module")
-def on_this_host(tmp_path_factory: pytest.TempPathFactory, weft_in) -> Path:
-    folder = tmp_path_factory.mktemp("local")
-    done = weft_in(folder).call("run", CAMPAIGN)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return folder / "runs" / "alanine"
 
 
 def test_the_same_bits_as_on_this_host(
     any_slurm,
     make_site,
+    small_alanine: Path,
     weft,
-    on_this_host: Path,
+    alanine_here: Path,
     compare_campaigns: Callable[[Path, Path], None],
     find_run_processes,
 ) -> None:
     weft.environment = any_slurm.environment
-    done = weft.call("run", CAMPAIGN, "--site", make_site(weft.folder))
+    done = weft.call("run", small_alanine, "--site", make_site(weft.folder))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     run_dir = weft.folder / "runs" / "alanine"
-    compare_campaigns(run_dir, on_this_host)
+    compare_campaigns(run_dir, alanine_here)
     assert not find_run_processes(weft.folder)
     assert not any_slurm.jobs("PENDING,RUNNING")
     assert yaml.safe_load((run_dir / "site.yaml").read_text())["roles"]["md"] == "gpu"

@@ -16,7 +16,7 @@ from site_configs.pools.batch_jobs import read_jobs
 
 HERE = Path(__file__).parent
 TRAINING = HERE / "alanine.yaml"
-N_EPOCHS = 5
+N_EPOCHS = 40
 PATIENCE_S = 120
 
 
@@ -62,19 +62,19 @@ def dataset(run_dir: Path) -> Path:
 
 
 @pytest.fixture
-def training(slurm: Any, weft: Any, uninterrupted: Path) -> TrainingRun:
-    run = TrainingRun(weft, dataset(uninterrupted))
+def training(slurm: Any, weft: Any, alanine_here: Path) -> TrainingRun:
+    run = TrainingRun(weft, dataset(alanine_here))
     weft.environment |= slurm.environment
     return run
 
 
 @pytest.fixture(scope="module")
 def alone(
-    weft_in: Callable[[Path], Any], uninterrupted: Path,
+    weft_in: Callable[[Path], Any], alanine_here: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> np.ndarray:  # fmt: skip
     """Return the losses of one process on this host, undisturbed."""
-    run = TrainingRun(weft_in(tmp_path_factory.mktemp("alone")), dataset(uninterrupted))
+    run = TrainingRun(weft_in(tmp_path_factory.mktemp("alone")), dataset(alanine_here))
     done = run.weft.call("run", run.write("alone", n_epochs=N_EPOCHS))
     assert done.returncode == 0, done.stderr[-2000:] + run.log("alone")
     return run.losses("alone")
@@ -107,7 +107,7 @@ def test_a_preempted_training_goes_on_as_if_nothing_had_happened(
 ) -> None:
     campaign = training.write("preempted", n_epochs=N_EPOCHS)
     driver = training.weft.start("run", campaign, "--site", make_site(campaign.parent))
-    training.weft.wait_for(driver, lambda: "epoch 1:" in training.log("preempted"))
+    training.weft.wait_for(driver, lambda: "epoch 3:" in training.log("preempted"))
     # SIGTERM, and some time later SIGKILL, as preemption sends them
     slurm.ask("scancel", training.job("preempted"))
     assert driver.wait(timeout=PATIENCE_S) == 0, training.weft.said()
