@@ -156,11 +156,23 @@ def compare_datasets(one: Path, other: Path) -> None:
             np.testing.assert_array_equal(a[name][()], b[name][()])
 
 
+def compare_stores(one: Path, other: Path) -> None:
+    """Compare frames and columns, wherever the frames lie."""
+    from apps.science.segments.store import PER_FRAME, open_store
+
+    with open_store(one) as a, open_store(other) as b:
+        assert ("weight_eq" in a) == ("weight_eq" in b)
+        more = ["weight_eq"] if "weight_eq" in a else []
+        for name in ("positions", "forces", *PER_FRAME, *more):
+            np.testing.assert_array_equal(a[name][:], b[name][:])
+
+
 def compare_runs(one: Path, other: Path) -> None:
     """Check that two force-field campaigns ended with the same bits."""
     for name in ("we", "benchmark/weighted", "benchmark/unweighted"):
         compare_west(one / name / "west.h5", other / name / "west.h5")
-    for name in ("segments.h5", "cg/dataset.h5", "reference/frames.h5"):
+    compare_stores(one / "segments.h5", other / "segments.h5")
+    for name in ("cg/dataset.h5", "reference/frames.h5"):
         compare_datasets(one / name, other / name)
     for model in ("weighted", "unweighted"):
         scores, twins = (

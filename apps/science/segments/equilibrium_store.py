@@ -1,18 +1,25 @@
 """Equilibrium weights in segments.h5: ``weight_eq``, beside the raw ``weight``.
 
 (n_frames,) float64, summing to 1 over the store. Its attributes are the provenance
-(``EquilibriumWeights.provenance``), ``features`` (what was clustered) and
-``last_iter``, the iteration that it reaches to.
+(``EquilibriumWeights.provenance``), ``features`` (what was clustered),
+``tolerated_distance`` and ``last_iter``, the iteration that it reaches to. Where none
+could be estimated, the store's attribute ``weight_eq_absent`` says why.
+
+A store is never changed: what is added is written to a copy that takes its place.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import DataError
+from apps.science.files import atomic_path
 from apps.science.segments.equilibrium import (
     EquilibriumConfig,
     EquilibriumWeights,
@@ -21,6 +28,8 @@ from apps.science.segments.equilibrium import (
 from apps.science.segments.store import open_store
 
 NAME = "weight_eq"
+ABSENT = "weight_eq_absent"
+RECYCLED = "the run has targets, so it has a steady state and no equilibrium."
 _ROWS_PER_BATCH = 4096
 
 
@@ -33,8 +42,7 @@ def write_equilibrium_weights(
 ) -> EquilibriumWeights:
     """Estimate the weights of every frame in ``segments`` and store them there.
 
-    Safe to run twice: weights of before are replaced. A kill while writing leaves the
-    store marked as half written, and ``ingest`` makes it anew from its shards.
+    Safe to run twice: weights of before are replaced.
 
     Parameters
     ----------
@@ -52,19 +60,48 @@ def write_equilibrium_weights(
     with open_store(segments) as h5:
         found = _estimate(h5, compute_features, config, seed)
         last_iter = int(h5.attrs["last_iter"])
-    with open_store(segments, "r+") as h5:
-        h5.attrs["half_written"] = last_iter
-        h5.flush()
-        if NAME in h5:
-            del h5[NAME]
+    asked = config or EquilibriumConfig()
+    with _replace(segments) as h5:
         dataset = h5.create_dataset(
             NAME, data=found.weight, maxshape=(None,), chunks=(4096,)
         )
         dataset.attrs.update(found.provenance)
         dataset.attrs.update({"features": features, "last_iter": last_iter})
-        h5.flush()
-        h5.attrs["half_written"] = 0
+        dataset.attrs["tolerated_distance"] = asked.tolerated_distance
     return found
+
+
+def note_absence(segments: Path, why: str) -> None:
+    """Note why a store has no equilibrium weights; those it had are left out."""
+    with _replace(segments) as h5:
+        h5.attrs[ABSENT] = why
+
+
+def explain_absence(h5: h5py.File) -> str:
+    """Return why an open store has no equilibrium weights, in a sentence."""
+    noted = str(h5.attrs.get(ABSENT, ""))
+    if noted:
+        return noted
+    if ((h5["parent"][:] < 0) & (h5["n_iter"][:] > 1)).any():
+        return RECYCLED
+    if NAME in h5:
+        return (
+            f"those of segments.h5 reach to iteration {h5[NAME].attrs['last_iter']} of "
+            f"{h5.attrs['last_iter']}."
+        )
+    return "none were estimated."
+
+
+@contextmanager
+def _replace(segments: Path) -> Iterator[Any]:
+    """Open a copy of a store, without equilibrium weights, that takes its place."""
+    with atomic_path(segments) as temporary:
+        shutil.copyfile(segments, temporary)
+        with open_store(temporary, "r+") as h5:
+            if NAME in h5:
+                del h5[NAME]
+            h5.attrs.pop(ABSENT, None)
+            yield h5
 
 
 def read_equilibrium_weights(segments: Path) -> Array:
@@ -78,7 +115,8 @@ def read_equilibrium_weights(segments: Path) -> Array:
     with open_store(segments) as h5:
         if NAME not in h5:
             raise DataError(
-                f"{segments} has no equilibrium weights. Estimate them first."
+                f"{segments} has no equilibrium weights: {explain_absence(h5)} "
+                "Estimate them first."
             )
         reached, last = int(h5[NAME].attrs["last_iter"]), int(h5.attrs["last_iter"])
         if reached != last:

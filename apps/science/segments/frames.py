@@ -1,6 +1,6 @@
 """Weighted sets of bead frames: what a benchmark compares, as one HDF5 file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -12,6 +12,7 @@ from apps.science.files import atomic_path
 from apps.science.hdf5 import open_checked
 
 SCHEMA = "weft-frames-1"
+_PER_FRAME = ("weight", "lineage", "trajectory", "time_ps", "continues")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class WeightedFrames:
     lineage : (n_frames,), int64; frames of one lineage are resampled together
     trajectory : (n_frames,), int64; frames of one trajectory follow each other
     time_ps : (n_frames,), float64; time since the start of the simulation
+    continues : (n_frames,), int64; the trajectory that this one branched from, -1 where
+        it began by itself. In a weighted ensemble each segment is a trajectory and
+        continues its parent.
     """
 
     positions: Array
@@ -32,10 +36,13 @@ class WeightedFrames:
     lineage: IntArray
     trajectory: IntArray
     time_ps: Array
+    continues: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         n = len(self.positions)
-        for name in ("weight", "lineage", "trajectory", "time_ps"):
+        if not len(self.continues):  # not given: none continues another
+            object.__setattr__(self, "continues", np.full(n, -1, dtype=np.int64))
+        for name in _PER_FRAME:
             if len(getattr(self, name)) != n:
                 raise ShapeMismatchError(
                     f"{n} frames but {len(getattr(self, name))} values of {name}. "
@@ -55,7 +62,7 @@ class WeightedFrames:
         """Write the set to ``path`` atomically."""
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
             h5.attrs["schema"] = SCHEMA
-            for name in ("positions", "weight", "lineage", "trajectory", "time_ps"):
+            for name in ("positions", *_PER_FRAME):
                 h5.create_dataset(name, data=getattr(self, name))
         return path
 
@@ -66,6 +73,7 @@ def read_frames(path: Path) -> WeightedFrames:
         return WeightedFrames(
             **{
                 name: h5[name][:]
-                for name in ("positions", "weight", "lineage", "trajectory", "time_ps")
+                for name in ("positions", *_PER_FRAME)
+                if name in h5  # older files do not have ``continues``
             }
         )

@@ -1,30 +1,46 @@
 """Join the shards of closed WE iterations with their weights into segments.h5.
 
-Weights and frames meet on (n_iter, seg_id), never on the order of a listing. The
-shards stay the truth: a store that a kill left half appended is made anew from them.
+Weights and frames meet on (n_iter, seg_id), never on the order of a listing. Frames
+stay where they are: what is written is a row of weight, lineage and place for each, in
+one piece, so a kill leaves the store of before. The work lies in reading every shard
+to check it (verify.py), which several tasks may share and none does twice.
 """
 
+import hashlib
 import logging
+import os
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from apps.science.arrays import IntArray
-from apps.science.errors import DataError, WeightError
-from apps.science.segments.store import PER_FRAME, create_store, open_store
+from apps.science.arrays import Array, IntArray
+from apps.science.errors import DataError, ShapeMismatchError
+from apps.science.files import atomic_path
+from apps.science.segments.sharded import WHERE
+from apps.science.segments.store import DTYPES, PER_FRAME, SCHEMA, UNITS, open_store
+from apps.science.segments.verify import (
+    WEIGHT_TOLERANCE,
+    Note,
+    check_iteration,
+    hash_record,
+    is_valid,
+    read_notes,
+    write_note,
+)
 from apps.science.we.storage import journal
-from apps.science.we.storage.shards import check_shard, open_shard
+
+__all__ = ["ROOT_STRIDE", "WEIGHT_TOLERANCE", "ingest"]
 
 log = logging.getLogger(__name__)
 
-WEIGHT_TOLERANCE = 1e-6
 ROOT_STRIDE = 1 << 32
 """A walker recycled in n_iter founds the lineage n_iter * ROOT_STRIDE + seg_id."""
 
 
 def ingest(we_folder: Path, out: Path, upto: int, weight_cutoff: float = 0.0) -> Path:
-    """Append every closed iteration up to ``upto`` that ``out`` lacks.
+    """Write the closed iterations 1 to ``upto``; nothing if they are all there.
 
     Parameters
     ----------
@@ -33,129 +49,147 @@ def ingest(we_folder: Path, out: Path, upto: int, weight_cutoff: float = 0.0) ->
 
     Raises
     ------
+    DataError
+        If a shard is missing, damaged or altered, or an iteration is not closed.
     WeightError
-        If an iteration's weights do not sum to one within 1e-6.
+        If an iteration's weights do not sum to one within 1e-6, or do not match its
+        segments.
     """
-    if not _usable(out):
-        out.unlink(missing_ok=True)
-    with _open(out, we_folder) as h5:
-        for n_iter in range(int(h5.attrs["last_iter"]) + 1, upto + 1):
-            record = journal.read_record(we_folder / "journal", n_iter)
-            h5.attrs["half_written"] = n_iter
-            h5.flush()
-            _append(h5, record, weight_cutoff)
-            h5.attrs["last_iter"] = n_iter
-            h5.attrs["half_written"] = 0
-            h5.flush()
+    records = [
+        journal.read_record(we_folder / "journal", n) for n in range(1, upto + 1)
+    ]
+    hashes = [hash_record(record) for record in records]
+    identity = _identify(hashes, weight_cutoff)
+    if _is_there(out, identity, upto):
+        return out
+    notes = read_notes(out)
+    table = _Table(weight_cutoff)
+    for record, digest in zip(records, hashes, strict=True):
+        note = notes.get(record.n_iter)
+        if note is None or not is_valid(note, record, digest):
+            note = check_iteration(record, digest)
+            write_note(out, note)
+        table.add(record, note)
+    with atomic_path(out) as temporary, h5py.File(temporary, "w") as h5:
+        h5.attrs.update(
+            {"schema": SCHEMA, "units": UNITS, "last_iter": upto, "identity": identity}
+        )
+        table.write(h5, out.parent)
+    log.info("ingested %d iterations, %d frames", upto, table.n_frames)
     return out
 
 
-def _usable(path: Path) -> bool:
-    """Tell whether a store can be appended to; a half-written one cannot."""
+def _identify(hashes: list[str], weight_cutoff: float) -> str:
+    """Return the sha256 of everything that a store of these records depends on."""
+    what = [repr(float(weight_cutoff)), *hashes]
+    return hashlib.sha256("".join(what).encode()).hexdigest()
+
+
+def _is_there(path: Path, identity: str, upto: int) -> bool:
+    """Tell whether a store holds these iterations, or more."""
     if not path.exists():
         return False
     try:
         with open_store(path) as h5:
-            return int(h5.attrs.get("half_written", 0)) == 0
-    except (OSError, DataError):
-        log.warning("%s was left unreadable; ingesting it again from its shards", path)
+            same = str(h5.attrs.get("identity", "")) == identity
+            return same or int(h5.attrs["last_iter"]) > upto
+    except (OSError, KeyError, DataError) as error:
+        log.warning("%s is written anew from its shards: %s", path, error)
         return False
 
 
-def _open(path: Path, we_folder: Path) -> h5py.File:
-    if not path.exists():
-        first = journal.read_record(we_folder / "journal", 1).segments[0]
-        with open_shard(Path(first.shard)) as shard:
-            create_store(path, shard["positions"].shape[2])
-        with open_store(path, "r+") as h5:
-            h5.create_dataset("roots", (0,), "i8", maxshape=(None,))
-            h5.create_dataset("discarded_mass", (0,), "f8", maxshape=(None,))
-    return open_store(path, "r+")
+class _Table:
+    """Segments with their places, iteration after iteration."""
 
+    def __init__(self, weight_cutoff: float) -> None:
+        self.cutoff = weight_cutoff
+        self.n_frames = 0
+        self._roots: IntArray = np.zeros(0, dtype=np.int64)
+        self._n_atoms: int | None = None
+        self._shards: list[tuple[str, str]] = []
+        self._lost: list[float] = []
+        self._columns: dict[str, list[Array]] = {}
 
-def _append(
-    h5: h5py.File, record: journal.IterationRecord, weight_cutoff: float
-) -> None:
-    segments = sorted(record.segments, key=lambda s: s.seg_id)
-    weights = np.array([s.weight for s in segments])
-    if abs(weights.sum() - 1.0) > WEIGHT_TOLERANCE:
-        raise WeightError(
-            f"The weights of iteration {record.n_iter} sum to {weights.sum():.9f}; "
-            "expected 1 within 1e-6. Its journal record was altered or is incomplete."
-        )
-    roots = _roots(h5["roots"][:], record.n_iter, segments)
-    kept = [
-        (segment, root)
-        for segment, root in zip(segments, roots, strict=True)
-        if segment.weight >= weight_cutoff
-    ]
-    lost = 1.0 - sum(s.weight for s, _ in kept)
-    if len(kept) < len(segments):
-        log.info(
-            "iteration %d: %d of %d segments below the weight cutoff, mass %.3g lost",
-            record.n_iter, len(segments) - len(kept), len(segments), lost,
-        )  # fmt: skip
-    for shard in dict.fromkeys(s.shard for s, _ in kept):
-        check_shard(Path(shard), record.digest_of(shard))
-        mine = [k for k in kept if k[0].shard == shard]
-        _append_shard(h5, record.n_iter, shard, mine)
-    h5["roots"].resize((len(roots),))
-    h5["roots"][:] = roots
-    mass = h5["discarded_mass"]
-    mass.resize((record.n_iter,))
-    mass[record.n_iter - 1] = max(0.0, lost)
+    def add(self, record: journal.IterationRecord, note: Note) -> None:
+        """Take in one iteration, in order."""
+        order = np.argsort(record.seg_ids, kind="stable")
+        seg_id = np.array(record.seg_ids, dtype=np.int64)[order]
+        parent = np.array(record.parent_ids, dtype=np.int64)[order]
+        weight = np.array(record.weights)[order]
+        places = np.array(record.places, dtype=np.int64).reshape(-1, 2)[order]
+        self._roots = find_roots(self._roots, record.n_iter, seg_id, parent)
+        kept = weight >= self.cutoff
+        self._note_lost(record.n_iter, weight, kept)
+        n_frames = np.array([f for f, _ in note.shapes], dtype=np.int64)
+        self._check_atoms(record, note)
+        values = {
+            "weight": weight, "seg_id": seg_id, "parent": parent, "root": self._roots,
+            "n_iter": np.full(len(seg_id), record.n_iter),
+            "shard": len(self._shards) + places[:, 0], "row": places[:, 1],
+            "n_frames": n_frames[places[:, 0]],
+        }  # fmt: skip
+        for name, value in values.items():
+            self._columns.setdefault(name, []).append(value[kept])
+        self._shards += zip(record.shards, record.digests, strict=True)
+        self.n_frames += int(values["n_frames"][kept].sum())
 
+    def write(self, h5: Any, folder: Path) -> None:
+        """Write one row a frame, and where the frames lie, relative to ``folder``."""
+        h5.attrs["n_atoms"] = self._n_atoms or 0
+        one = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        n_frames = one.pop("n_frames").astype(np.int64)
+        first = np.concatenate([[0], np.cumsum(n_frames)])
+        for name in PER_FRAME:
+            if name == "frame":
+                within = np.arange(first[-1]) - np.repeat(first[:-1], n_frames)
+            else:
+                within = np.repeat(one[name], n_frames)
+            # neighbours are alike: a tenth of the size
+            h5.create_dataset(
+                name, data=within.astype(DTYPES.get(name, "i8")), maxshape=(None,),
+                chunks=(1 << 14,), shuffle=True, compression="gzip",
+                compression_opts=1,
+            )  # fmt: skip
+        h5["discarded_mass"] = np.array(self._lost)
+        where = h5.create_group(WHERE)
+        paths = [os.path.relpath(path, folder) for path, _ in self._shards]
+        where["path"] = np.array(paths, dtype=h5py.string_dtype())
+        where["digest"] = np.array([d for _, d in self._shards], h5py.string_dtype())
+        where["first"] = first
+        for name in ("shard", "row"):
+            where[name] = one[name].astype("i4")
 
-def _append_shard(
-    h5: h5py.File,
-    n_iter: int,
-    path: str,
-    kept: list[tuple[journal.SegmentRecord, int]],
-) -> None:
-    rows = [s.row for s, _ in kept]
-    with open_shard(Path(path)) as shard:
-        held = shard["seg_id"][:]
-        for segment, _ in kept:
-            if held[segment.row] != segment.seg_id:
-                raise DataError(
-                    f"Row {segment.row} of {path} holds segment {held[segment.row]} "
-                    f"but the journal says {segment.seg_id}. The shard was altered; "
-                    "delete it and run the iteration again."
+    def _note_lost(self, n_iter: int, weight: Array, kept: Any) -> None:
+        lost = 1.0 - float(weight[kept].sum())
+        if not kept.all():
+            log.info(
+                "iteration %d: %d of %d segments below the weight cutoff, mass %.3g "
+                "lost", n_iter, int((~kept).sum()), len(kept), lost,
+            )  # fmt: skip
+        self._lost.append(max(0.0, lost))
+
+    def _check_atoms(self, record: journal.IterationRecord, note: Note) -> None:
+        for path, (_, n_atoms) in zip(record.shards, note.shapes, strict=True):
+            self._n_atoms = self._n_atoms or n_atoms
+            if n_atoms != self._n_atoms:
+                raise ShapeMismatchError(
+                    f"{path} holds {n_atoms} atoms where the shards before have "
+                    f"{self._n_atoms}. It is of another system: give each a run folder."
                 )
-        n_frames, n_atoms = shard["positions"].shape[1:3]
-        first = len(h5["weight"])
-        last = first + len(rows) * n_frames
-        for name in ("positions", "forces"):
-            h5[name].resize((last, n_atoms, 3))
-            h5[name][first:last] = shard[name][:][rows].reshape(-1, n_atoms, 3)
-    values: dict[str, list[float] | list[int]] = {
-        "weight": [s.weight for s, _ in kept],
-        "n_iter": [n_iter] * len(kept),
-        "seg_id": [s.seg_id for s, _ in kept],
-        "parent": [s.parent_id for s, _ in kept],
-        "root": [root for _, root in kept],
-    }
-    for name in PER_FRAME:
-        h5[name].resize((last,))
-        if name == "frame":
-            h5[name][first:last] = np.tile(np.arange(n_frames), len(rows))
-        else:
-            h5[name][first:last] = np.repeat(values[name], n_frames)
 
 
-def _roots(
-    previous: IntArray, n_iter: int, segments: list[journal.SegmentRecord]
+def find_roots(
+    previous: IntArray, n_iter: int, seg_id: IntArray, parent: IntArray
 ) -> IntArray:
     """Return each segment's founder: its ancestor in iteration 1, or a recycling.
 
-    ``segments`` are ordered by seg_id, which count from 0, as ``previous`` is.
+    Parameters
+    ----------
+    previous : founders of the iteration before, by seg_id, which counts from 0
+    seg_id, parent : (n_segments,), ordered by seg_id
     """
-    return np.array(
-        [
-            previous[s.parent_id]
-            if s.parent_id >= 0
-            else (n_iter - 1) * ROOT_STRIDE + s.seg_id
-            for s in segments
-        ],
-        dtype="i8",
-    )
+    founded = (n_iter - 1) * ROOT_STRIDE + seg_id
+    if not len(previous):
+        return np.asarray(founded, dtype=np.int64)
+    inherited = previous[np.clip(parent, 0, len(previous) - 1)]
+    return np.asarray(np.where(parent >= 0, inherited, founded), dtype=np.int64)

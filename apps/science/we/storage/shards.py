@@ -90,7 +90,7 @@ def write_shard(
         for name, values in given.items()
         if values is not None
     }
-    digest = _digest(held)
+    digest = digest_datasets(held)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
         h5.attrs["schema"] = SCHEMA
         h5.attrs["n_iter"] = n_iter
@@ -188,7 +188,7 @@ def check_shard(
                 f"The shard {path} was made with the seed {h5.attrs['seed']}, this run "
                 f"has {seed}. Do not mix run folders: give this run one of its own."
             )
-        found = _digest({name: h5[name][:] for name in DATASETS if name in h5})
+        found = digest_datasets({name: h5[name][:] for name in DATASETS if name in h5})
         expected = expected or str(h5.attrs["digest"])
     if found != expected:
         raise DataError(
@@ -228,7 +228,8 @@ def find_finished(
         yield read_block(path)
 
 
-def _digest(datasets: Mapping[str, Array]) -> str:
+def digest_datasets(datasets: Mapping[str, Array]) -> str:
+    """Return the sha256 of a shard's datasets, by name."""
     digest = hashlib.sha256()
     for name in DATASETS:
         if name in datasets:
