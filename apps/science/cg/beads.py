@@ -1,19 +1,13 @@
-"""Which beads a protein is reduced to, and the integers that models know them by.
+"""Residues that beads are made of, and the integers that models know beads by.
 
 Embedding integers are stable: checkpoints hold them. 1 to 21 are residues of
 C-alpha beads, in the order of the published C-alpha models (Majewski 2022), so that
-their checkpoints can be read. 30 to 33 are backbone atoms that carry no side chain.
+their checkpoints can be read. 30 to 35 are backbone atoms, 40 to 60 side-chain beads
+in the same order of residues; 22 to 29 and 61 to 63 are left to the user.
 """
 
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Literal
-
-from apps.science.arrays import Array
-from apps.science.errors import StructureError
-
-BeadKind = Literal["calpha", "backbone"]
+from collections.abc import Mapping
+from typing import Final
 
 ONE_LETTER: Final = {
     "ALA": "A", "GLY": "G", "PHE": "F", "TYR": "Y", "ASP": "D", "GLU": "E",
@@ -24,137 +18,39 @@ ONE_LETTER: Final = {
 
 RESIDUE_EMBEDDING: Final = {name: i for i, name in enumerate(ONE_LETTER, start=1)}
 
-BACKBONE_EMBEDDING: Final = {"N": 30, "C": 31, "ACE:C": 32, "NME:N": 33}
+BACKBONE_EMBEDDING: Final = {
+    "N": 30, "C": 31, "ACE:C": 32, "NME:N": 33, "O": 34, "CB": 35,
+}  # fmt: skip
+
+SIDE_CHAIN_EMBEDDING: Final = {n: 39 + i for n, i in RESIDUE_EMBEDDING.items()}
 
 N_EMBEDDINGS: Final = 64
 """Rows of an embedding table; larger than any integer in use."""
 
-_PROTONATION: Final = {
+CAPS: Final = {"ACE": ("C", "O"), "NME": ("N",), "NHE": ("N",), "NH2": ("N",)}
+"""Caps, and their atoms that continue the backbone."""
+
+STANDS_FOR: Final = {
+    # protonation states, as AMBER, CHARMM and GROMACS call them
     "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HSD": "HIS", "HSE": "HIS",
-    "HSP": "HIS", "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU",
-    "LYN": "LYS",
+    "HSP": "HIS", "HISD": "HIS", "HISE": "HIS", "HISH": "HIS", "CYX": "CYS",
+    "CYM": "CYS", "CYS2": "CYS", "ASH": "ASP", "ASPP": "ASP", "GLH": "GLU",
+    "GLUP": "GLU", "LYN": "LYS", "LSN": "LYS", "ARN": "ARG", "TYM": "TYR",
+    # modified residues, by the one they are derived from
+    "MSE": "MET", "SEC": "CYS", "CSO": "CYS", "CME": "CYS", "SEP": "SER",
+    "TPO": "THR", "PTR": "TYR", "HYP": "PRO", "MLY": "LYS", "M3L": "LYS",
+    "KCX": "LYS", "CGU": "GLU", "PCA": "GLU",
 }  # fmt: skip
+"""What a residue of another name counts as; ``mapping.residues`` adds to it."""
 
 
-@dataclass(frozen=True)
-class Bead:
-    """One bead before it has a place in a mapping.
-
-    Attributes
-    ----------
-    name : atom name
-    type_name : TorchMD atom type, such as ``CAY`` for the C-alpha of tyrosine
-    atoms : indices into the topology
-    """
-
-    name: str
-    type_name: str
-    embedding: int
-    resname: str
-    resid: int
-    chain: int
-    residue: int
-    atoms: tuple[int, ...]
-
-
-def name_residue(resname: str) -> str:
-    """Return the residue's plain name, whatever its protonation state is called."""
-    return _PROTONATION.get(resname, resname)
-
-
-def _carries_calpha(residue: Any) -> bool:
-    return any(a.name == "CA" and a.element.symbol == "C" for a in residue.atoms)
-
-
-def _calpha_bead(residue: Any) -> Bead:
-    plain = name_residue(residue.name)
-    if plain not in RESIDUE_EMBEDDING:
-        raise StructureError(
-            f"Residue {residue.name} {residue.resSeq} has no C-alpha bead type. "
-            f"Known residues: {', '.join(sorted(RESIDUE_EMBEDDING))}."
-        )
-    atom = next(a for a in residue.atoms if a.name == "CA")
-    return Bead(
-        "CA", f"CA{ONE_LETTER[plain]}", RESIDUE_EMBEDDING[plain], plain,
-        residue.resSeq, residue.chain.index, residue.index, (atom.index,),
-    )  # fmt: skip
-
-
-def _backbone_atom_bead(residue: Any, name: str, key: str) -> Bead:
-    atom = next((a for a in residue.atoms if a.name == name), None)
-    if atom is None:
-        raise StructureError(
-            f"Residue {residue.name} {residue.resSeq} has no atom {name}, which "
-            "backbone beads need. Complete the structure first."
-        )
-    plain = name_residue(residue.name)
-    return Bead(
-        name, f"{name}-{plain}", BACKBONE_EMBEDDING[key], plain,
-        residue.resSeq, residue.chain.index, residue.index, (atom.index,),
-    )  # fmt: skip
-
-
-def choose_calpha(topology: Any) -> list[Bead]:
-    """Return one bead per residue that has a C-alpha (an mdtraj topology in)."""
-    return [_calpha_bead(r) for r in topology.residues if _carries_calpha(r)]
-
-
-def choose_backbone(topology: Any) -> list[Bead]:
-    """Return N, CA and C of every residue, and the cap atoms bonded to them.
-
-    For a capped alanine dipeptide these are the five beads of CGnet: C (ACE), N, CA,
-    C (ALA), N (NME).
-    """
-    beads: list[Bead] = []
-    for residue in topology.residues:
-        if residue.name == "ACE":
-            beads.append(_backbone_atom_bead(residue, "C", "ACE:C"))
-        elif residue.name in {"NME", "NHE"}:
-            beads.append(_backbone_atom_bead(residue, "N", "NME:N"))
-        elif _carries_calpha(residue):
-            beads.append(_backbone_atom_bead(residue, "N", "N"))
-            beads.append(_calpha_bead(residue))
-            beads.append(_backbone_atom_bead(residue, "C", "C"))
-    return beads
-
-
-CHOOSERS: Final[dict[BeadKind, Callable[[Any], list[Bead]]]] = {
-    "calpha": choose_calpha,
-    "backbone": choose_backbone,
-}
-
-
-LONGEST_BOND: Final[dict[BeadKind, float]] = {"calpha": 4.6, "backbone": 2.5}
-"""Angstrom; a wider gap between neighbouring residues is a chain break."""
-
-
-def connect_beads(
-    beads: list[Bead], positions: Array, longest_bond: float
-) -> list[tuple[int, int]]:
-    """Return bonds between neighbours along the chain.
+def name_residue(resname: str, extra: Mapping[str, str] | None = None) -> str:
+    """Return the residue that ``resname`` counts as, itself where none is known.
 
     Parameters
     ----------
-    positions : (n_beads, 3), Angstrom
-    longest_bond : Angstrom; a wider gap is a chain break
+    extra : the user's table, such as {"ABA": "ALA"}; it wins over weft's own
     """
-    bonds = []
-    for i, (one, two) in enumerate(itertools.pairwise(beads)):
-        same_chain = one.chain == two.chain
-        neighbours = two.residue - one.residue <= 1
-        gap = float(((positions[i] - positions[i + 1]) ** 2).sum() ** 0.5)
-        if same_chain and neighbours and gap < longest_bond:
-            bonds.append((i, i + 1))
-    return bonds
-
-
-def walk_chains(bonds: list[tuple[int, int]], n_members: int) -> list[tuple[int, ...]]:
-    """Return every run of ``n_members`` beads joined by consecutive bonds."""
-    joined = set(bonds)
-    runs = (
-        tuple(range(first, first + n_members))
-        for first in sorted({i for i, _ in bonds})
-    )
-    return [
-        run for run in runs if all(pair in joined for pair in itertools.pairwise(run))
-    ]
+    if extra and resname in extra:
+        return extra[resname]
+    return STANDS_FOR.get(resname, resname)

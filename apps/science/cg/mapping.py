@@ -2,6 +2,9 @@
 
 import functools
 import json
+import logging
+from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,22 +12,16 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from apps.science.arrays import Array, IntArray
-from apps.science.cg.beads import (
-    CHOOSERS,
-    LONGEST_BOND,
-    BeadKind,
-    connect_beads,
-    walk_chains,
-)
-from apps.science.cg.force_maps import (
-    ForceMapKind,
-    build_force_map,
-    group_constraints,
-)
+from apps.science.cg.bead_choice import choose_beads
+from apps.science.cg.connectivity import connect_beads
+from apps.science.cg.force_maps import build_force_map, group_constraints
+from apps.science.cg.mapping_config import BeadRule, ForceMapKind
 from apps.science.config_base import StrictConfig
 from apps.science.errors import DataError, ShapeMismatchError, StructureError
 from apps.science.files import write_json
 from apps.science.units import ANGSTROM_PER_NM
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = "weft-mapping-1"
 
@@ -54,10 +51,10 @@ class Mapping(StrictConfig):
     """A coarse-grained description of one system; all indices are bead indices."""
 
     schema_version: str = SCHEMA
-    kind: str = Field(description="calpha or backbone.")
+    kind: str = Field(description="calpha, backbone, backbone_cb or custom.")
     force_map: str = Field(description="Kind of force map.")
     n_atoms: int = Field(gt=0, description="Recorded atoms.")
-    names: list[str] = Field(description="Atom name of each bead.")
+    names: list[str] = Field(description="Name of each bead.")
     types: list[str] = Field(description="TorchMD atom type of each bead.")
     resnames: list[str]
     resids: list[int]
@@ -69,6 +66,12 @@ class Mapping(StrictConfig):
     bonds: list[tuple[int, int]]
     angles: list[tuple[int, int, int]]
     dihedrals: list[tuple[int, int, int, int]]
+    constraint_groups: list[list[int]] | None = Field(
+        None, description="Atoms held rigid together; null in older files: not known."
+    )
+    gaps: list[str] = Field(
+        default_factory=list, description="Where a chain is interrupted, in words."
+    )
 
     @property
     def n_beads(self) -> int:
@@ -90,6 +93,10 @@ class Mapping(StrictConfig):
         """Return the indices of beads that are C-alpha atoms."""
         return np.array([i for i, name in enumerate(self.names) if name == "CA"])
 
+    def describe_bead(self, bead: int) -> str:
+        """Return a bead as a person would look for it: ``CA of TYR 4``."""
+        return f"{self.names[bead]} of {self.resnames[bead]} {self.resids[bead]}"
+
     def map_positions(self, positions: Array) -> Array:
         """Return bead positions (n_frames, n_beads, 3) from (n_frames, n_atoms, 3)."""
         return self._apply(self.coordinate_matrix, positions)
@@ -97,6 +104,11 @@ class Mapping(StrictConfig):
     def map_forces(self, forces: Array) -> Array:
         """Return bead forces (n_frames, n_beads, 3) from (n_frames, n_atoms, 3)."""
         return self._apply(self.force_matrix, forces)
+
+    def with_force_map(self, kind: str, matrix: Array) -> "Mapping":
+        """Return the same beads under another force map (n_beads, n_atoms)."""
+        fields = self.model_dump(exclude={"force_map", "force_groups"})
+        return Mapping(force_map=kind, force_groups=_groups(matrix), **fields)
 
     def _apply(self, matrix: Array, values: Array) -> Array:
         if values.ndim != 3 or values.shape[1:] != (self.n_atoms, 3):
@@ -140,8 +152,9 @@ def _read_source(source: AtomSource | Path) -> tuple[Array, list[list[int]]]:
 def build_mapping(
     topology_pdb: Path,
     system_info: AtomSource | Path,
-    beads: BeadKind,
+    beads: str | Sequence[BeadRule],
     force_map: ForceMapKind = "constraint_sum",
+    residues: Table[str, str] | None = None,
 ) -> Mapping:
     """Choose the beads of a protein and build both maps.
 
@@ -149,8 +162,10 @@ def build_mapping(
     ----------
     topology_pdb : PDB file with exactly the recorded atoms, in their order
     system_info : a ``SystemInfo`` or the path of ``system.json``
-    beads : ``calpha`` or ``backbone``
-    force_map : see ``force_maps.build_force_map``
+    beads : ``calpha``, ``backbone``, ``backbone_cb``, or rules of one's own
+    force_map : see ``force_maps.build_force_map``; ``optimal`` needs frames, so the
+        mapping carries ``constraint_sum`` until ``fit_force_map`` has seen them
+    residues : which known residue an unknown one counts as
 
     Raises
     ------
@@ -158,6 +173,8 @@ def build_mapping(
         If the topology and the system differ in atoms.
     StructureError
         If no bead, or a residue without a bead type, is found.
+    ConfigError
+        If the rules contradict each other or fit no residue.
     """
     import mdtraj
 
@@ -169,22 +186,25 @@ def build_mapping(
             f"{topology_pdb} has {n_atoms} atoms but the system records {len(masses)}. "
             "Use the topology that was written with the system."
         )
-    chosen = CHOOSERS[beads](frame.topology)
+    kind = beads if isinstance(beads, str) else "custom"
+    chosen = choose_beads(frame.topology, masses, beads, residues)
     if not chosen:
         raise StructureError(
-            f"{topology_pdb} has no residue with a C-alpha, so no {beads} beads. "
+            f"{topology_pdb} has no residue with a C-alpha, so no {kind} beads. "
             "Give a protein, or choose other beads."
         )
     xi = np.zeros((len(chosen), n_atoms))
     for row, bead in zip(xi, chosen, strict=True):
-        atoms = list(bead.atoms)
-        row[atoms] = masses[atoms] / masses[atoms].sum()
+        row[list(bead.atoms)] = bead.coefficients
     groups = group_constraints(n_atoms, constraints)
-    positions = xi @ frame.xyz[0].astype(float) * ANGSTROM_PER_NM
-    bonds = connect_beads(chosen, positions, LONGEST_BOND[beads])
+    positions = frame.xyz[0].astype(float) * ANGSTROM_PER_NM
+    found = connect_beads(frame.topology, positions, chosen)
+    for gap in found.gaps:
+        _log.warning("%s: %s; no bond crosses it", topology_pdb.name, gap)
+    first: ForceMapKind = "constraint_sum" if force_map == "optimal" else force_map
     return Mapping(
-        kind=beads,
-        force_map=force_map,
+        kind=kind,
+        force_map=first,
         n_atoms=n_atoms,
         names=[b.name for b in chosen],
         types=[b.type_name for b in chosen],
@@ -194,10 +214,12 @@ def build_mapping(
         embeddings=[b.embedding for b in chosen],
         masses_amu=[float(masses[list(b.atoms)].sum()) for b in chosen],
         coordinate_groups=_groups(xi),
-        force_groups=_groups(build_force_map(force_map, xi, groups)),
-        bonds=bonds,
-        angles=[(r[0], r[1], r[2]) for r in walk_chains(bonds, 3)],
-        dihedrals=[(r[0], r[1], r[2], r[3]) for r in walk_chains(bonds, 4)],
+        force_groups=_groups(build_force_map(first, xi, groups)),
+        bonds=found.bonds,
+        angles=found.angles,
+        dihedrals=found.dihedrals,
+        constraint_groups=groups,
+        gaps=found.gaps,
     )
 
 

@@ -6,6 +6,7 @@ median and MAD give 75.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -25,12 +26,17 @@ from apps.science.cg.prior_tables import (
     WILDCARD,
     Fourier,
     PriorTables,
+    Term,
     Types,
     list_pairs,
     list_types,
 )
 from apps.science.errors import DataError
 from apps.science.units import thermal_energy
+
+PARAMETERS_PER_TYPE: Final[dict[Term, int]] = {
+    "bonds": 2, "angles": 2, "dihedrals": 4, "repulsion": 2,
+}  # fmt: skip
 
 _SHARED: Types = (WILDCARD,) * 4
 _RIDGE = 1e-3
@@ -57,6 +63,7 @@ class PriorFit:
         self._mapping, self._tables, self._settings = mapping, tables, settings
         terms = tables.terms
         self._pairs = list_pairs(mapping, tables.exclusions)
+        self._n_frames = 0
         self._bonds = TypeHistograms.empty(
             _types(mapping, mapping.bonds, "bonds" in terms), 0.0, 12.0, 24000
         )
@@ -76,6 +83,7 @@ class PriorFit:
     def add(self, positions: Array, weights: Array) -> None:
         """Count bead frames (n_frames, n_beads, 3), Angstrom, with their weights."""
         self._mass += float(weights.sum())
+        self._n_frames += int((weights > 0).sum())
         m = self._mapping
         if self._bonds.types:
             self._bonds.add(measure_distances(positions, m.bonds), weights)
@@ -87,19 +95,31 @@ class PriorFit:
             distance = measure_distances(positions, self._pairs)
             self._contacts.add(np.concatenate([distance, distance], axis=1), weights)
 
+    @property
+    def histograms(self) -> dict[Term, TypeHistograms]:
+        """What was counted, by term; terms without members are left out."""
+        found: dict[Term, TypeHistograms] = {
+            "bonds": self._bonds,
+            "angles": self._angles,
+            "dihedrals": self._dihedrals,
+            "repulsion": self._contacts,
+        }
+        return {term: h for term, h in found.items() if h.types}
+
     def finish(self) -> PriorTables:
         """Return the fitted tables.
 
         Raises
         ------
         DataError
-            If no frame with weight was added.
+            If no frame with weight was added, or fewer than a term has parameters.
         """
         if not self._mass > 0.0:
             raise DataError(
                 "The prior was given no frame with a weight above zero. "
                 "Check that sampling and ingestion have finished."
             )
+        self._check_enough()
         kt = thermal_energy(self._settings.temperature_kelvin)
         return replace(
             self._tables,
@@ -109,6 +129,18 @@ class PriorFit:
             repulsion=self._fit_repulsion(kt),
             temperature_kelvin=self._settings.temperature_kelvin,
         )
+
+    def _check_enough(self) -> None:
+        for term, histograms in self.histograms.items():
+            n_types = len(histograms.types)
+            n_parameters = n_types * PARAMETERS_PER_TYPE[term]
+            if self._n_frames < n_parameters:
+                raise DataError(
+                    f"The {term} term has {n_parameters} parameters ({n_types} types "
+                    f"of {PARAMETERS_PER_TYPE[term]}) but only {self._n_frames} frames "
+                    "have a weight above zero. Sample longer, take the numbers of a "
+                    "preset (prior.parameters), or leave the term out of prior.terms."
+                )
 
     def _fit_harmonic(
         self, histograms: TypeHistograms, kt: float
@@ -141,17 +173,25 @@ class PriorFit:
         }
 
     def _fit_repulsion(self, kt: float) -> dict[Types, tuple[float, float]]:
-        """U reaches kT at a low quantile of the distances, and 3 kT at contact."""
+        """U reaches kT at a low quantile of the distances, and 3 kT at contact.
+
+        Where beads are atoms or side chains, the quantile alone counts: they come
+        nearer than C-alphas do.
+        """
+        calpha = self._mapping.kind == "calpha"
         found = {}
         for types, row in zip(self._contacts.types, self._contacts.counts, strict=True):
-            low = np.mean(
-                [
-                    interpolate_quantile(row, 0.0, self._contacts.width, q)
-                    for q in _REPULSION_QUANTILES
-                ]
+            low = float(
+                np.mean(
+                    [
+                        interpolate_quantile(row, 0.0, self._contacts.width, q)
+                        for q in _REPULSION_QUANTILES
+                    ]
+                )
             )
-            sigma = float(np.clip(low, _CONTACT, _LONGEST_SIGMA))
-            epsilon = max(0.25 * kt, 0.75 * kt * (_CONTACT / sigma) ** 6)
+            contact = _CONTACT if calpha else min(_CONTACT, low / 3.0 ** (1 / 6))
+            sigma = float(np.clip(low, contact, _LONGEST_SIGMA))
+            epsilon = max(0.25 * kt, 0.75 * kt * (contact / sigma) ** 6)
             found[types] = (sigma, float(epsilon))
         if found:
             # Types that appear in no pair still need an entry to be looked up.
@@ -167,8 +207,13 @@ def _types(
 
 
 def _divide_by_sine(angles: TypeHistograms) -> TypeHistograms:
-    """Take the solid-angle factor out of angle histograms: p / sin(theta)."""
-    return replace(angles, counts=angles.counts / np.sin(angles.centers))
+    """Take the solid-angle factor out of angle histograms: p / sin(theta).
+
+    The effective sample size stays that of the frames.
+    """
+    counts = angles.counts / np.sin(angles.centers)
+    grown = counts.sum(axis=1) / np.maximum(angles.counts.sum(axis=1), 1e-300)
+    return replace(angles, counts=counts, squares=angles.squares * grown**2)
 
 
 def fit_fourier(

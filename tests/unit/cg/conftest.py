@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping import AtomGroup, Mapping
@@ -50,7 +52,7 @@ def chignolin_atoms(tmp_path: Path) -> Atoms:
     return write_chain(tmp_path / "chignolin.pdb", CHIGNOLIN)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bead_chain() -> Callable[..., Mapping]:
     return build_chain
 
@@ -76,7 +78,7 @@ def octamer() -> Mapping:
     return build_chain(["CAA", "CAG", "CAA", "CAY", "CAP", "CAG", "CAW", "CAA"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_chains() -> Callable[..., Array]:
     return draw_chains
 
@@ -89,3 +91,40 @@ def draw_chains(n_frames: int, n_beads: int, seed: int = 3) -> Array:
     steps *= 1.0 + 0.02 * rng.normal(size=steps.shape[:2])[..., None]
     origin = np.zeros((n_frames, 1, 3))
     return np.concatenate([origin, steps.cumsum(axis=1)], axis=1)
+
+
+@pytest.fixture
+def compute_with_torchmd() -> Callable[..., tuple[torch.Tensor, torch.Tensor]]:
+    return run_torchmd
+
+
+def run_torchmd(
+    yaml_file: Path, mapping: Mapping, positions: torch.Tensor, terms: list[str]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return energies and forces of torchmd's own loops, in double precision."""
+    from torchmd.forcefields.ff_yaml import YamlForcefield
+    from torchmd.forces import Forces
+    from torchmd.parameters import Parameters
+
+    n = mapping.n_beads
+    molecule = SimpleNamespace(
+        numAtoms=n, atomtype=np.array(mapping.types, dtype=object),
+        charge=np.zeros(n), masses=np.full(n, 12.0),
+        bonds=np.array(mapping.bonds), angles=np.array(mapping.angles),
+        dihedrals=np.array(mapping.dihedrals), impropers=np.zeros((0, 4)),
+    )  # fmt: skip
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        force_field = YamlForcefield(molecule, str(yaml_file))
+        parameters = Parameters(
+            force_field, molecule, terms=[*terms, "lj"], precision=torch.float64
+        )
+    finally:
+        torch.set_default_dtype(before)
+    parameters.A, parameters.B = parameters.get_AB()
+    engine = Forces(parameters, terms=terms, exclusions=("bonds",))
+    forces = torch.zeros_like(positions)
+    box = torch.zeros(len(positions), 3, 3, dtype=torch.float64)
+    energies = engine.compute(positions, box, forces)
+    return torch.tensor(energies, dtype=torch.float64), forces

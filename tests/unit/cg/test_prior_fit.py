@@ -129,7 +129,7 @@ def test_a_prior_that_tears_bonds_is_refused(
         terms=("bonds", "repulsion"), exclusions=(), repulsion={("CAA",): (6.0, 2.0)}
     )
     prior = build_prior(chain, tables)
-    with pytest.raises(NumericalError, match="Bond CAA"):
+    with pytest.raises(NumericalError, match=r"Bond CAA.*stayed out"):
         check_prior(prior, chain, random_chains(4, 6), 300.0, n_steps=1000)
 
 
@@ -140,6 +140,38 @@ def test_the_gate_is_the_same_twice(
     prior, start = build_prior(chain, chain_tables()), random_chains(2, 4)
     runs = [check_prior(prior, chain, start, 300.0, n_steps=200) for _ in range(2)]
     assert runs[0] == runs[1]
+
+
+def test_the_default_gate_takes_less_than_a_minute(
+    octamer: Mapping, random_chains: Callable[..., Array]
+) -> None:
+    """The default gate of a small protein stays well under a minute."""
+    bonds = {("X", "X"): (75.0, 3.8)}
+    tables = chain_tables(
+        bonds=bonds, terms=("bonds", "dihedrals", "repulsion"),
+        dihedrals={("X",) * 4: ((0.4, 0.7, 1), (0.3, -1.2, 2))},
+        repulsion={("X",): (3.8, 0.1)},
+    )  # fmt: skip
+    prior = build_prior(octamer, tables)
+    stretched = random_chains(4, 8)
+    check = check_prior(prior, octamer, stretched, 300.0, n_steps=2000)
+    assert check.seconds < 2000 / 100_000 * 60.0
+    assert check.frames.shape[1:] == (8, 3)
+    lengths = np.linalg.norm(np.diff(check.frames, axis=1), axis=-1)
+    sigma = np.sqrt(KT / (2 * 75.0))
+    assert lengths.mean() == pytest.approx(3.8, abs=0.05)
+    assert lengths.std() == pytest.approx(sigma, rel=0.15)
+
+
+def test_a_prior_that_runs_away_says_when(
+    bead_chain: Callable[..., Mapping], random_chains: Callable[..., Array]
+) -> None:
+    chain = bead_chain(["CAA"] * 6)
+    prior = build_prior(chain, chain_tables())
+    with pytest.raises(NumericalError, match=r"NaN after|left its range"):
+        check_prior(
+            prior, chain, random_chains(2, 6), 300.0, n_steps=2000, timestep_fs=40.0
+        )
 
 
 @pytest.mark.parametrize("preset", ["CA_Majewski2022_v0", "CA_Majewski2022_v1"])

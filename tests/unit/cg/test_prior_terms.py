@@ -1,15 +1,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping import Mapping
-from apps.science.cg.prior_tables import PriorTables, list_pairs
+from apps.science.cg.prior_tables import PriorTables, Term, list_pairs
 from apps.science.cg.prior_terms import Prior, build_prior
 from apps.science.cg.prior_yaml import read_tables, write_tables
 from apps.science.cg.priors import read_prior
@@ -35,57 +37,40 @@ def random_tables(mapping: Mapping, seed: int = 5) -> PriorTables:
     )
 
 
-def compute_with_torchmd(
-    yaml_file: Path, mapping: Mapping, positions: torch.Tensor, terms: list[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return energies and forces of torchmd's own loops, in double precision."""
-    from torchmd.forcefields.ff_yaml import YamlForcefield
-    from torchmd.forces import Forces
-    from torchmd.parameters import Parameters
-
-    n = mapping.n_beads
-    molecule = SimpleNamespace(
-        numAtoms=n, atomtype=np.array(mapping.types, dtype=object),
-        charge=np.zeros(n), masses=np.full(n, 12.0),
-        bonds=np.array(mapping.bonds), angles=np.array(mapping.angles),
-        dihedrals=np.array(mapping.dihedrals), impropers=np.zeros((0, 4)),
-    )  # fmt: skip
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        force_field = YamlForcefield(molecule, str(yaml_file))
-        parameters = Parameters(
-            force_field, molecule, terms=[*terms, "lj"], precision=torch.float64
-        )
-    finally:
-        torch.set_default_dtype(before)
-    parameters.A, parameters.B = parameters.get_AB()
-    engine = Forces(parameters, terms=terms, exclusions=("bonds",))
-    forces = torch.zeros_like(positions)
-    box = torch.zeros(len(positions), 3, 3, dtype=torch.float64)
-    energies = engine.compute(positions, box, forces)
-    return torch.tensor(energies, dtype=torch.float64), forces
-
-
 def assert_same(mine: torch.Tensor, theirs: torch.Tensor) -> None:
     assert (mine - theirs).abs().max() < 1e-6 * theirs.abs().max()
 
 
+@pytest.mark.parametrize(
+    ("terms", "names"),
+    [(("bonds",), ["bonds"]), (("angles",), ["angles"]),
+     (("dihedrals",), ["dihedrals"]),
+     # without its bonds term torchmd excludes no pair
+     (("bonds", "repulsion"), ["bonds", "repulsioncg"]),
+     (("bonds", "angles", "dihedrals", "repulsion"),
+      ["bonds", "angles", "dihedrals", "repulsioncg"])],
+)  # fmt: skip
 def test_every_term_agrees_with_torchmd(
-    octamer: Mapping, random_chains: Chains, tmp_path: Path
+    octamer: Mapping,
+    random_chains: Chains,
+    tmp_path: Path,
+    compute_with_torchmd: Callable[..., Any],
+    terms: tuple[Term, ...],
+    names: list[str],
 ) -> None:
-    tables = random_tables(octamer)
+    tables = replace(random_tables(octamer), terms=terms)
     file = write_tables(tables, tmp_path / "prior.yaml")
     positions = torch.as_tensor(random_chains(6, 8))
     energy, forces = read_prior(file, octamer).energy_and_forces(positions)
-    names = ["bonds", "angles", "dihedrals", "repulsioncg"]
     theirs = compute_with_torchmd(file, octamer, positions, names)
     assert_same(energy, theirs[0])
     assert_same(forces, theirs[1])
 
 
 def test_the_published_prior_agrees_with_torchmd(
-    bead_chain: Callable[..., Mapping], random_chains: Chains
+    bead_chain: Callable[..., Mapping],
+    random_chains: Chains,
+    compute_with_torchmd: Callable[..., Any],
 ) -> None:
     file = PUBLISHED / "prior_force_field.yaml"
     if not file.exists():
@@ -100,15 +85,48 @@ def test_the_published_prior_agrees_with_torchmd(
     assert_same(forces, theirs[1])
 
 
-@pytest.mark.parametrize("term", ["bonds", "angles", "dihedrals", "repulsion"])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    term=st.sampled_from(["bonds", "angles", "dihedrals", "repulsion"]),
+    seed=st.integers(0, 2**16),
+    stretch=st.floats(0.6, 1.6),
+    flatness=st.floats(0.0, 0.95),
+)
 def test_every_force_is_minus_the_gradient(
-    octamer: Mapping, random_chains: Chains, term: str
+    bead_chain: Callable[..., Mapping],
+    random_chains: Chains,
+    term: Term,
+    seed: int,
+    stretch: float,
+    flatness: float,
 ) -> None:
-    prior = build_prior(octamer, replace(random_tables(octamer), terms=(term,)))
-    positions = torch.as_tensor(random_chains(4, 8)).requires_grad_(True)
+    """Of any term, for any parameters and any shape of the chain."""
+    types = ["CAA", "CAG", "CAA", "CAY", "CAP", "CAG", "CAW", "CAA"]
+    chain = bead_chain(types)
+    prior = build_prior(chain, replace(random_tables(chain, seed), terms=(term,)))
+    frames = stretch * random_chains(4, 8, seed)
+    frames[..., 2] *= 1.0 - flatness  # near a plane, where dihedrals turn over
+    positions = torch.as_tensor(frames).requires_grad_(True)
     energy, forces = prior.energy_and_forces(positions)
     (gradient,) = torch.autograd.grad(energy.sum(), positions)
-    torch.testing.assert_close(forces, -gradient, rtol=1e-9, atol=1e-9)
+    scale = float(gradient.abs().max())
+    torch.testing.assert_close(forces, -gradient, rtol=1e-8, atol=1e-9 * scale)
+
+
+def test_the_gates_dynamics_has_the_same_forces(
+    octamer: Mapping, random_chains: Chains
+) -> None:
+    """OpenMM under the same numbers: energies and forces of all replicas at once."""
+    from apps.science.cg.prior_dynamics import PriorDynamics
+
+    prior = build_prior(octamer, random_tables(octamer))
+    frames = random_chains(5, 8)
+    energy, forces = prior.energy_and_forces(torch.as_tensor(frames))
+    dynamics = PriorDynamics(prior, octamer, frames, 300.0, 1.0, 1.0, seed=1)
+    theirs, their_forces = dynamics.compute_forces()
+    assert float(energy.sum()) == pytest.approx(theirs, rel=1e-9)
+    scale = np.abs(their_forces).max()
+    np.testing.assert_allclose(forces.numpy(), their_forces, atol=1e-9 * scale)
 
 
 def test_net_force_and_torque_vanish(octamer: Mapping, random_chains: Chains) -> None:
