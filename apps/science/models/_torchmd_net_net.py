@@ -8,13 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from apps.science.models._network import Network
-from apps.science.models._pairs import PairLists
+from apps.science.models._pairs import N_BEADS_ALL_PAIRS, PairLists
 
 if TYPE_CHECKING:
     from apps.science.models.torchmd_net import Config
-
-N_BEADS_ALL_PAIRS = 32
-"""Up to this size every pair is an edge: beyond the cutoff its message is zero."""
 
 
 class DensePairs(nn.Module):
@@ -91,13 +88,23 @@ class TorchMDNetNetwork(Network):
         )
         self.representation.distance = self._edges
         self._pair_lists = PairLists()
+        self._mixed = False
         _freeze_constant(self.output)
 
-    def energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
-        """Return energies (R,), kcal/mol (see ``Network``)."""
-        if self._is_graph and len(embeddings) <= N_BEADS_ALL_PAIRS:
+    def energy(
+        self, positions: Tensor, embeddings: Tensor, sequence: Tensor | None = None
+    ) -> Tensor:
+        """Return energies (R,), kcal/mol; the sequence is not used."""
+        small = len(embeddings) <= N_BEADS_ALL_PAIRS
+        if self._is_graph and (small or self._mixed):
             return self._graph_energy(positions, embeddings)
         return self.library_energy(positions, embeddings)
+
+    def use_mixed_precision(self) -> None:
+        """Run the graph network's filters in bfloat16 while training."""
+        if not self._is_graph:
+            super().use_mixed_precision()
+        self._mixed = True
 
     def library_energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
         """Return energies (R,) by TorchMD-Net's own forward pass."""
@@ -114,11 +121,15 @@ class TorchMDNetNetwork(Network):
     def _graph_energy(self, positions: Tensor, embeddings: Tensor) -> Tensor:
         network = self.representation
         pairs = self._pair_lists.get(len(embeddings), positions.device)
-        lengths = pairs.measure_lengths(positions)
+        _, lengths = pairs.measure(positions)
         basis = network.distance_expansion(lengths)
+        mixed = self._mixed and self.training
         x = network.embedding(embeddings).expand(len(positions), -1, -1)
         for block in network.interactions:
-            weights = block.mlp(basis) * block.conv.cutoff(lengths).unsqueeze(-1)
+            with torch.autocast(lengths.device.type, torch.bfloat16, enabled=mixed):
+                weights = block.mlp(basis)
+            weights = weights.to(lengths.dtype)
+            weights = weights * block.conv.cutoff(lengths).unsqueeze(-1)
             message = pairs.sum_messages(weights, block.conv.lin1(x))
             x = x + block.lin(block.act(block.conv.lin2(message)))
         energy: Tensor = self.output.output_network(x).sum(dim=(1, 2))

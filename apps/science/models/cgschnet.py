@@ -1,4 +1,8 @@
-"""A compact SchNet for beads, dense over the pairs of one small molecule."""
+"""A compact SchNet for beads, with the distance along the chain on its edges.
+
+SchNet: Schuett et al., J. Chem. Phys. 148, 241722 (2018). CGSchNet: Husic et al.,
+J. Chem. Phys. 153, 194101 (2020).
+"""
 
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -19,6 +23,16 @@ class Config(ModelConfig):
     num_rbf: int = Field(20, gt=1, description="Radial basis functions (expnorm).")
     sequence_range: int = Field(
         6, ge=0, description="Edges know their distance along the chain up to here."
+    )
+    sequence_by: Literal["residue", "bead"] = Field(
+        "residue", description="What is counted along the chain."
+    )
+    filter_spacing_angstrom: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Filters are cubic splines with knots this far apart; 0 runs the "
+        "filter networks on every pair.",
     )
     cutoff_lower_angstrom: float = Field(
         0.0, ge=0, description="No interaction below this distance."

@@ -1,10 +1,16 @@
 """Checkpoints: plain arguments and tensors, so that reading one runs no code.
 
-Schema ``weft-checkpoint-1``: ``model`` (settings with their kind), ``weights`` (the
-averaged ones, ready for use) and, in ``last.pt``, ``training`` (all that an exact
-resume needs). Old files must open: raise the number, and keep reading the old one.
+Schema ``weft-checkpoint-2``: ``model`` (settings with their kind), ``weights`` (the
+averaged ones, ready for use), ``units``, ``proteins`` (by name: prior.yaml and
+mapping.json as texts, the prior's sha256, residues), ``provenance`` (versions, data,
+seed, settings) and, in ``last.pt``, ``training`` (all that an exact resume needs).
+Schema 1 had neither units, proteins nor provenance. Old files must open: raise the
+number, and keep reading the old ones.
 """
 
+import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +23,14 @@ if TYPE_CHECKING:
 
     from apps.science.models._network import Network
 
-SCHEMA: Final = "weft-checkpoint-1"
+SCHEMA: Final = "weft-checkpoint-2"
+FORMER: Final = "weft-checkpoint-1"
+UNITS: Final = "positions Angstrom, energies kcal/mol, forces kcal/mol/Angstrom"
+
+_MEANT_IN_1: Final[dict[str, dict[str, Any]]] = {
+    "cgschnet": {"filter_spacing_angstrom": 0.0, "sequence_by": "bead"}
+}
+"""What schema 1 meant by leaving out settings that came later."""
 
 
 def write_checkpoint(
@@ -25,6 +38,8 @@ def write_checkpoint(
     model: dict[str, Any],
     weights: "dict[str, Tensor]",
     training: dict[str, Any] | None = None,
+    proteins: Mapping[str, dict[str, str]] | None = None,
+    provenance: dict[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint atomically.
 
@@ -33,6 +48,8 @@ def write_checkpoint(
     model : the model's settings as plain values, with ``kind``
     weights : the network's state dict
     training : what a resume needs; left out of a model that is only used
+    proteins : prior_yaml, mapping_json, prior_sha256 and residues of each
+    provenance : plain values that say what made it
     """
     import torch
 
@@ -41,14 +58,34 @@ def write_checkpoint(
         "model": model,
         "weights": {name: value.detach().cpu() for name, value in weights.items()},
         "training": training,
+        "units": UNITS,
+        "proteins": dict(proteins or {}),
+        "provenance": {**_describe_software(), **(provenance or {})},
     }
     with atomic_path(path) as temporary:
         torch.save(content, temporary)
     return path
 
 
+def _describe_software() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    import torch
+
+    try:
+        weft = version("weft")
+    except PackageNotFoundError:
+        weft = "unknown"
+    return {
+        "weft": weft,
+        "torch": str(torch.__version__),
+        "python": sys.version.split()[0],
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU.
+    """Read a checkpoint onto the CPU; one of an older schema as if of this one.
 
     Raises
     ------
@@ -70,19 +107,28 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "Delete it; training goes on from what is left."
         ) from None
     found = content.get("schema") if isinstance(content, dict) else None
-    if found != SCHEMA:
+    if found not in (SCHEMA, FORMER):
         raise DataError(
             f"{path} has schema {found!r}; expected {SCHEMA!r}. "
-            "Train the model again with this version."
+            "Train the model again with this version, or read it with the one that "
+            "wrote it."
         )
     checked: dict[str, Any] = content
+    if found == FORMER:
+        meant = _MEANT_IN_1.get(str(checked["model"].get("kind")), {})
+        checked["model"] = {**meant, **checked["model"]}
+        checked |= {"units": UNITS, "proteins": {}, "provenance": {}}
     return checked
 
 
-def load_network(path: Path) -> "Network":
-    """Return the trained network of a checkpoint, on the CPU, ready for inference."""
-    content = read_checkpoint(path)
+def restore_network(content: dict[str, Any]) -> "Network":
+    """Return the trained network of a checkpoint's content, ready for inference."""
     network = build_network(read_config(content["model"]))
     network.load_state_dict(content["weights"])
     network.eval()
     return network
+
+
+def load_network(path: Path) -> "Network":
+    """Return the trained network of a checkpoint, on the CPU, ready for inference."""
+    return restore_network(read_checkpoint(path))

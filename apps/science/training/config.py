@@ -25,6 +25,25 @@ class TrainingConfig(StrictConfig):
     weight_clip_quantile: float = Field(
         1.0, gt=0, le=1, description="Weights above this quantile are cut to it."
     )
+    protein_balance: Literal["frames", "equal"] = Field(
+        "frames",
+        description="Where a set holds several proteins: each counts by its frames, "
+        "or all count alike.",
+    )
+    mixed_batches: bool = Field(
+        True,
+        description="Batches mix the proteins; false takes each from one protein, "
+        "which is faster where they are many.",
+    )
+    noise_angstrom: float = Field(
+        0.0,
+        ge=0,
+        description="Learn from frames displaced by this much noise, with forces that "
+        "also know the noise (Durumeric 2024); 0: none.",
+    )
+    mixed_precision: bool = Field(
+        False, description="Filter layers in bfloat16 while training."
+    )
     n_epochs: int = Field(50, gt=0, description="Passes over the training frames.")
     batch_size: int = Field(
         128, gt=0, description="Frames per step, over all processes together."
@@ -60,6 +79,9 @@ class TrainingJob(StrictConfig):
     """The file that ``python -m apps.science.training`` is given."""
 
     dataset: Path = Field(description="dataset.h5.")
+    prior: Path | None = Field(
+        None, description="prior.yaml that the dataset must have been made with."
+    )
     out: Path = Field(description="Folder of checkpoints/ and metrics.csv.")
     progress: Path | None = Field(None, description="Where to write progress JSON.")
     seed: int = Field(0, ge=0, description="Decides initial weights and frame order.")

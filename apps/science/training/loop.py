@@ -13,15 +13,14 @@ from torch import Tensor
 
 from apps.science.arrays import IntArray
 from apps.science.errors import NumericalError
-from apps.science.files import write_text
+from apps.science.files import hash_file, write_text
 from apps.science.stopping import must_end
+from apps.science.training.batches import Batches
 from apps.science.training.config import TrainingJob
-from apps.science.training.data import FrameSet, order_batches, read_training_data
-from apps.science.training.loss import (
-    frame_factors,
-    predict_forces,
-    squared_errors,
-)
+from apps.science.training.data import read_training_data
+from apps.science.training.evaluate import frame_errors, validate
+from apps.science.training.loss import frame_factors
+from apps.science.training.noise import prepare_noise
 from apps.science.training.ranks import Ranks, join_ranks
 from apps.science.training.record import Row, write_metrics, write_progress
 from apps.science.training.state import TrainingState
@@ -29,7 +28,6 @@ from apps.science.training.state import TrainingState
 _log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS: Final = 1.0
-_VALIDATION_BATCH: Final = 512
 
 
 def train(job: TrainingJob) -> bool:
@@ -80,9 +78,17 @@ class _Training:
     def __init__(self, job: TrainingJob, ranks: Ranks, stop: _StopSignal) -> None:
         self.job, self.ranks, self.stop = job, ranks, stop
         self.config = job.training
-        self.data = read_training_data(job.dataset, ranks.device)
-        self.state = TrainingState(job, self.data, ranks.device)
-        factors, self.probability = frame_factors(self.data.train.weight, self.config)
+        prior = None if job.prior is None else hash_file(job.prior)
+        self.data = read_training_data(
+            job.dataset, ranks.device, prior_sha256=prior
+        )
+        factors, probability = frame_factors(
+            [protein.train.weight for protein in self.data.proteins], self.config
+        )
+        counts = [len(protein.train) for protein in self.data.proteins]
+        self.batches = Batches(counts, self.config, job.seed, probability)
+        self.state = TrainingState(job, self.data, self.batches, ranks)
+        self.noise = prepare_noise(self.data, self.config.noise_angstrom, ranks.device)
         self.factors = torch.as_tensor(
             factors, dtype=torch.float32, device=ranks.device
         )
@@ -115,10 +121,7 @@ class _Training:
     def _run_epoch(self) -> bool:
         """Take the epoch's remaining batches; return False where told to stop."""
         progress = self.state.progress
-        batches = order_batches(
-            len(self.data.train), self.config.batch_size, self.job.seed,
-            progress.epoch, self.probability,
-        )  # fmt: skip
+        batches = self.batches.order(progress.epoch)
         while progress.batch < len(batches):
             began = time.monotonic()
             stop = self._step(batches[progress.batch])
@@ -130,24 +133,25 @@ class _Training:
                 return False
         return True
 
-    def _step(self, rows: IntArray) -> bool:
+    def _step(self, frames: IntArray) -> bool:
         """Take one optimiser step; return whether any process was told to stop."""
-        state, ranks, train = self.state, self.ranks, self.data.train
+        state, ranks = self.state, self.ranks
         state.set_rate()
-        mine = torch.as_tensor(
-            np.ascontiguousarray(ranks.share(rows)), device=ranks.device
-        )
-        factors = self.factors[mine]
-        forces = predict_forces(
-            state.network, train.positions[mine], self.data.embeddings, train=True
-        )
-        errors = factors * squared_errors(forces, train.targets[mine])
         state.optimiser.zero_grad()
-        (errors.sum() / len(rows)).backward()  # type: ignore[no-untyped-call]
+        sums = torch.zeros(2, device=ranks.device)
+        for protein, places, rows in self.batches.split(frames):
+            mine = ranks.share(len(rows))
+            if not len(mine):
+                continue
+            factors = self.factors[torch.as_tensor(frames[places[mine]])]
+            errors = factors * self._train_errors(protein, rows, mine)
+            (errors.sum() / self.batches.mean_size).backward(  # type: ignore[no-untyped-call]
+                inputs=state.trainable
+            )
+            sums += torch.stack([errors.detach().sum(), factors.sum()])
         told = torch.tensor([float(self.stop.asked)], device=ranks.device)
-        extras = torch.stack([errors.detach().sum(), factors.sum(), told[0]])
         error_sum, factor_sum, stops = ranks.sum_gradients(
-            state.network, extras
+            state.network, torch.cat([sums, told])
         ).tolist()
         if not math.isfinite(error_sum):
             raise NumericalError(
@@ -155,20 +159,31 @@ class _Training:
                 f"{state.progress.epoch + 1}. Lower training.learning_rate, or look "
                 f"for outliers in the forces of {self.job.dataset}."
             )
-        torch.nn.utils.clip_grad_norm_(
-            state.network.parameters(), self.config.gradient_clip
-        )
+        torch.nn.utils.clip_grad_norm_(state.trainable, self.config.gradient_clip)
         state.optimiser.step()
         state.average.update(state.progress.step)
         state.progress.error_sum += error_sum
         state.progress.factor_sum += factor_sum
         return bool(stops > 0)
 
+    def _train_errors(self, protein: int, rows: IntArray, mine: IntArray) -> Tensor:
+        """Return the squared errors of this process's frames of one protein."""
+        progress = self.state.progress
+        return frame_errors(
+            self.state.network, self.data.proteins[protein], "train", rows, mine,
+            self.noise[protein],
+            (self.job.seed, "noise", progress.epoch, progress.batch, protein),
+        )  # fmt: skip
+
     def _close_epoch(self) -> None:
         """Validate, keep the best, note the epoch, and decide whether to go on."""
         state, progress = self.state, self.state.progress
         began = time.monotonic()
-        weighted, unweighted = self._validate(self.data.validation)
+        losses = validate(
+            self.state.network, self.state.average, self.data, self.noise, self.config,
+            self.ranks, self.job.seed,
+        )  # fmt: skip
+        weighted, unweighted = losses.weighted, losses.unweighted
         train_loss = progress.error_sum / max(progress.factor_sum, 1e-300)
         own = weighted if self.config.weighted else unweighted
         score = own if math.isfinite(own) else train_loss
@@ -180,8 +195,9 @@ class _Training:
                 "val_loss_weighted": weighted,
                 "val_loss_unweighted": unweighted,
                 "learning_rate": state.optimiser.param_groups[0]["lr"],
-                "frames_per_second": len(self.data.train) / max(seconds, 1e-9),
+                "frames_per_second": self.batches.n_frames / max(seconds, 1e-9),
                 "seconds": seconds,
+                **losses.each,
             }
         )
         better = score < progress.best
@@ -205,28 +221,6 @@ class _Training:
             self._last_save = time.monotonic()
         self._tell_epoch(progress.history[-1], better)
 
-    def _validate(self, frames: FrameSet) -> tuple[float, float]:
-        """Return the weighted and the unweighted loss of the averaged weights."""
-        sums = torch.zeros(4, dtype=torch.float64, device=self.ranks.device)
-        rows = torch.arange(len(frames), device=self.ranks.device)
-        mine = rows[self.ranks.rank :: self.ranks.size]
-        weight = torch.as_tensor(frames.weight, device=self.ranks.device)
-        network = self.state.network
-        network.eval()
-        with self.state.average.applied():
-            for chunk in torch.split(mine, _VALIDATION_BATCH):
-                forces = predict_forces(
-                    network, frames.positions[chunk], self.data.embeddings, train=False
-                )
-                errors = squared_errors(forces, frames.targets[chunk]).double()
-                w = weight[chunk]
-                sums += torch.stack(
-                    [(w * errors).sum(), w.sum(), errors.sum(),
-                     torch.tensor(float(len(chunk)), device=w.device)]
-                ).double()  # fmt: skip
-        network.train()
-        return _ratio(self.ranks.sum(sums))
-
     def _between_steps(self) -> None:
         if not self.ranks.is_first:
             return
@@ -240,7 +234,7 @@ class _Training:
     def _estimate_left(self) -> float:
         progress = self.state.progress
         per_epoch = [row["seconds"] for row in progress.history[-3:]]
-        taken = progress.batch / self.state.n_batches
+        taken = progress.batch / self.batches.n_batches
         if per_epoch:
             epoch_s = float(np.mean(per_epoch))
         else:
@@ -257,7 +251,7 @@ class _Training:
         if not self.ranks.is_first:
             return
         progress = self.state.progress
-        done = progress.epoch + progress.batch / self.state.n_batches
+        done = progress.epoch + progress.batch / self.batches.n_batches
         total = progress.epoch if progress.finished else self.config.n_epochs
         write_progress(self.job.progress, done, total, seconds_left, detail)
         self._last_word = time.monotonic()
@@ -273,11 +267,3 @@ class _Training:
             row["val_loss_unweighted"], row["frames_per_second"],
             ", best so far" if better else "",
         )  # fmt: skip
-
-
-def _ratio(sums: Tensor) -> tuple[float, float]:
-    weighted, mass, plain, count = sums.tolist()
-    return (
-        weighted / mass if mass > 0 else math.nan,
-        plain / count if count > 0 else math.nan,
-    )

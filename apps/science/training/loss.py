@@ -2,10 +2,12 @@
 
 L = mean over the batch of c_i |dF_i - f(x_i)|^2 / (3 n), c_i = N w_i / sum_train w.
 The normalisation is global, so the loss is unbiased at any batch size; normalising
-inside a batch of one would be exactly the unweighted loss.
+inside a batch of one would be exactly the unweighted loss. Weights of different
+proteins have no common scale, so they are normalised within each.
 """
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -50,12 +52,33 @@ def shape_weights(weight: Array, config: TrainingConfig) -> Array:
     return shaped
 
 
-def frame_factors(weight: Array, config: TrainingConfig) -> tuple[Array, Array | None]:
+def protein_shares(n_frames: Sequence[int], config: TrainingConfig) -> Array:
+    """Return how much of the loss each protein makes up, (n_proteins,), sum one."""
+    counts = np.asarray(n_frames, dtype=float)
+    if config.protein_balance == "equal":
+        counts = (counts > 0).astype(float)
+    shares: Array = counts / max(counts.sum(), 1.0)
+    return shares
+
+
+def frame_factors(
+    weights: Sequence[Array], config: TrainingConfig
+) -> tuple[Array, Array | None]:
     """Return c_i of each training frame, mean one, and drawing probabilities or None.
 
     Frames that are drawn in proportion to their weight all count alike.
+
+    Parameters
+    ----------
+    weights : of each protein, (n_frames of it,); frames are numbered in this order
     """
-    shaped = shape_weights(weight, config)
+    shares = protein_shares([len(weight) for weight in weights], config)
+    shaped = np.concatenate(
+        [
+            share * shape_weights(weight, config)
+            for share, weight in zip(shares, weights, strict=True)
+        ]
+    )
     if config.weighted and config.sampling == "weighted":
         return np.ones(len(shaped)), shaped
     return shaped * len(shaped), None
@@ -67,11 +90,13 @@ def squared_errors(predicted: Tensor, targets: Tensor) -> Tensor:
 
 
 def predict_forces(
-    network: Network, positions: Tensor, embeddings: Tensor, train: bool
+    network: Network,
+    positions: Tensor,
+    embeddings: Tensor,
+    sequence: Tensor | None,
+    train: bool,
 ) -> Tensor:
-    """Return minus the gradient of the network's energy, differentiable if training."""
-    with torch.enable_grad():
-        leaf = positions.detach().requires_grad_(True)
-        energy = network.energy(leaf, embeddings).sum()
-        (gradient,) = torch.autograd.grad(energy, leaf, create_graph=train)
-    return -gradient
+    """Return the network's forces, differentiable by its parameters if training."""
+    with torch.set_grad_enabled(train):
+        _, forces = network.energy_and_forces(positions, embeddings, sequence)
+    return forces

@@ -10,12 +10,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.distributed
 from torch import Tensor
 
 from apps.science.arrays import IntArray
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +42,9 @@ class Ranks:
         """Say whether this process writes files and decides."""
         return self.rank == 0
 
-    def share(self, rows: IntArray) -> IntArray:
-        """Return this process's part of ``rows``; parts differ in size by one."""
-        return rows[self.rank :: self.size]
+    def share(self, n: int) -> IntArray:
+        """Return this process's places among ``n``; no place is another's too."""
+        return np.arange(self.rank, n, self.size)
 
     def sum_gradients(self, network: torch.nn.Module, extras: Tensor) -> Tensor:
         """Sum every gradient, and ``extras``, over the processes; return the extras."""
@@ -70,6 +74,15 @@ class Ranks:
         told = torch.tensor([float(flag)], device=self.device)
         torch.distributed.broadcast(told, src=0)
         return bool(told.item())
+
+    def tell(self, value: T) -> T:
+        """Return the first process's plain value or tensors on every process."""
+        if self.size == 1:
+            return value
+        box = [value]
+        where = torch.device(self.device)
+        torch.distributed.broadcast_object_list(box, src=0, device=where)
+        return box[0]
 
 
 def choose_device(name: str) -> str:

@@ -11,16 +11,21 @@ COLUMNS: Final = (
     "epoch", "train_loss", "val_loss_weighted", "val_loss_unweighted",
     "learning_rate", "frames_per_second", "seconds",
 )  # fmt: skip
-"""Losses in (kcal/mol/Angstrom)^2 per force component; times of the epoch."""
+"""Losses in (kcal/mol/Angstrom)^2 per force component; times of the epoch.
+
+Several proteins add a column ``val_loss_<name>`` each, weighted as the loss is.
+"""
 
 Row = dict[str, float]
 
 
 def write_metrics(path: Path, history: Sequence[Row]) -> Path:
     """Write one line per finished epoch; a resumed run rewrites it from its history."""
-    lines = [",".join(COLUMNS)]
+    more = [name for name in (history[0] if history else {}) if name not in COLUMNS]
+    columns = [*COLUMNS, *more]
+    lines = [",".join(columns)]
     for row in history:
-        cells = [f"{int(row['epoch'])}", *(f"{row[c]:.8g}" for c in COLUMNS[1:])]
+        cells = [f"{int(row['epoch'])}", *(f"{row[c]:.8g}" for c in columns[1:])]
         lines.append(",".join(cells))
     return write_text(path, "\n".join(lines) + "\n")
 

@@ -32,7 +32,7 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.A
         {"params": free, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
-        [g for g in groups if g["params"]], lr=config.learning_rate
+        [g for g in groups if g["params"]], lr=config.learning_rate, fused=True
     )
 
 
@@ -84,20 +84,18 @@ class MovingAverage:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._decay = decay
         self._network = network
-        self._shadow = {
-            name: p.detach().clone()
-            for name, p in network.named_parameters()
-            if p.requires_grad
-        }
+        live = {n: p for n, p in network.named_parameters() if p.requires_grad}
+        self._live: list[Tensor] = list(live.values())
+        self._shadow = {name: p.detach().clone() for name, p in live.items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after optimiser step ``step``, from zero."""
         # Early on the average forgets faster, or it would remember the start.
         decay = min(self._decay, (1.0 + step) / (10.0 + step))
-        for name, parameter in self._network.named_parameters():
-            if name in self._shadow:
-                self._shadow[name].lerp_(parameter, 1.0 - decay)
+        if self._decay == 0.0:
+            return
+        torch._foreach_lerp_(list(self._shadow.values()), self._live, 1.0 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

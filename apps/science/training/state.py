@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from apps.science.errors import DataError
 from apps.science.models.base import build_network, read_config
 from apps.science.seeds import derive_seed
+from apps.science.training.batches import Batches
 from apps.science.training.checkpoint import read_checkpoint, write_checkpoint
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import TrainingData
+from apps.science.training.ranks import Ranks
 from apps.science.training.record import Row
 from apps.science.training.schedule import LearningRate, MovingAverage, build_optimiser
 
@@ -50,16 +51,22 @@ class Progress:
 class TrainingState:
     """A network with its optimiser, schedule, average and place in the epochs."""
 
-    def __init__(self, job: TrainingJob, data: TrainingData, device: str) -> None:
+    def __init__(
+        self, job: TrainingJob, data: TrainingData, batches: Batches, ranks: Ranks
+    ) -> None:
         torch.manual_seed(derive_seed(job.seed, "network"))
-        self.job = job
+        self.job, self._data, self._ranks = job, data, ranks
         self.model = read_config(job.model)
-        self.network = build_network(self.model).to(device)
-        self.network.train()
+        self.network = build_network(self.model)
         config = job.training
-        self.n_batches = -(-len(data.train) // config.batch_size)
+        if config.mixed_precision:
+            self.network.use_mixed_precision()
+        # One process decides: unlike processors may draw unlike weights.
+        self.network.load_state_dict(ranks.tell(self.network.state_dict()))
+        self.network.to(ranks.device).train()
+        self.trainable = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = build_optimiser(self.network, config)
-        self.rate = LearningRate(config, self.n_batches * config.n_epochs)
+        self.rate = LearningRate(config, batches.n_batches * config.n_epochs)
         self.average = MovingAverage(self.network, config.ema_decay)
         self.progress = Progress()
         self._identity = _identify(job, data)
@@ -84,7 +91,7 @@ class TrainingState:
     def write_best(self) -> None:
         """Write the averaged weights as the model to use."""
         with self.average.applied():
-            write_checkpoint(self.best_path, self._settings(), self._weights())
+            self._write(self.best_path, None)
 
     def write_last(self) -> None:
         """Write all that an exact resume needs."""
@@ -96,23 +103,17 @@ class TrainingState:
             "progress": vars(self.progress),
             "torch_rng": torch.get_rng_state(),
         }
-        write_checkpoint(self.last_path, self._settings(), self._weights(), training)
+        self._write(self.last_path, training)
 
     def restore(self) -> bool:
-        """Take up ``last.pt`` where it is of this very job; say whether it was."""
-        if not self.last_path.exists():
-            return False
-        try:
-            content = read_checkpoint(self.last_path)
-        except DataError as error:
-            _log.warning("starting from scratch: %s", error)
+        """Take up ``last.pt`` where it is of this very job; say whether it was.
+
+        The first process reads it and tells the others, however many there are.
+        """
+        content = self._ranks.tell(self._read_last() if self._ranks.is_first else None)
+        if content is None:
             return False
         training = content["training"]
-        if training is None or training["identity"] != self._identity:
-            _log.warning(
-                "starting from scratch: %s is of other data or settings", self.last_path
-            )
-            return False
         self.network.load_state_dict(content["weights"])
         self.optimiser.load_state_dict(training["optimiser"])
         self.rate.load_state_dict(training["rate"])
@@ -121,26 +122,60 @@ class TrainingState:
         torch.set_rng_state(training["torch_rng"])
         return True
 
-    def _settings(self) -> dict[str, Any]:
-        return self.model.model_dump(mode="json")
+    def _read_last(self) -> dict[str, Any] | None:
+        if not self.last_path.exists():
+            return None
+        try:
+            content = read_checkpoint(self.last_path)
+        except DataError as error:
+            _log.warning("starting from scratch: %s", error)
+            return None
+        training = content["training"]
+        if training is None or training["identity"] != self._identity:
+            _log.warning(
+                "starting from scratch: %s is of other data or settings", self.last_path
+            )
+            return None
+        return content
 
-    def _weights(self) -> dict[str, torch.Tensor]:
-        return self.network.state_dict()
+    def _write(self, path: Path, training: dict[str, Any] | None) -> None:
+        proteins = {
+            protein.key: {
+                "residues": protein.residues,
+                "prior_sha256": protein.prior_sha256,
+                "prior_yaml": protein.prior_yaml,
+                "mapping_json": protein.mapping_json,
+            }
+            for protein in self._data.proteins
+        }
+        provenance = {
+            "dataset": str(self.job.dataset),
+            "dataset_sha256": self._data.fingerprint,
+            "weights": self._data.weights,
+            "seed": self.job.seed,
+            "training": self.job.training.model_dump(mode="json"),
+            "epoch": self.progress.epoch,
+            "validation_loss": self.progress.best,
+        }
+        write_checkpoint(
+            path, self.model.model_dump(mode="json"), self.network.state_dict(),
+            training, proteins, provenance,
+        )  # fmt: skip
 
 
 def _identify(job: TrainingJob, data: TrainingData) -> str:
-    """Return a hash of what decides the result: settings, seed and data."""
+    """Return a hash of what decides the result: settings, seed and data.
+
+    Settings at their defaults do not count, so that a later version, which has more of
+    them, goes on.
+    """
     settings = {
-        "model": job.model,
+        "model": read_config(job.model).model_dump(mode="json", exclude_defaults=True),
         "training": job.training.model_dump(
-            mode="json", exclude={"checkpoint_seconds"}
+            mode="json", exclude={"checkpoint_seconds"}, exclude_defaults=True
         ),
         "seed": job.seed,
+        "data": data.fingerprint,
+        "beads": [protein.embeddings.tolist() for protein in data.proteins],
     }
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for frames in (data.train, data.validation):
-        digest.update(np.ascontiguousarray(frames.weight).tobytes())
-        digest.update(frames.positions.cpu().numpy().tobytes())
-        digest.update(frames.targets.cpu().numpy().tobytes())
-    digest.update(data.embeddings.cpu().numpy().tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

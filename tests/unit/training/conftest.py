@@ -1,5 +1,9 @@
-"""A small force-matching set with a known energy, and jobs that train on it."""
+"""Small force-matching sets with known energies, and jobs that train on them."""
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +11,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import torch
+import yaml
 
 from apps.science.cg.dataset import MOLECULE, SCHEMA
+from apps.science.cg.mapping import AtomGroup, Mapping
+from apps.science.cg.prior_tables import PriorTables
+from apps.science.cg.prior_terms import build_prior
+from apps.science.cg.prior_yaml import format_tables
 from apps.science.training.config import TrainingConfig, TrainingJob
 
 N_FRAMES, N_BEADS = 96, 4
@@ -45,3 +55,94 @@ def make_job(dataset: Path, tmp_path: Path) -> Callable[..., TrainingJob]:
         )  # fmt: skip
 
     return make
+
+
+CHIGNOLIN = [4, 4, 5, 8, 6, 13, 2, 13, 7, 4]
+TRP_CAGE = [11, 9, 4, 14, 10, 17, 7, 15, 15, 5, 2, 2, 8, 12, 12, 2, 8, 8, 8, 12]
+TEMPERATURE = 300.0
+TABLES = PriorTables(
+    ("bonds",), ("bonds",), bonds={("CA", "CA"): (75.0, 3.8)},
+    temperature_kelvin=TEMPERATURE,
+)  # fmt: skip
+
+
+def build_mapping(embeddings: list[int]) -> Mapping:
+    """Return the mapping of a C-alpha chain onto itself."""
+    n = len(embeddings)
+    own = [AtomGroup(atoms=[i], coefficients=[1.0]) for i in range(n)]
+    return Mapping(
+        kind="calpha", force_map="slice", n_atoms=n, names=["CA"] * n,
+        types=["CA"] * n, resnames=["ALA"] * n, resids=list(range(1, n + 1)),
+        chains=[0] * n, embeddings=embeddings, masses_amu=[12.0] * n,
+        coordinate_groups=own, force_groups=own,
+        bonds=[(i, i + 1) for i in range(n - 1)], angles=[], dihedrals=[],
+    )  # fmt: skip
+
+
+def draw_chains(n_frames: int, n_beads: int, seed: int) -> np.ndarray:
+    """Return chains whose bonds have the lengths of the prior, (F, n_beads, 3)."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=(n_frames, n_beads, 3))
+    lengths = rng.normal(3.8, 0.063, (n_frames, n_beads, 1))
+    steps *= lengths / np.linalg.norm(steps, axis=-1, keepdims=True)
+    return steps.cumsum(axis=1)
+
+
+@pytest.fixture
+def two_proteins(tmp_path: Path) -> Path:
+    """Return a set of chignolin and Trp-cage, with springs to learn from 1 to 3."""
+    path = tmp_path / "two.h5"
+    with h5py.File(path, "w") as h5:
+        h5.create_group("meta").attrs["schema"] = SCHEMA
+        for name, embeddings, n_frames in (
+            ("chignolin", CHIGNOLIN, 120), ("trp_cage", TRP_CAGE, 60),
+        ):  # fmt: skip
+            mapping = build_mapping(embeddings)
+            pos = draw_chains(n_frames, len(embeddings), len(embeddings))
+            span = pos[:, 2:] - pos[:, :-2]
+            length = np.linalg.norm(span, axis=-1, keepdims=True)
+            pull = 0.5 * (length - 6.0) * span / length
+            delta = np.zeros_like(pos)
+            delta[:, :-2] += pull
+            delta[:, 2:] -= pull
+            group = h5.create_group(f"mol/{name}")
+            group["z"] = np.array(embeddings)
+            group["resid"], group["bonds"] = mapping.resids, mapping.bonds
+            group["pos"], group["delta"] = pos.astype("f4"), delta.astype("f4")
+            group["weight"] = np.random.default_rng(1).dirichlet(np.ones(n_frames))
+            group["split"] = (np.arange(n_frames) % 6 == 0).astype("i1")
+            group["mapping_json"] = mapping.model_dump_json()
+            group["prior_yaml"] = format_tables(TABLES)
+            _, bonds = build_prior(mapping, TABLES).energy_and_forces(
+                torch.as_tensor(pos)
+            )
+            group["force_prior"] = bonds.numpy().astype("f4")
+    return path
+
+
+@pytest.fixture
+def run_ranks() -> Callable[..., None]:
+    """Return what trains a job in so many processes, as torchrun would start them."""
+
+    def run(job: TrainingJob, n: int, **environment: str) -> None:
+        config = job.out.with_suffix(".yaml")
+        config.write_text(yaml.safe_dump(job.model_dump(mode="json")))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "apps.science.training", str(config)],
+                stderr=subprocess.PIPE, text=True,
+                env=os.environ | environment | {
+                    "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(n),
+                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                    "OMP_NUM_THREADS": "1",
+                },
+            )
+            for rank in range(n)
+        ]  # fmt: skip
+        said = [process.communicate(timeout=120)[1] for process in processes]
+        assert all(process.returncode in (0, 3) for process in processes), said
+
+    return run

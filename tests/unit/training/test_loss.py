@@ -15,21 +15,21 @@ WEIGHT = np.random.default_rng(1).dirichlet(np.full(200, 0.2))
 
 
 def test_factors_average_to_one_and_follow_the_weights() -> None:
-    factors, probability = frame_factors(WEIGHT, TrainingConfig())
+    factors, probability = frame_factors([WEIGHT], TrainingConfig())
     assert probability is None
     assert factors.mean() == pytest.approx(1.0)
     np.testing.assert_allclose(factors, len(WEIGHT) * WEIGHT / WEIGHT.sum())
 
 
 def test_without_weights_all_frames_count_alike() -> None:
-    factors, _ = frame_factors(WEIGHT, TrainingConfig(weighted=False))
+    factors, _ = frame_factors([WEIGHT], TrainingConfig(weighted=False))
     np.testing.assert_allclose(factors, 1.0)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 200])
 def test_batch_means_average_to_the_weighted_mean_at_any_size(batch_size: int) -> None:
     error = np.random.default_rng(2).random(200)
-    factors, _ = frame_factors(WEIGHT, TrainingConfig())
+    factors, _ = frame_factors([WEIGHT], TrainingConfig())
     batches = order_batches(200, batch_size, seed=3, epoch=0)
     sizes = np.array([len(b) for b in batches])
     means = np.array([(factors[b] * error[b]).mean() for b in batches])
@@ -39,7 +39,7 @@ def test_batch_means_average_to_the_weighted_mean_at_any_size(batch_size: int) -
 
 def test_drawing_by_weight_estimates_the_weighted_mean() -> None:
     error = np.random.default_rng(2).random(200)
-    factors, p = frame_factors(WEIGHT, TrainingConfig(sampling="weighted"))
+    factors, p = frame_factors([WEIGHT], TrainingConfig(sampling="weighted"))
     drawn = np.concatenate(
         [b for e in range(400) for b in order_batches(200, 50, 3, e, p)]
     )

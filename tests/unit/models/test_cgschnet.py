@@ -1,0 +1,160 @@
+"""CGSchNet: its written-out forces, its splines, its pairs and its sequence channel."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from apps.science.models import _pairs
+from apps.science.models._sequence import number_along_chains
+from apps.science.models._spline import Knots, weigh_taps
+from apps.science.models.base import build_network, read_config
+
+
+def build(**settings: object) -> Any:
+    torch.manual_seed(1)
+    small = {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 3}
+    return build_network(read_config(small | settings)).double()
+
+
+def draw_positions(n_replicas: int, n_beads: int) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    steps = torch.randn(
+        n_replicas, n_beads, 3, generator=generator, dtype=torch.float64
+    )
+    return (3.8 * steps / steps.norm(dim=-1, keepdim=True)).cumsum(dim=1)
+
+
+def name_beads(n_beads: int) -> Tensor:
+    return torch.arange(n_beads) % 20 + 1
+
+
+@pytest.mark.parametrize("n_beads", [7, 40])
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 1}, {"sequence_range": 0}])
+def test_written_out_forces_and_their_gradients_are_autograds(
+    n_beads: int, settings: dict[str, int]
+) -> None:
+    network, positions = build(**settings), draw_positions(3, n_beads)
+    beads = name_beads(n_beads)
+    leaf = positions.clone().requires_grad_(True)
+    energy = network.energy(leaf, beads)
+    forces = -torch.autograd.grad(energy.sum(), leaf, create_graph=True)[0]
+    found = network.energy_and_forces(positions, beads)
+    torch.testing.assert_close(found, (energy, forces), rtol=1e-9, atol=1e-10)
+    parameters = list(network.parameters())
+    target = torch.roll(forces.detach(), 1, dims=0)
+    expected, got = (
+        torch.autograd.grad((f - target).square().sum() + e.sum(), parameters)
+        for e, f in ((energy, forces), found)
+    )
+    torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-9)
+    with torch.no_grad():
+        kept = network.energy_and_forces(positions, beads)
+    torch.testing.assert_close(kept, (energy.detach(), forces.detach()))
+
+
+def test_parts_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, positions = build(), draw_positions(6, 9)
+    whole = network.energy_and_forces(positions, name_beads(9))
+    monkeypatch.setattr(_pairs, "_PART_BYTES", 4 * 16 * 40)  # a replica at a time
+    parts = network.energy_and_forces(positions, name_beads(9))
+    torch.testing.assert_close(parts, whole)
+
+
+@pytest.mark.parametrize("spacing", [0.0, 0.2])
+def test_a_crowd_has_all_its_neighbours(
+    spacing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """90 beads in a ball, each with 89 neighbours: no list overflows."""
+    network = build(filter_spacing_angstrom=spacing)
+    generator = torch.Generator().manual_seed(5)
+    positions = 2.0 * torch.randn(1, 90, 3, generator=generator, dtype=torch.float64)
+    near = network.energy_and_forces(positions, name_beads(90))
+    monkeypatch.setattr(
+        "apps.science.models._pairs.N_BEADS_ALL_PAIRS", 100
+    )  # every pair, whatever its length
+    every = network.energy_and_forces(positions, name_beads(90))
+    torch.testing.assert_close(near, every, rtol=1e-9, atol=1e-9)
+
+
+def test_splines_come_close_to_the_filters_they_stand_for() -> None:
+    """On chains whose beads keep 3.5 Angstrom apart, as C-alpha beads do."""
+    chains = draw_positions(400, 6)
+    lengths = torch.cdist(chains, chains) + 9.0 * torch.eye(6)
+    chains, beads = chains[lengths.amin(dim=(1, 2)) > 3.5], name_beads(6)
+    assert len(chains) > 4
+    exact = build(filter_spacing_angstrom=0.0).energy_and_forces(chains, beads)[1]
+    errors = []
+    for spacing in (0.2, 0.1, 0.025):
+        splined = build(filter_spacing_angstrom=spacing)
+        away = splined.energy_and_forces(chains, beads)[1] - exact
+        errors.append(float((away.norm() / exact.norm()).detach()))
+    assert errors[2] < errors[1] < errors[0]
+    assert errors[1] < 0.03
+    assert errors[2] < 0.01
+
+
+def test_spline_weights_sum_to_one_and_slopes_are_their_derivative() -> None:
+    u = torch.linspace(0.0, 1.0, 11, dtype=torch.float64).requires_grad_(True)
+    value, slope = weigh_taps(u)
+    torch.testing.assert_close(value.sum(dim=1), torch.ones_like(u))
+    for tap in range(4):
+        (derivative,) = torch.autograd.grad(value[:, tap].sum(), u, retain_graph=True)
+        torch.testing.assert_close(derivative, slope[:, tap])
+
+
+def test_splines_vanish_from_the_cutoff_on() -> None:
+    knots = Knots(12.0, 0.2)
+    rows = torch.arange(knots.n_rows)
+    table = (knots.places(rows) < knots.last_place - 1e-6).double().unsqueeze(-1)
+    lengths = torch.tensor([3.0, 11.9, 12.0, 15.0], dtype=torch.float64)
+    taps = knots.find_taps(lengths, torch.zeros(4, dtype=torch.long))
+    found = taps.mix(table, slice(None)).squeeze(-1)
+    assert found[0] == pytest.approx(1.0)
+    assert found[1] > 0.0
+    assert found[2:].tolist() == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_kept_tables_follow_the_weights() -> None:
+    network, positions = build(), draw_positions(2, 6)
+    beads = name_beads(6)
+    with torch.no_grad():
+        before, _ = network.energy_and_forces(positions, beads)
+        for parameter in network.interactions.parameters():
+            parameter.mul_(1.1)
+        after, _ = network.energy_and_forces(positions, beads)
+    torch.testing.assert_close(after, network.energy(positions, beads).detach())
+    assert (before - after).abs().max() > 1e-3
+
+
+def test_edges_know_their_distance_along_the_chain() -> None:
+    """The same beads in the same place, in one chain or in two, differ in energy."""
+    network, positions = build(), draw_positions(1, 8)
+    beads = name_beads(8)
+    resids, bonds = [*range(1, 9)], [(i, i + 1) for i in range(7)]
+    one = torch.tensor(number_along_chains(resids, bonds))
+    two = torch.tensor(number_along_chains(resids, bonds[:3] + bonds[4:]))
+    counted = network.energy(positions, beads)
+    torch.testing.assert_close(network.energy(positions, beads, one), counted)
+    assert (network.energy(positions, beads, two) - counted).abs() > 1e-4
+    deaf = build(sequence_range=0)
+    torch.testing.assert_close(
+        deaf.energy(positions, beads, one), deaf.energy(positions, beads, two)
+    )
+
+
+def test_beads_beyond_the_range_are_all_alike() -> None:
+    network, positions = build(sequence_range=3), draw_positions(1, 2)
+    beads = name_beads(2)
+    apart = [network.energy(positions, beads, torch.tensor([1, 1 + k])).item()
+             for k in range(1, 8)]  # fmt: skip
+    assert len(set(apart[:4])) == 4
+    assert len(set(apart[3:])) == 1
+
+
+def test_pieces_of_a_chain_are_never_neighbours() -> None:
+    bonds = [(0, 1), (2, 3)]
+    numbers = number_along_chains([5, 6, 7, 8], bonds)
+    assert numbers[1] - numbers[0] == numbers[3] - numbers[2] == 1
+    assert abs(numbers[2] - numbers[1]) > 1000

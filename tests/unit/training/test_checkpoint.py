@@ -1,0 +1,75 @@
+"""What checkpoints refuse, and that they stand for themselves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from apps.science.cg.force_field import load_checkpoint, load_force_field
+from apps.science.errors import DataError
+from apps.science.files import hash_file
+from apps.science.models.base import build_network, read_config
+from apps.science.training.checkpoint import read_checkpoint, write_checkpoint
+from apps.science.training.data import read_training_data
+
+MODEL = {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1}
+
+
+@pytest.fixture
+def parts(two_proteins: Path, tmp_path: Path) -> dict[str, Path]:
+    """Return prior.yaml and mapping.json of chignolin, and a model trained on them."""
+    protein = read_training_data(two_proteins).proteins[0]
+    prior, mapping = tmp_path / "prior.yaml", tmp_path / "mapping.json"
+    prior.write_text(protein.prior_yaml)
+    mapping.write_text(protein.mapping_json)
+    torch.manual_seed(0)
+    config = read_config(MODEL)
+    facts = {
+        "residues": "", "prior_sha256": hash_file(prior),
+        "prior_yaml": protein.prior_yaml, "mapping_json": protein.mapping_json,
+    }  # fmt: skip
+    checkpoint = write_checkpoint(
+        tmp_path / "best.pt", config.model_dump(), build_network(config).state_dict(),
+        proteins={"chignolin": facts},
+    )  # fmt: skip
+    return {"prior": prior, "mapping": mapping, "checkpoint": checkpoint}
+
+
+def test_a_checkpoint_alone_is_the_force_field_of_its_files(
+    parts: dict[str, Path],
+) -> None:
+    torch.manual_seed(6)
+    positions = 3.8 * torch.randn(3, 10, 3)
+    alone = load_checkpoint(parts["checkpoint"]).compute(positions)
+    torch.testing.assert_close(load_force_field(**parts).compute(positions), alone)
+
+
+def test_another_prior_is_refused(parts: dict[str, Path]) -> None:
+    parts["prior"].write_text(parts["prior"].read_text().replace("75.0", "80.0"))
+    with pytest.raises(DataError, match="Use the prior of the training"):
+        load_force_field(**parts)
+
+
+@pytest.mark.parametrize("damage", ["cut", "schema", "gone"])
+def test_what_is_no_checkpoint_is_refused(damage: str, parts: dict[str, Path]) -> None:
+    path = parts["checkpoint"]
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "schema":
+        torch.save({"schema": "weft-checkpoint-9"}, path)
+    else:
+        path.unlink()
+    words = {"cut": "cannot be read", "schema": "has schema", "gone": "does not exist"}
+    with pytest.raises(DataError, match=words[damage]):
+        read_checkpoint(path)
+
+
+def test_no_code_runs_when_a_checkpoint_is_read(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (exec, ("raise SystemExit('ran')",))
+
+    path = tmp_path / "trap.pt"
+    torch.save({"schema": "weft-checkpoint-2", "model": Trap()}, path)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_checkpoint(path)

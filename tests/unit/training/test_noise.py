@@ -1,0 +1,96 @@
+"""Noise stands in for forces: the blurred density's mean force, with less variance."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from apps.science.errors import DataError
+from apps.science.training.config import TrainingJob
+from apps.science.training.data import read_training_data
+from apps.science.training.loop import train
+from apps.science.training.noise import (
+    draw_normal,
+    mix_forces,
+    prepare_noise,
+    weigh_parts,
+)
+
+KT, SPREAD, WIDTH, ROUGH = 0.6, 0.8, 0.5, 4.0
+N = 200_000
+
+
+def draw_harmonic() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return r of a harmonic well, its force with noise of other atoms, and e."""
+    generator = torch.Generator().manual_seed(4)
+    r, rough, normal = torch.randn(3, N, 1, 3, generator=generator)
+    return SPREAD * r, -KT * r / SPREAD + ROUGH * rough, normal
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0, None])
+def test_every_mixture_has_the_force_of_the_blurred_well(share: float | None) -> None:
+    """A Gaussian of width a blurred by s is one of width sqrt(a^2 + s^2)."""
+    r, forces, normal = draw_harmonic()
+    parts = weigh_parts(forces, torch.ones(N), KT / WIDTH)
+    used = parts if share is None else torch.full((1, 1), share)
+    x = r + WIDTH * normal
+    mixed = mix_forces(forces, normal, KT / WIDTH, used)
+    slope = float((x * mixed).mean() / x.square().mean())
+    assert slope == pytest.approx(-KT / (SPREAD**2 + WIDTH**2), abs=0.02)
+
+
+def test_the_mixture_scatters_less_than_either_part() -> None:
+    r, forces, normal = draw_harmonic()
+    share = weigh_parts(forces, torch.ones(N), KT / WIDTH)
+    scatter = []
+    for used in (share, torch.zeros(1, 1), torch.ones(1, 1)):
+        x = r + WIDTH * normal
+        mixed = mix_forces(forces, normal, KT / WIDTH, used)
+        mean = -KT * x / (SPREAD**2 + WIDTH**2)
+        scatter.append(float((mixed - mean).square().mean()))
+    assert scatter[0] < scatter[1]
+    assert scatter[0] < 0.2 * scatter[2]
+    assert float(share) < 0.1
+
+
+def test_the_target_is_what_the_prior_leaves_at_the_displaced_frame(
+    two_proteins: Path,
+) -> None:
+    """With no share of noise, the target moves by the change of the prior alone."""
+    data = read_training_data(two_proteins)
+    protein = data.proteins[0]
+    (noise, _) = prepare_noise(data, 0.05, "cpu")
+    assert noise is not None
+    rows = np.arange(8)
+    positions, targets = protein.train.read(rows)
+    normal = draw_normal(tuple(positions.shape), rows, 1, "noise")
+    moved, found = noise.displace(positions, targets, normal)
+    prior = noise.prior.energy_and_forces
+    whole = targets + prior(positions)[1]
+    mixed = mix_forces(whole, normal, noise.force, noise.share)
+    torch.testing.assert_close(found + prior(moved)[1], mixed, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(moved, positions + 0.05 * normal)
+
+
+def test_places_of_a_draw_do_not_depend_on_who_asks() -> None:
+    whole = draw_normal((6, 4, 3), np.arange(6), 1, "noise", 2)
+    for rank in range(2):
+        places = np.arange(rank, 6, 2)
+        part = draw_normal((6, 4, 3), places, 1, "noise", 2)
+        assert torch.equal(part, whole[torch.as_tensor(places)])
+
+
+def test_noise_needs_a_set_that_holds_its_prior(
+    make_job: Callable[..., TrainingJob],
+) -> None:
+    with pytest.raises(DataError, match="needs the prior at displaced frames"):
+        train(make_job("bare", noise_angstrom=0.1))
+
+
+def test_every_bead_learns_from_forces_and_from_noise(two_proteins: Path) -> None:
+    data = read_training_data(two_proteins)
+    for noise in prepare_noise(data, 0.1, "cpu"):
+        assert noise is not None
+        assert ((noise.share > 0.0) & (noise.share < 1.0)).all()
