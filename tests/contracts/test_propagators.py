@@ -79,13 +79,27 @@ def build_cg(alanine: Path, folder: Path) -> Case:
         "device": "cpu",
     }
     states = States(np.tile(beads[:1], (4, 1, 1)), np.zeros((4, mapping.n_beads, 3)))
-    return Case(settings, states, atol=1e-5)
+    # compiled dynamics does not depend on the packing to the last bit
+    return Case(settings, states)
+
+
+def build_exact(alanine: Path, folder: Path) -> Case:
+    case = build_cg(alanine, folder)
+    return Case(case.settings | {"inference": "exact"}, case.starts, atol=1e-5)
+
+
+def build_overdamped(alanine: Path, folder: Path) -> Case:
+    case = build_cg(alanine, folder)
+    without_inertia = {"dynamics": "overdamped", "friction_per_ps": 50.0}
+    return Case(case.settings | without_inertia, case.starts)
 
 
 # ---- A new propagator registers its builder here, under its kind; where it has ----
 # ---- several modes, a word more names each. ----
 BUILDERS: dict[str, Builder] = {
     "cg": build_cg,
+    "cg exact": build_exact,
+    "cg overdamped": build_overdamped,
     "openmm": build_openmm,
     "toy": build_toy,
     "toy overdamped": build_brownian,

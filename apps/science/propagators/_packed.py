@@ -7,13 +7,16 @@ harmonic forces in the limit of high friction.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from apps.science.arrays import Array
+from apps.science.propagators._step import Constants, Pack, advance, record
 from apps.science.units import ACCELERATION, thermal_energy
 
 N_STEPS_PER_CHECK = 10
@@ -78,6 +81,7 @@ def run_packed(
     velocities: Tensor,
     seeds: Tensor,
     settings: LangevinSettings,
+    temperatures_kelvin: Array | None = None,
 ) -> Trajectories:
     """Advance R replicas together by ``settings.n_steps``.
 
@@ -90,63 +94,109 @@ def run_packed(
     positions : (R, n_beads, 3), Angstrom, on the device that computes
     velocities : (R, n_beads, 3), Angstrom/ps
     seeds : (R,), int64
+    temperatures_kelvin : (R,), in place of the one of the settings
     """
     n_replicas, n_beads, _ = positions.shape
-    device, dtype = positions.device, positions.dtype
+    device = positions.device
     n_frames = settings.n_steps // settings.n_steps_per_frame
     shape = (n_replicas, n_frames, n_beads, 3)
     frames = torch.full(shape, torch.nan, dtype=torch.float32, device=device)
     frame_forces = torch.full_like(frames, torch.nan)
     final_x, final_v = positions.clone(), velocities.clone()
 
-    masses = torch.tensor(force_field.masses_amu, dtype=dtype, device=device)
-    inverse_mass = (ACCELERATION / masses)[None, :, None]
-    half_kick = 0.5 * settings.timestep_ps * inverse_mass
-    half_drift = 0.5 * settings.timestep_ps
-    decay = math.exp(-settings.friction_per_ps * settings.timestep_ps)
-    spread = torch.sqrt(
-        (1.0 - decay**2) * thermal_energy(settings.temperature_kelvin) * inverse_mass
-    )
+    constants = _make_constants(force_field, settings, positions)
     bonds = torch.tensor(list(force_field.bonds), dtype=torch.long, device=device)
-
     live = torch.arange(n_replicas, device=device)
-    x, v, keys = positions.clone(), velocities.clone(), hash_counter(seeds)
-    n_values = _NOISE_VALUES_PER_DRAW.get(device.type, 1 << 15)
-    n_draw = max(1, n_values // (n_replicas * n_beads * 3))
-    noise = torch.empty(0)
-    first = 0
-    force = force_field.compute(x)[1]
-    for step in range(settings.n_steps):
-        if step % n_draw == 0:
-            first = step
-            n_now = min(n_draw, settings.n_steps - step)
-            noise = spread * counter_normals(keys, step, n_now, n_beads).to(dtype)
-        v = v + half_kick * force
-        x = x + half_drift * v
-        v = decay * v + noise[step - first]
-        x = x + half_drift * v
-        force = force_field.compute(x)[1]
-        v = v + half_kick * force
-        done = step + 1
+    force = force_field.compute(positions)[1]
+    pack = Pack(
+        positions.clone(), velocities.clone(), force.clone(), hash_counter(seeds),
+        torch.as_tensor(find_heat(settings, temperatures_kelvin, n_replicas)).to(
+            positions
+        ),
+        torch.zeros((), dtype=torch.int64, device=device),
+    )  # fmt: skip
+    stepper = _make_stepper(force_field, pack, constants, settings.n_steps)
+    for done in range(1, settings.n_steps + 1):
+        stepper()
         at_frame = done % settings.n_steps_per_frame == 0
         if at_frame or done % N_STEPS_PER_CHECK == 0 or done == settings.n_steps:
-            whole = find_whole(x, v, force, bonds, settings.max_bond_angstrom)
+            whole = find_whole(
+                pack.x, pack.v, pack.force, bonds, settings.max_bond_angstrom
+            )
             if not bool(whole.all()):
-                live, x, v, force = live[whole], x[whole], v[whole], force[whole]
-                keys, noise = keys[whole], noise[:, whole]
+                live, pack = live[whole], pack.take(whole)
                 if not len(live):
                     break
+                stepper = _make_stepper(force_field, pack, constants, settings.n_steps)
         if at_frame:
             row = done // settings.n_steps_per_frame - 1
-            frames[live, row] = x.to(torch.float32)
-            frame_forces[live, row] = force.to(torch.float32)
+            frames[live, row] = pack.x.to(torch.float32)
+            frame_forces[live, row] = pack.force.to(torch.float32)
     failed = torch.ones(n_replicas, dtype=torch.bool)
     failed[live.cpu()] = False
-    final_x[live], final_v[live] = x, v
+    final_x[live], final_v[live] = pack.x, pack.v
     return Trajectories(
         frames.cpu(), frame_forces.cpu(),
         final_x.double().cpu(), final_v.double().cpu(), failed,
     )  # fmt: skip
+
+
+def find_heat(
+    settings: LangevinSettings, temperatures_kelvin: Array | None, n_replicas: int
+) -> Array:
+    """Return (R,), by how much each replica's noise is stronger, sqrt(T / T_0)."""
+    if temperatures_kelvin is None:
+        return np.ones(n_replicas)
+    heat: Array = np.sqrt(
+        np.asarray(temperatures_kelvin, dtype=float) / settings.temperature_kelvin
+    )
+    return heat
+
+
+def _make_constants(
+    force_field: ComputesForces, settings: LangevinSettings, like: Tensor
+) -> Constants:
+    masses = torch.tensor(force_field.masses_amu, dtype=like.dtype, device=like.device)
+    inverse_mass = (ACCELERATION / masses)[None, :, None]
+    decay = math.exp(-settings.friction_per_ps * settings.timestep_ps)
+    kt = thermal_energy(settings.temperature_kelvin)
+    return Constants(
+        half_kick=0.5 * settings.timestep_ps * inverse_mass,
+        spread=torch.sqrt((1.0 - decay**2) * kt * inverse_mass),
+        half_drift=0.5 * settings.timestep_ps,
+        decay=decay,
+    )
+
+
+def _make_stepper(
+    force_field: ComputesForces, pack: Pack, constants: Constants, n_steps: int
+) -> Callable[[], None]:
+    """Return what advances ``pack`` by one step: a CUDA graph where one can be."""
+    n_replicas, n_beads, _ = pack.x.shape
+
+    def forces(x: Tensor) -> Tensor:
+        return force_field.compute(x)[1]
+
+    def draw(first: Tensor | int, n: int) -> Tensor:
+        normals = counter_normals(pack.keys, first, n, n_beads)
+        spread = constants.spread * pack.heat[:, None, None]
+        return spread * normals.to(pack.x.dtype)
+
+    if pack.x.is_cuda and getattr(force_field, "graph_safe", False):
+        return record(
+            pack, lambda p: advance(p, forces, constants, draw(p.step, 1)[0])
+        )
+    n_values = _NOISE_VALUES_PER_DRAW.get(pack.x.device.type, 1 << 15)
+    n_draw = max(1, n_values // (n_replicas * n_beads * 3))
+
+    def eager() -> Iterator[None]:
+        for first in range(int(pack.step), n_steps, n_draw):
+            for noise in draw(first, min(n_draw, n_steps - first)):
+                advance(pack, forces, constants, noise)
+                yield
+
+    steps = eager()
+    return lambda: next(steps)
 
 
 def find_whole(
@@ -172,7 +222,7 @@ def hash_counter(counter: Tensor) -> Tensor:
 
 
 def counter_normals(
-    keys: Tensor, first_step: int, n_steps: int, n_beads: int
+    keys: Tensor, first_step: Tensor | int, n_steps: int, n_beads: int
 ) -> Tensor:
     """Return standard normals (n_steps, R, n_beads, 3), float32.
 
@@ -185,9 +235,8 @@ def counter_normals(
     keys : (R,), int64, from ``hash_counter(seeds)``
     """
     n_pairs = (n_beads * 3 + 1) // 2
-    counter = torch.arange(
-        first_step * n_pairs, (first_step + n_steps) * n_pairs, device=keys.device
-    )
+    counter = torch.arange(n_steps * n_pairs, device=keys.device)
+    counter = counter + first_step * n_pairs
     bits = hash_counter(keys[:, None] + counter + 1).view(len(keys), n_steps, n_pairs)
     scale = 2.0**-32
     first = (((bits >> 32) & 0xFFFFFFFF).double() + 0.5) * scale

@@ -1,8 +1,14 @@
-"""Coarse-grained Langevin dynamics of packed replicas under a prior and a model."""
+"""Coarse-grained Langevin dynamics of packed replicas under a prior and a model.
 
+On a CPU the whole segment runs in compiled code, replica by replica, so that results
+are the same to the last bit however segments are packed into blocks; on a GPU, and
+with ``inference: exact``, replicas advance as one torch tensor.
+"""
+
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +19,17 @@ from apps.science.propagators.base import Frames, PropagatorConfig, States
 from apps.science.units import FS_PER_PS
 
 if TYPE_CHECKING:
-    from apps.science.propagators._packed import ComputesForces, Trajectories
+    from apps.science.cg.fast.dynamics import FastForceField
+    from apps.science.propagators._packed import (
+        ComputesForces,
+        LangevinSettings,
+        Trajectories,
+    )
+
+Inference = Literal["auto", "exact", "tabulated"]
+
+UNTUNED_BLOCK: Final = 256
+"""Replicas advanced together where nothing was measured."""
 
 
 class Config(PropagatorConfig):
@@ -29,11 +45,23 @@ class Config(PropagatorConfig):
     temperature_kelvin: float = Field(300.0, gt=0, description="Bath temperature.")
     friction_per_ps: float = Field(1.0, gt=0, description="Langevin friction.")
     timestep_fs: float = Field(4.0, gt=0, le=20, description="Integration time step.")
+    dynamics: Literal["langevin", "overdamped"] = Field(
+        "langevin",
+        description="With inertia (BAOAB), or without: BAOAB's limit of high friction.",
+    )
+    inference: Inference = Field(
+        "auto",
+        description="exact: the model as trained; tabulated: its filters from tables, "
+        "forces within 1e-4 of it, many times faster; auto: tabulated where the model "
+        "allows (SchNet-type), else exact.",
+    )
     max_bond_angstrom: float = Field(
         8.0, gt=0, description="A replica with a longer bond has failed."
     )
-    max_replicas: int = Field(
-        256, gt=0, description="Replicas advanced together; larger blocks are split."
+    max_replicas: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        "auto",
+        description="Replicas advanced together; larger blocks are split. auto: what "
+        "weft tune found for this model on this device, else 256.",
     )
     device: str = Field("auto", description="cpu, cuda, cuda:0 ..., or auto.")
 
@@ -69,7 +97,10 @@ class Propagator:
     def __init__(
         self, config: Config, force_field: "ComputesForces | None" = None
     ) -> None:
-        """Read the force field; ``force_field`` replaces the one of the files."""
+        """Read the force field; ``force_field`` replaces the one of the files.
+
+        One that is not a ``cg.force_field.ForceField`` is run as it is.
+        """
         self.config = config
         self.device = choose_device(config.device)
         if force_field is None:
@@ -79,7 +110,23 @@ class Propagator:
             force_field = load_force_field(
                 Path(config.prior), Path(config.mapping), checkpoint, self.device
             )
-        self.force_field = force_field
+        self.force_field = choose_inference(force_field, config.inference, self.device)
+        self.block = self._choose_block()
+
+    def _choose_block(self) -> int:
+        c = self.config
+        if c.max_replicas != "auto":
+            return c.max_replicas
+        if hasattr(self.force_field, "run") or c.checkpoint is None:
+            return UNTUNED_BLOCK  # compiled replicas run one by one in any case
+        from apps.science.cg.block_size import hash_model, name_device, read_block
+
+        tabulated = hasattr(self.force_field, "graph_safe")
+        found = read_block(
+            name_device(self.device), hash_model(Path(c.checkpoint)),
+            self.force_field.n_beads, "tabulated" if tabulated else "exact",
+        )  # fmt: skip
+        return found or UNTUNED_BLOCK
 
     def recorded(self, states: States) -> Array:
         """Return the bead positions (n_segments, n_beads, 3), Angstrom."""
@@ -103,9 +150,9 @@ class Propagator:
                 f"expected {self.force_field.n_beads} beads and one seed a state. "
                 "Use starts made with the mapping of this model."
             )
-        size = self.config.max_replicas
+        size = self.block
         parts = [
-            self._run(states.take(rows), [seeds[r] for r in rows])
+            self.advance(states.take(rows), [seeds[r] for r in rows])
             for rows in (
                 range(i, min(i + size, n_segments)) for i in range(0, n_segments, size)
             )
@@ -117,21 +164,30 @@ class Propagator:
         final = States(join("final_positions"), join("final_velocities"))
         return Frames(join("positions"), join("forces"), final, join("failed"))
 
-    def _run(self, states: States, seeds: Sequence[int]) -> "Trajectories":
+    def advance(
+        self,
+        states: States,
+        seeds: Sequence[int],
+        temperatures_kelvin: Array | None = None,
+    ) -> "Trajectories":
+        """Advance all states together, each at its own temperature if any are given.
+
+        Parameters
+        ----------
+        temperatures_kelvin : (n_segments,), in place of the one of the settings
+        """
         import torch
 
         from apps.science.propagators import _packed
 
-        c = self.config
-        settings = _packed.LangevinSettings(
-            temperature_kelvin=c.temperature_kelvin,
-            friction_per_ps=c.friction_per_ps,
-            timestep_ps=c.timestep_fs / FS_PER_PS,
-            n_steps=c.n_steps,
-            n_steps_per_frame=c.n_steps_per_frame,
-            max_bond_angstrom=c.max_bond_angstrom,
-        )
+        settings = make_settings(self.config)
         centred = states.positions - states.positions.mean(axis=1, keepdims=True)
+        if hasattr(self.force_field, "run"):
+            fast = cast("FastForceField", self.force_field)
+            return fast.run(
+                centred, states.velocities, np.array(seeds), settings,
+                temperatures_kelvin,
+            )  # fmt: skip
 
         def load(values: Array) -> torch.Tensor:
             return torch.tensor(values, dtype=torch.float32, device=self.device)
@@ -142,4 +198,63 @@ class Propagator:
             load(states.velocities),
             torch.tensor(list(seeds), dtype=torch.int64, device=self.device),
             settings,
+            temperatures_kelvin,
         )
+
+
+def make_settings(config: Config) -> "LangevinSettings":
+    """Return what the integrators take.
+
+    Without inertia, BAOAB forgets every velocity, and its inner time step is such that
+    a force moves a bead by h F / (m gamma): the scheme of Leimkuhler and Matthews
+    (2013), whose averages are exact for harmonic forces.
+    """
+    from apps.science.propagators._packed import LangevinSettings
+
+    timestep_ps, friction = config.timestep_fs / FS_PER_PS, config.friction_per_ps
+    if config.dynamics == "overdamped":
+        timestep_ps, friction = math.sqrt(2.0 * timestep_ps / friction), math.inf
+    return LangevinSettings(
+        temperature_kelvin=config.temperature_kelvin,
+        friction_per_ps=friction,
+        timestep_ps=timestep_ps,
+        n_steps=config.n_steps,
+        n_steps_per_frame=config.n_steps_per_frame,
+        max_bond_angstrom=config.max_bond_angstrom,
+    )
+
+
+def choose_inference(
+    force_field: "ComputesForces", inference: Inference, device: str
+) -> "ComputesForces":
+    """Return the force field in the form that runs fastest on ``device``.
+
+    What is not a prior with or without a network comes back as it is.
+
+    Raises
+    ------
+    ConfigError
+        If tables are asked for and the model has no filters to tabulate.
+    """
+    from apps.science.cg.fast.network_arrays import can_tabulate
+    from apps.science.cg.force_field import ForceField
+
+    if inference == "exact" or not isinstance(force_field, ForceField):
+        return force_field
+    if force_field.network is not None and not can_tabulate(force_field.network):
+        if inference == "tabulated":
+            raise ConfigError(
+                "inference is tabulated, but this model's interactions depend on more "
+                "than a distance. Use inference: auto or exact."
+            )
+        return force_field
+    if device == "cpu":
+        from apps.science.cg.fast.dynamics import FastForceField, can_run
+
+        if can_run(force_field):
+            return FastForceField(force_field)
+    if force_field.network is None:
+        return force_field
+    from apps.science.cg.fast.tabulated import TabulatedForceField
+
+    return TabulatedForceField(force_field, device)

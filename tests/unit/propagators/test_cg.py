@@ -206,3 +206,32 @@ def test_wrong_numbers_of_beads_or_seeds_are_named() -> None:
 def test_auto_finds_a_device() -> None:
     assert choose_device("auto") in {"cpu", "cuda"}
     assert choose_device("cpu") == "cpu"
+
+
+def test_without_inertia_a_harmonic_system_has_its_exact_spread() -> None:
+    """Leimkuhler and Matthews' scheme is exact here, for any stable time step."""
+    field = Wells(2, k=0.5)
+    chosen = settings(n_steps=4000, n_steps_per_frame=10, dynamics="overdamped",
+                      timestep_fs=20.0, friction_per_ps=50.0)  # fmt: skip
+    frames = Propagator(chosen, field).propagate(straight(64, 2), range(64))
+    apart = frames.positions[:, 100:, 1] - frames.positions[:, 100:, 0]
+    # U = 2 k (|x1 - c|^2 + |x2 - c|^2) = k |x1 - x2|^2, so each axis has kT / 2k
+    assert apart.astype(float).var() == pytest.approx(KT / (2 * 0.5), rel=0.03)
+
+
+def test_without_inertia_a_free_particle_diffuses_from_the_first_step() -> None:
+    field = HarmonicChain(2, k=0.0)
+    n_steps, friction = 200, 50.0
+    chosen = settings(n_steps=n_steps, n_steps_per_frame=n_steps,
+                      dynamics="overdamped", friction_per_ps=friction,
+                      max_bond_angstrom=1e6)  # fmt: skip
+    begin = straight(4096, 2)
+    end = Propagator(chosen, field).propagate(begin, range(4096)).final.positions
+    moved = end - (begin.positions - begin.positions.mean(1, keepdims=True))
+    for bead, mass in enumerate(field.masses_amu):
+        constant = KT / mass * ACCELERATION / friction
+        # the first and last noise count half; velocities began at rest
+        time = (n_steps - 0.75) * 0.004
+        assert (moved[:, bead] ** 2).mean() == pytest.approx(
+            2 * constant * time, rel=0.04
+        )
