@@ -32,7 +32,9 @@ def compare_with_reference(
     stage: str = "benchmark", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Compute every metric of one model's WE run, with intervals, against the data."""
-    from apps.science.benchmark import model_frames, run_benchmark
+    from apps.science.benchmark import run_benchmark
+    from apps.science.model_run import model_frames, read_passage, read_temperature
+    from apps.science.pcoords.tica import read_tica
     from apps.science.units import FS_PER_PS
 
     segments = folder / "segments.h5"
@@ -44,4 +46,6 @@ def compare_with_reference(
         folder / "metrics.json", folder / "densities.npz",
         n_bootstrap=n_bootstrap, seed=seed, native=native,
         model_course=course.write(folder / "course.h5"),
+        temperature_kelvin=read_temperature(folder),
+        passage=read_passage(folder, read_tica(tica), tau_ps, burn_in_fraction),
     )  # fmt: skip

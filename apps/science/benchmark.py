@@ -9,27 +9,35 @@ from typing import Any
 import numpy as np
 
 from apps.science import plugins
-from apps.science.arrays import Array, IntArray
+from apps.science.arrays import Array
 from apps.science.errors import DataError, NumericalError, ShapeMismatchError
-from apps.science.files import atomic_path, write_json
+from apps.science.files import atomic_path, hash_file, write_json
+from apps.science.metrics._blocks import join_correlated
+from apps.science.metrics._geometry import measure_gyration
+from apps.science.metrics._tic import project_all
 from apps.science.metrics.base import (
     Beads,
     Comparison,
     Metric,
+    Passage,
     ProjectsFrames,
     WeightedSet,
 )
-from apps.science.resampling import MIN_BLOCKS, plan_resampling
+from apps.science.metrics.chirality import list_centres
+from apps.science.metrics.timescales import (
+    MIN_CROSSINGS,
+    count_basins,
+    count_crossings,
+)
+from apps.science.resampling import plan_resampling
 from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames, read_frames
-from apps.science.segments.store import open_store
 from apps.science.statistics import effective_sample_size
 
 log = logging.getLogger(__name__)
 
 SCHEMA = "weft-metrics-1"
 METRICS = "apps.science.metrics"
-N_ITERATION_BLOCKS = 20
 
 
 def run_benchmark(
@@ -44,6 +52,9 @@ def run_benchmark(
     burn_in_fraction: float = 0.0,
     native: Path | None = None,
     model_course: Path | None = None,
+    temperature_kelvin: float | None = None,
+    folded_angstrom: float | None = None,
+    passage: Passage | None = None,
 ) -> Path:
     """Compute every metric and write ``out`` (JSON) and ``densities`` (.npz).
 
@@ -56,6 +67,9 @@ def run_benchmark(
         ``model_frames`` left it out already. Stability always sees all frames given.
     native : .npy of beads (n_beads, 3) or .pdb of the recorded atoms; for the RMSD
     model_course : the model's frames from time zero, where ``model`` is cut
+    temperature_kelvin : of the reference; without it dG is in kT
+    folded_angstrom : RMSD below which a frame is folded; None: by the native's size
+    passage : what arrived at the targets of the model's run, if it had any
 
     Raises
     ------
@@ -77,18 +91,27 @@ def run_benchmark(
             beads_of,
             None if tica is None else read_tica(tica),
             None if native is None else read_native(native, beads_of),
+            temperature_kelvin,
+            folded_angstrom,
         ),
         out,
         densities,
         n_bootstrap,
         seed,
+        passage,
+        {"reference_sha256": hash_file(reference)},
     )
 
 
 def make_beads(
-    mapping: Any, tica: ProjectsFrames | None, native: Array | None
+    mapping: Any,
+    tica: ProjectsFrames | None,
+    native: Array | None,
+    temperature_kelvin: float | None = None,
+    folded_angstrom: float | None = None,
 ) -> Beads:
     """Return the connectivity of a Mapping with what else metrics need."""
+    residues = list(zip(mapping.chains, mapping.resids, strict=True))
     return Beads(
         n_beads=mapping.n_beads,
         bonds=np.array(mapping.bonds, dtype=int).reshape(-1, 2),
@@ -96,6 +119,9 @@ def make_beads(
         dihedrals=np.array(mapping.dihedrals, dtype=int).reshape(-1, 4),
         tica=tica,
         native=native,
+        centres=list_centres(mapping.names, residues),
+        temperature_kelvin=temperature_kelvin,
+        folded_angstrom=folded_angstrom,
     )
 
 
@@ -108,13 +134,20 @@ def compare_sets(
     densities: Path,
     n_bootstrap: int,
     seed: int,
+    passage: Passage | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Path:
-    """Compute every metric of two sets in memory; see ``run_benchmark``."""
+    """Compute every metric of two sets in memory; see ``run_benchmark``.
+
+    ``facts`` are further keys for the JSON file.
+    """
     sets, described = {}, {}
     for name, frames in (("reference", reference), ("model", model)):
         _check_beads(name, frames, beads.n_beads)
         whole = keep_finite(name, frames)
-        sets[name] = WeightedSet.from_frames(whole)
+        sets[name] = join_correlated(
+            WeightedSet.from_frames(whole), slowest_values(whole.positions, beads)
+        )
         described[name] = describe_set(frames, sets[name], whole)
     course = WeightedSet.from_frames(model_course)
     ref, other = sets["reference"], sets["model"]
@@ -123,7 +156,12 @@ def compare_sets(
         plan_resampling(ref.n_blocks, n, n_bootstrap, plan_seed)
         for n in (other.n_blocks, course.n_blocks)
     ]
-    comparison = Comparison(ref, other, plans[0], course, plans[1], beads)
+    comparison = Comparison(
+        ref, other, plans[0], course, plans[1], beads,
+        derive_seed(seed, "clusters"), passage,
+    )  # fmt: skip
+    basins, warnings = judge_reference(ref, beads)
+    described["reference"]["basins"] = basins
     results: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for kind in plugins.list_kinds(METRICS):
@@ -135,9 +173,11 @@ def compare_sets(
             log.info("%s is not defined: %s", kind, reason)
             continue
         found = metric.compare(comparison)
+        if found.undefined is not None:
+            log.info("%s is not defined: %s", kind, found.undefined)
         results[kind] |= {
-            "defined": True,
-            "reason": None,
+            "defined": found.undefined is None,
+            "reason": found.undefined,
             "figures": {name: asdict(f) for name, f in found.figures.items()},
             "details": found.details,
         }
@@ -150,18 +190,26 @@ def compare_sets(
         "seed": seed,
         "interval": "95 % block bootstrap over lineages",
         "floor": "random halves of the reference against each other, mean",
+        "warnings": warnings,
         "sets": described,
         "metrics": results,
-    }
-    return write_json(out, _plain(body))
+    } | (facts or {})
+    return write_json(out, make_plain(body))
 
 
-def _plain(value: Any) -> Any:
+def slowest_values(positions: Array, beads: Beads) -> Array:
+    """Return TIC 0 of each frame, or the radius of gyration without TICA."""
+    if beads.tica is None:
+        return measure_gyration(positions)
+    return project_all(positions, beads)[:, 0]
+
+
+def make_plain(value: Any) -> Any:
     """Return ``value`` with numbers JSON has: NaN and infinities become null."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): make_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [make_plain(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -217,6 +265,35 @@ def describe_set(
     }
 
 
+def judge_reference(
+    reference: WeightedSet, beads: Beads
+) -> tuple[list[int] | None, list[str]]:
+    """Return the basins along TIC 0 and 1, None without TICA, and what to beware of."""
+    if beads.tica is None:
+        return None, []
+    plane = project_all(reference.positions, beads)
+    basins = count_basins(reference, plane).tolist()
+    warnings = []
+    if max(basins) == 1:
+        warnings.append(
+            "The reference stays in one basin of its slow coordinates: it cannot show "
+            "whether a model visits the others, its floor is high for what it does "
+            "show, and timescales are not defined. Run it longer, or from other starts."
+        )
+    elif (crossings := count_crossings(reference, plane, beads.tica)) is not None:
+        there, back = crossings
+        if min(there, back) < MIN_CROSSINGS:
+            warnings.append(
+                f"The reference changes basin {there} and {back} times, so how its "
+                "weight is shared between basins depends on where it began: "
+                "populations, dG and what depends on them cannot be told from this "
+                "reference. Run it longer."
+            )
+    for warning in warnings:
+        log.warning("%s", warning)
+    return basins, warnings
+
+
 def drop_burn_in(frames: WeightedFrames, fraction: float) -> WeightedFrames:
     """Return the frames later than ``fraction`` of the longest time."""
     if fraction <= 0 or not len(frames):
@@ -241,55 +318,3 @@ def read_native(path: Path, mapping: Any) -> Array:
             f"({mapping.n_beads}, 3) bead positions."
         )
     return np.asarray(native)
-
-
-def model_frames(
-    segments: Path,
-    tau_ps: float,
-    frame_interval_ps: float,
-    burn_in_fraction: float = 0.0,
-) -> WeightedFrames:
-    """Return the frames of a CG-WE run, pooled over iterations with their raw weights.
-
-    Every iteration's weights sum to one, so each counts the same. The lineage of a
-    frame is its ancestor in iteration 1. Late in a long run few ancestors have
-    descendants left; where those that remain are worth fewer than 8 equal ones, the
-    lineage is instead one of 20 blocks of successive iterations, which are nearly
-    independent when the run is longer than its memory.
-
-    Parameters
-    ----------
-    segments : segments.h5 of the run
-    tau_ps, frame_interval_ps : length of a segment, and between its saved frames
-    burn_in_fraction : share of the iterations left out at the start
-    """
-    with open_store(segments) as h5:
-        n_iter = h5["n_iter"][:]
-        if not len(n_iter):
-            raise DataError(f"{segments} is empty. Ingest the run first.")
-        # rows are ordered by iteration, so what is kept is one slice
-        last = int(n_iter.max())
-        first = int(np.searchsorted(n_iter, 1 + int(burn_in_fraction * last)))
-        rows = slice(first, len(n_iter))
-        n_iter = n_iter[rows].astype(np.int64)
-        positions, weight = h5["positions"][rows], h5["weight"][rows]
-        seg_id, frame, root = (h5[name][rows] for name in ("seg_id", "frame", "root"))
-    segment = np.stack([n_iter, seg_id.astype(np.int64)], axis=1)
-    _, trajectory = np.unique(segment, axis=0, return_inverse=True)
-    return WeightedFrames(
-        positions=positions,
-        weight=weight,
-        lineage=choose_lineage(root.astype(np.int64), n_iter, weight),
-        trajectory=trajectory.reshape(-1).astype(np.int64),
-        time_ps=(n_iter - 1) * tau_ps + (frame.astype(float) + 1) * frame_interval_ps,
-    )
-
-
-def choose_lineage(root: IntArray, n_iter: IntArray, weight: Array) -> IntArray:
-    """Return ``root``, or blocks of iterations where too few roots are left."""
-    _, index = np.unique(root, return_inverse=True)
-    if effective_sample_size(np.bincount(index, weight).astype(float)) >= MIN_BLOCKS:
-        return root
-    since = n_iter - n_iter.min()
-    n_blocks = min(N_ITERATION_BLOCKS, int(since.max()) + 1)
-    return np.asarray(since * n_blocks // (int(since.max()) + 1))

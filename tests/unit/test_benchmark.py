@@ -9,19 +9,40 @@ import pytest
 
 from apps.science.benchmark import (
     SCHEMA,
-    choose_lineage,
     drop_burn_in,
-    model_frames,
+    make_beads,
     run_benchmark,
+    slowest_values,
 )
 from apps.science.cg.mapping import AtomGroup, Mapping
 from apps.science.errors import DataError, NumericalError, ShapeMismatchError
+from apps.science.metrics import tic0
+from apps.science.metrics._blocks import join_correlated
+from apps.science.metrics.base import Comparison, WeightedSet
+from apps.science.model_run import (
+    choose_lineage,
+    model_frames,
+    read_passage,
+    read_temperature,
+)
 from apps.science.pcoords._tica_model import TicaModel
 from apps.science.plugins import list_kinds
+from apps.science.propagators.base import States
+from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import create_store
+from apps.science.we.config import WEConfig
+from apps.science.we.kinetics import read_flux
 
 N_BEADS = 5
+UNDEFINED = {
+    "rmsd": "no native structure is given",
+    "native_contacts": "no native structure is given",
+    "folded": "no native structure is given",
+    "timescales": "the reference has one basin only",
+    "passage": "the model's run has no target",
+}
+"""Here: a reference without a fold, of independent frames around one shape."""
 
 
 def make_mapping(n_beads):
@@ -98,14 +119,17 @@ def test_every_metric_is_reported_with_intervals_and_floor(bench) -> None:
     assert found["schema"] == SCHEMA
     assert set(found["metrics"]) == set(list_kinds("apps.science.metrics"))
     for name, metric in found["metrics"].items():
-        assert metric["defined"] == (name != "rmsd")
+        assert metric["defined"] == (name not in UNDEFINED)
+        assert bool(metric["figures"]) == metric["defined"]
         for figure in metric["figures"].values():
             assert figure["low"] <= figure["value"] <= figure["high"]
             assert figure["floor"] is not None
     for name in ("tic0", "gyration", "end_to_end", "angles"):
         kl = found["metrics"][name]["figures"]["kl"]
         assert kl["value"] > 3 * kl["floor"]
-    assert found["metrics"]["rmsd"]["reason"] == "no native structure is given"
+    for name, reason in UNDEFINED.items():
+        assert reason in found["metrics"][name]["reason"]
+    assert len(found["reference_sha256"]) == 64
 
 
 def test_the_densities_are_masses_on_shared_bins(bench) -> None:
@@ -160,6 +184,34 @@ def test_broken_frames_are_counted_once_and_judged_nowhere_else(bench) -> None:
     assert stability["figures"]["broken"]["value"] == pytest.approx(0.1)
     assert stability["details"]["causes"]["not finite"] == pytest.approx(0.1)
     assert found["metrics"]["bonds"]["figures"]["kl"]["value"] < 0.1
+
+
+def test_a_reference_with_one_basin_is_warned_of(bench) -> None:
+    found = bench(as_set(chains(400, 2)))
+    assert found["sets"]["reference"]["basins"] == [1, 1]
+    assert "one basin" in found["warnings"][0]
+
+
+def test_a_reference_that_never_crosses_is_warned_of(bench) -> None:
+    """Half of the walks are in one basin, half in the other, and none leaves."""
+    x = np.concatenate([chains(1500, 1, bend=9.0), chains(1500, 2, bend=9.0) * 0.3])
+    reference = as_set(x)
+    reference.write(bench.folder / "reference.h5")
+    found = bench(as_set(chains(400, 2)))
+    assert found["sets"]["reference"]["basins"][0] == 2
+    assert "changes basin 0 and 0 times" in found["warnings"][0]
+
+
+def test_the_temperature_gives_the_free_energy_its_unit(bench) -> None:
+    np.save(bench.folder / "native.npy", chains(1, 40, bend=9.0)[0])
+    options = {"native": bench.folder / "native.npy", "folded_angstrom": 3.0}
+    kt = bench(as_set(chains(400, 2)), **options)["metrics"]["folded"]
+    kcal = bench(as_set(chains(400, 2)), temperature_kelvin=300.0, **options)
+    kcal = kcal["metrics"]["folded"]
+    assert kt["figures"]["delta_g"]["unit"] == "kT"
+    assert kcal["figures"]["delta_g"]["unit"] == "kcal/mol"
+    ratio = kcal["details"]["model_delta_g"] / kt["details"]["model_delta_g"]
+    assert ratio == pytest.approx(0.5962, abs=1e-4)
 
 
 def test_burn_in_is_left_out_of_all_but_stability(bench) -> None:
@@ -246,6 +298,52 @@ def test_a_we_run_is_pooled_with_its_own_weights_and_times(tmp_path) -> None:
     assert len(np.unique(frames.lineage)) == 20
 
 
+def test_a_segment_continues_its_parent_and_a_start_nothing(tmp_path) -> None:
+    frames = model_frames(write_run(tmp_path / "segments.h5", 4, 20), 3.0, 1.0)
+    first = frames.time_ps <= 3.0
+    assert (frames.continues[first] == -1).all()
+    ends = dict(zip(frames.trajectory, frames.time_ps, strict=True))
+    for row in np.flatnonzero(~first & (frames.time_ps % 3.0 == 1.0)):
+        assert ends[frames.continues[row]] == frames.time_ps[row] - 1.0
+    kept = model_frames(tmp_path / "segments.h5", 3.0, 1.0, 0.25)
+    assert set(kept.trajectory) < set(frames.trajectory)
+
+
+def test_what_arrives_at_a_target_is_read_from_the_run(tmp_path, run_walkers) -> None:
+    """A free particle that is carried to the right, over a target at 1."""
+    config = WEConfig.model_validate(
+        {
+            "n_iterations": 8, "walkers_per_bin": 4,
+            "bins": {"kind": "rectilinear", "edges": [[0.0]]},
+            "targets": [{"region": [(0.5, None)]}],
+        }
+    )  # fmt: skip
+    toy = {
+        "kind": "toy", "potential": "double_well", "barrier_kt": 0.5,
+        "timestep_fs": 50.0, "n_steps": 40, "n_steps_per_frame": 40,
+        "diffusion_angstrom2_per_ps": 1.0,
+    }  # fmt: skip
+    place = np.full((1, 1, 3), [[-1.0, 0.0, 0.0]])
+    west = run_walkers(
+        tmp_path / "we", config, toy, States(place, np.zeros_like(place))
+    )
+
+    class Cartesian:
+        n_dim = 1
+
+        def project(self, positions):
+            return positions[:, 0, :1]
+
+    passage = read_passage(tmp_path / "we", Cartesian(), 2.0, 0.25)
+    flux = read_flux(west)
+    assert flux.sum() > 0
+    np.testing.assert_array_equal(passage.flux, flux[len(flux) // 4 :])
+    assert passage.regions == (((0.5, np.inf),),)
+    assert passage.starts.tolist() == [[-1.0]]
+    assert read_temperature(tmp_path / "we") == toy.get("temperature_kelvin")
+    assert read_passage(tmp_path, Cartesian(), 2.0, 0.0) is None
+
+
 def test_burn_in_drops_whole_iterations(tmp_path) -> None:
     frames = model_frames(write_run(tmp_path / "s.h5", 8, 20), 3.0, 1.0, 0.25)
     assert frames.time_ps.min() == 2 * 3.0 + 1.0
@@ -273,3 +371,59 @@ def test_an_empty_run_is_named(tmp_path) -> None:
     create_store(tmp_path / "segments.h5", N_BEADS)
     with pytest.raises(DataError, match="is empty"):
         model_frames(tmp_path / "segments.h5", 3.0, 1.0)
+
+
+def test_stretches_shorter_than_the_memory_are_joined() -> None:
+    """A slow wave over 40 blocks: neighbours correlate until few are left."""
+    n = 4000
+    frames = WeightedFrames(
+        np.zeros((n, 3, 3), "f4"), np.ones(n), np.arange(n) // 100, np.zeros(n, int),
+        np.arange(1.0, n + 1),
+    )  # fmt: skip
+    one = WeightedSet.from_frames(frames)
+    assert one.n_blocks == 40
+    rng = np.random.default_rng(0)
+    fast = join_correlated(one, rng.normal(size=n))
+    assert fast.n_blocks >= 20
+    slow = join_correlated(one, np.sin(np.arange(n) * 2 * np.pi / 1000))
+    assert slow.n_blocks == 10
+    for block in range(10):
+        assert np.ptp(frames.time_ps[slow.block == block]) == 399
+    # what is no stretch of one trajectory stays as it is
+    ensemble = WeightedFrames(**{**vars(frames), "trajectory": np.arange(n) % 7})
+    same = join_correlated(WeightedSet.from_frames(ensemble), np.arange(float(n)))
+    assert same.n_blocks == 40
+
+
+def test_the_floor_of_a_slow_reference_is_not_too_low() -> None:
+    """Two equal samples of a slow process lie within twice the floor of each other.
+
+    With blocks of a quarter of its memory they would not.
+    """
+    beads = make_beads(make_mapping(N_BEADS), make_tica(), None)
+
+    def slow_set(seed):
+        rng = np.random.default_rng(seed)
+        sides = np.repeat(rng.random(40) < 0.5, 100)[:, None, None]
+        frames = as_set(np.where(sides, chains(4000, seed, 9.0), chains(4000, seed)))
+        columns = vars(frames) | {
+            "lineage": np.arange(4000) // 25, "trajectory": np.zeros(4000, int)
+        }  # fmt: skip
+        one = WeightedSet.from_frames(WeightedFrames(**columns))
+        return one, join_correlated(one, slowest_values(one.positions, beads))
+
+    whole = [slow_set(seed) for seed in range(1, 9)]
+    assert whole[0][0].n_blocks == 160
+    assert whole[0][1].n_blocks <= 40
+    near = {"short": 0, "joined": 0}
+    for k, name in enumerate(near):
+        reference = whole[0][k]
+        for other in (pair[k] for pair in whole[1:]):
+            plan = plan_resampling(reference.n_blocks, other.n_blocks, 20, 1)
+            found = tic0.Metric().compare(
+                Comparison(reference, other, plan, other, plan, beads)
+            )
+            w1 = found.figures["w1"]
+            near[name] += w1.value <= 2 * w1.floor
+    assert near["joined"] >= 6
+    assert near["joined"] > near["short"]

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+import numpy as np
+
 from apps.science.arrays import Array
-from apps.science.metrics._distribution import DistributionMetric
+from apps.science.metrics._distribution import N_FRAMES_PER_BATCH, DistributionMetric
 from apps.science.metrics.base import Beads, ProjectsFrames
 
 
@@ -29,6 +31,16 @@ class TicMetric(DistributionMetric):
     def observe(self, positions: Array, beads: Beads) -> Array:
         """Return (n_frames, 1)."""
         return project(positions, beads)[:, self.component : self.component + 1]
+
+
+def project_all(positions: Array, beads: Beads) -> Array:
+    """Return at most two components of all frames, (n_frames, 1 or 2)."""
+    return np.concatenate(
+        [
+            project(positions[i : i + N_FRAMES_PER_BATCH], beads)[:, :2]
+            for i in range(0, len(positions), N_FRAMES_PER_BATCH)
+        ]
+    )
 
 
 def project(positions: Array, beads: Beads) -> Array:

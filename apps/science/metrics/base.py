@@ -38,6 +38,10 @@ class Beads:
     bonds, angles, dihedrals : (n, 2), (n, 3), (n, 4), bead indices along the chain
     tica : fitted on the reference; None where there is none
     native : (n_beads, 3), Angstrom; None where no native structure is given
+    centres : (n, 4), a C-alpha and its N, C and C-beta, where all four are beads
+    temperature_kelvin : of the reference; None where it is not known
+    folded_angstrom : RMSD to native below which a frame is folded; None: by the size
+        of the native structure
     """
 
     n_beads: int
@@ -46,6 +50,27 @@ class Beads:
     dihedrals: IntArray
     tica: ProjectsFrames | None = None
     native: Array | None = None
+    centres: IntArray = field(default_factory=lambda: np.empty((0, 4), dtype=int))
+    temperature_kelvin: float | None = None
+    folded_angstrom: float | None = None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What a steady-state run of the model knows of its first passages.
+
+    Attributes
+    ----------
+    flux : (n_iterations,), probability that arrived in each, after the burn-in
+    tau_ps : resampling time
+    regions : of each target, (low, high) per component of the plane of the TICs
+    starts : (n_starts, n_dim) of the TICs, where walkers begin with equal probability
+    """
+
+    flux: Array
+    tau_ps: float
+    regions: tuple[tuple[tuple[float, float], ...], ...]
+    starts: Array
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,8 @@ class WeightedSet:
     block : (n_frames,), 0..n_blocks-1; what a bootstrap resamples
     time_ps : (n_frames,)
     ess : effective sample size of the weights
+    trajectory, continues : (n_frames,), as in WeightedFrames; None where which frame
+        follows which is not known
     """
 
     positions: Array
@@ -67,6 +94,8 @@ class WeightedSet:
     n_blocks: int
     time_ps: Array
     ess: float
+    trajectory: IntArray | None = None
+    continues: IntArray | None = None
 
     @classmethod
     def from_frames(cls, frames: WeightedFrames) -> "WeightedSet":
@@ -80,6 +109,8 @@ class WeightedSet:
             n_blocks=int(block.max()) + 1,
             time_ps=frames.time_ps,
             ess=ess,
+            trajectory=frames.trajectory,
+            continues=frames.continues,
         )
 
 
@@ -89,7 +120,8 @@ class Comparison:
 
     ``reference`` and ``model`` hold finite frames only. ``model_course`` is the model
     from time zero with every frame, broken ones too, and ``course_plan`` resamples
-    its blocks: for metrics that follow time.
+    its blocks: for metrics that follow time. ``passage`` is there where the model's
+    run had targets.
     """
 
     reference: WeightedSet
@@ -99,6 +131,7 @@ class Comparison:
     course_plan: Resampling
     beads: Beads
     seed: int = 0
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +139,14 @@ class Result:
     """What a metric found.
 
     ``figures`` carry intervals; ``details`` are plain JSON values; ``arrays`` go to
-    densities.npz under the metric's name.
+    densities.npz under the metric's name. ``undefined`` says why there is no figure,
+    where only the data could tell.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    undefined: str | None = None
 
 
 class Metric(Protocol):

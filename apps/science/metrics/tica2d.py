@@ -4,12 +4,11 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.metrics._distribution import (
-    N_FRAMES_PER_BATCH,
     Transport,
     js_of_sums,
     kl_of_sums,
 )
-from apps.science.metrics._tic import project, require_components
+from apps.science.metrics._tic import project_all, require_components
 from apps.science.metrics.base import Beads, Comparison, Result, WeightedSet
 from apps.science.resampling import compare_blocks, sum_blocks
 from apps.science.statistics import bin_values, shared_edges
@@ -32,7 +31,7 @@ class Metric:
     def compare(self, comparison: Comparison) -> Result:
         """Compare on a grid over the reference's range, with bins for the outside."""
         sets = (comparison.reference, comparison.model)
-        planes = [_project_plane(s.positions, comparison.beads) for s in sets]
+        planes = [project_all(s.positions, comparison.beads) for s in sets]
         edges = [shared_edges(planes[0][:, k], sets[0].weight, N_BINS) for k in (0, 1)]
         masses = [sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)]
         ess = (sets[0].ess, sets[1].ess)
@@ -56,15 +55,6 @@ class Metric:
                 "reference": maps[0], "model": maps[1],
             },
         )  # fmt: skip
-
-
-def _project_plane(positions: Array, beads: Beads) -> Array:
-    return np.concatenate(
-        [
-            project(positions[i : i + N_FRAMES_PER_BATCH], beads)[:, :2]
-            for i in range(0, len(positions), N_FRAMES_PER_BATCH)
-        ]
-    )
 
 
 def sum_cells(one: WeightedSet, plane: Array, edges: list[Array]) -> Array:

@@ -1,5 +1,7 @@
 """Small weighted sets of bead frames that the metric tests share."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from apps.science.metrics.base import Beads, Comparison, WeightedSet
@@ -20,6 +22,7 @@ class FirstTwo:
     """A linear projection: x of beads 0 and 1 relative to bead 2."""
 
     n_dim = 2
+    lag_ps = 1.0
 
     def project(self, positions):
         x = np.asarray(positions, dtype=float)
@@ -57,3 +60,8 @@ def random_chains(n_frames, n_beads, seed, stretch=1.0):
     return np.concatenate(
         [np.zeros((n_frames, 1, 3)), np.cumsum(steps, axis=1)], axis=1
     )
+
+
+def with_passage(comparison, passage) -> Comparison:
+    """Return the comparison with what a steady-state run of the model knows."""
+    return replace(comparison, passage=passage)

@@ -1,0 +1,237 @@
+"""Timescales and passage times against Markov chains that are known exactly."""
+
+import numpy as np
+import pytest
+
+from apps.science.metrics import passage, timescales
+from apps.science.metrics._basins import find_valleys
+from apps.science.metrics._transitions import (
+    first_passage_time,
+    implied_timescales,
+    pair_frames,
+)
+from apps.science.metrics.base import Passage, WeightedSet
+from apps.science.segments.frames import WeightedFrames
+
+TWO = np.array([[0.98, 0.02], [0.01, 0.99]])
+THREE = np.array([[0.95, 0.05, 0.0], [0.04, 0.92, 0.04], [0.0, 0.03, 0.97]])
+SPACING = 5.0
+
+
+def run_chain(matrix, n_steps, seed):
+    """Return the states (n_steps,) of a chain."""
+    rng = np.random.default_rng(seed)
+    edges = np.cumsum(matrix, axis=1)
+    draws, state = rng.random(n_steps), 0
+    found = np.empty(n_steps, dtype=int)
+    for step in range(n_steps):
+        state = int(np.searchsorted(edges[state], draws[step]))
+        found[step] = state
+    return found
+
+
+def place(states, seed):
+    """Return three-bead frames whose TIC 0 of ``FirstTwo`` shows the state."""
+    x = np.zeros((len(states), 3, 3))
+    x[:, 0, 0] = SPACING * states
+    x[:, :2, 0] += 0.3 * np.random.default_rng(seed).normal(size=(len(states), 2))
+    return x
+
+
+def beads_of(sets):
+    return sets.chain(3, tica=sets.FirstTwo())
+
+
+def test_implied_timescales_of_exact_counts() -> None:
+    values, vectors = np.linalg.eig(THREE.T)
+    stationary = np.real(vectors[:, values.argmax()])
+    stationary /= stationary.sum()
+    exact = -2.0 / np.log(np.sort(np.real(values))[::-1][1:])
+    found = implied_timescales(stationary[:, None] * THREE, 2.0, 3)
+    np.testing.assert_allclose(found[:2], exact)
+    assert np.isnan(found[2])
+
+
+def test_passage_time_of_exact_counts() -> None:
+    values, vectors = np.linalg.eig(THREE.T)
+    stationary = np.real(vectors[:, values.argmax()])
+    counts = np.abs(stationary)[:, None] * THREE
+    # m0 = 20 + m1, m1 = (1 + .04 m0) / .08
+    exact = np.linalg.solve(np.eye(2) - THREE[:2, :2], np.ones(2))
+    start = np.array([1.0, 0.0, 0.0])
+    assert first_passage_time(counts, 1.0, start) == pytest.approx(exact[0])
+    assert first_passage_time(counts[:2, :2], 1.0, start[:2]) == pytest.approx(20.0)
+    unreachable = np.diag([1.0, 1.0, 1.0])
+    assert first_passage_time(unreachable, 1.0, start) == np.inf
+
+
+def test_the_slowest_timescale_of_a_two_state_chain(sets) -> None:
+    states = run_chain(TWO, 40_000, 0)
+    frames = sets.make_frames(place(states, 1), lineage=np.arange(40_000) // 2000)
+    found = timescales.Metric().compare(sets.compare(frames, frames, beads_of(sets)))
+    exact = -1.0 / np.log(1 - 0.02 - 0.01)
+    assert found.details["reference_timescales_ps"][0] == pytest.approx(exact, rel=0.1)
+    low, high = found.details["reference_slowest_interval_ps"]
+    assert low < exact < high
+    assert found.figures["slowest"].value == 0
+    assert 0 < found.figures["slowest"].floor < 0.5
+
+
+def test_a_model_twice_as_fast_is_a_factor_of_two(sets) -> None:
+    states = run_chain(TWO, 60_000, 2)
+    a = sets.make_frames(place(states, 3), lineage=np.arange(60_000) // 2000)
+    fast = place(states[::2], 4)
+    b = sets.make_frames(fast, lineage=np.arange(30_000) // 1500)
+    found = timescales.Metric().compare(sets.compare(a, b, beads_of(sets)))
+    slowest = found.figures["slowest"]
+    assert slowest.value == pytest.approx(np.log(2), abs=0.15)
+    assert slowest.low < np.log(2) < slowest.high
+
+
+def test_weights_of_trajectories_decide(sets) -> None:
+    """Half of the trajectories are of another chain and have no weight."""
+    slow = run_chain(TWO, 30_000, 5)
+    fast = run_chain(np.array([[0.8, 0.2], [0.2, 0.8]]), 30_000, 6)
+    x = place(np.concatenate([slow, fast]), 7)
+    index = np.repeat([0, 1], 30_000)
+    frames = WeightedFrames(
+        x.astype("f4"), 1.0 - index, np.arange(60_000) // 2000, index,
+        np.tile(np.arange(30_000.0), 2),
+    )  # fmt: skip
+    found = timescales.Metric().compare(sets.compare(frames, frames, beads_of(sets)))
+    exact = -1.0 / np.log(0.97)
+    assert found.details["reference_timescales_ps"][0] == pytest.approx(exact, rel=0.15)
+
+
+def weighted_ensemble(matrix, n_iterations, n_per_state, seed):
+    """Return a WE run of a chain, one frame a segment, as states and a frame set.
+
+    Each state gets ``n_per_state`` walkers of equal weight, drawn by weight from those
+    that are there, so rare states are seen often and weights differ by state.
+    """
+    rng = np.random.default_rng(seed)
+    state = np.repeat(np.arange(len(matrix)), n_per_state)
+    weight = np.ones(len(state)) / len(state)
+    ident = np.full(len(state), -1)
+    columns = {k: [] for k in ("state", "weight", "trajectory", "continues", "time")}
+    n_made = 0
+    for n_iter in range(n_iterations):
+        edges = np.cumsum(matrix, axis=1)[state]
+        state = (rng.random(len(state))[:, None] > edges).sum(axis=1)
+        made = n_made + np.arange(len(state))
+        n_made += len(state)
+        for name, values in (
+            ("state", state), ("weight", weight), ("trajectory", made),
+            ("continues", ident), ("time", np.full(len(state), n_iter + 1.0)),
+        ):  # fmt: skip
+            columns[name].append(values)
+        chosen, shares = [], []
+        for one in np.unique(state):
+            rows = np.flatnonzero(state == one)
+            total = weight[rows].sum()
+            chosen.append(rng.choice(rows, n_per_state, p=weight[rows] / total))
+            shares.append(np.full(n_per_state, total / n_per_state))
+        rows = np.concatenate(chosen)
+        state, weight, ident = state[rows], np.concatenate(shares), made[rows]
+    return {k: np.concatenate(v) for k, v in columns.items()}
+
+
+def test_pairs_of_a_weighted_ensemble_span_segments(sets) -> None:
+    """The lag is three segments; walkers' pasts are their ancestors'."""
+    run = weighted_ensemble(TWO, 2000, 8, 8)
+    frames = WeightedFrames(
+        place(run["state"], 9).astype("f4"), run["weight"],
+        (run["time"] // 100).astype(int), run["trajectory"], run["time"],
+        run["continues"],
+    )  # fmt: skip
+    pairs = pair_frames(WeightedSet.from_frames(frames), 3.0)
+    np.testing.assert_array_equal(
+        run["time"][pairs.second] - run["time"][pairs.first], 3.0
+    )
+    # the joint law, though most walkers sit where there is little weight
+    moved = run["state"][pairs.first] != run["state"][pairs.second]
+    stationary = np.array([1.0, 2.0]) / 3
+    exact = 1 - stationary @ np.diag(np.linalg.matrix_power(TWO, 3))
+    share = pairs.weight[moved].sum() / pairs.weight.sum()
+    assert share == pytest.approx(exact, rel=0.1)
+
+    class Slower(sets.FirstTwo):
+        lag_ps = 3.0
+
+    found = timescales.Metric().compare(
+        sets.compare(frames, frames, sets.chain(3, tica=Slower()))
+    )
+    times = found.details["reference_timescales_ps"]
+    assert times[0] == pytest.approx(-1.0 / np.log(0.97), rel=0.15)
+
+
+def test_what_cannot_be_timed_says_why(sets) -> None:
+    rng = np.random.default_rng(10)
+    two = sets.make_frames(place(run_chain(TWO, 4000, 11), 12))
+    one = sets.make_frames(place(np.zeros(4000, int), 13))
+    half = sets.make_frames(place((np.arange(4000) > 2000).astype(int), 14))
+    metric = timescales.Metric()
+
+    def why(a, b):
+        found = metric.compare(sets.compare(a, b, beads_of(sets)))
+        assert not found.figures
+        return found.undefined
+
+    assert "one basin" in why(one, two)
+    assert "the model changes basin 0 and 0 times" in why(two, one)
+    assert "the reference changes basin 1 and 0 times" in why(half, two)
+    coarse = sets.make_frames(two.positions, time_ps=3.0 * np.arange(4000))
+    assert "no whole number of frames" in why(two, coarse)
+    mixed = sets.make_frames(place(rng.integers(0, 2, 4000), 15))
+    assert "faster than the lag" in why(mixed, two)
+
+
+def test_basins_are_counted_by_their_barriers() -> None:
+    rng = np.random.default_rng(16)
+    ones = np.ones(30_000)
+    wells = rng.normal(size=30_000) + np.repeat([-3, 3], 15_000)
+    assert find_valleys(wells, ones) == pytest.approx([0.0], abs=1.0)
+    assert len(find_valleys(rng.normal(size=30_000), ones)) == 0
+    # a shoulder is no basin: here the barrier is far below 1 kT
+    assert len(find_valleys(wells / 3 + rng.normal(size=30_000), ones)) == 0
+    # nor is a speck without weight
+    weight = np.where(wells > 0, 1e-4, 1.0)
+    assert len(find_valleys(wells, weight)) == 0
+
+
+def steady_flux(mfpt_ps, n_iterations=400):
+    return np.random.default_rng(17).gamma(4.0, 0.25 / mfpt_ps, n_iterations)
+
+
+def test_the_passage_time_is_that_of_the_chain(sets) -> None:
+    exact = np.linalg.solve(np.eye(2) - THREE[:2, :2], np.ones(2))[0]
+    states = run_chain(THREE, 60_000, 18)
+    reference = sets.make_frames(place(states, 19), lineage=np.arange(60_000) // 3000)
+    comparison = sets.compare(reference, reference, beads_of(sets))
+    target = Passage(
+        steady_flux(exact), 1.0, (((7.5, np.inf), (-np.inf, np.inf)),), np.zeros((4, 2))
+    )
+    found = passage.Metric().compare(sets.with_passage(comparison, target))
+    assert found.details["reference_mfpt_ps"] == pytest.approx(exact, rel=0.1)
+    assert found.details["model_mfpt_ps"] == pytest.approx(exact, rel=0.1)
+    assert found.figures["mfpt"].value < 0.15
+    low, high = found.details["model_mfpt_interval_ps"]
+    assert low < exact < high
+    slow = Passage(steady_flux(3 * exact), 1.0, target.regions, target.starts)
+    found = passage.Metric().compare(sets.with_passage(comparison, slow))
+    mfpt = found.figures["mfpt"]
+    assert mfpt.low < np.log(3) < mfpt.high
+    assert mfpt.low > 2 * mfpt.floor
+
+
+def test_no_target_and_no_arrival_give_no_number(sets) -> None:
+    frames = sets.make_frames(place(run_chain(THREE, 3000, 20), 21))
+    comparison = sets.compare(frames, frames, beads_of(sets))
+    metric = passage.Metric()
+    assert "no target" in metric.compare(comparison).undefined
+    never = Passage(np.zeros(50), 1.0, (((7.5, np.inf),),), np.zeros((1, 2)))
+    found = metric.compare(sets.with_passage(comparison, never))
+    assert "no walker reached" in found.undefined
+    far = Passage(np.ones(50), 1.0, (((99.0, np.inf),),), np.zeros((1, 2)))
+    found = metric.compare(sets.with_passage(comparison, far))
+    assert "none of the reference" in found.undefined
