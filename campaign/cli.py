@@ -12,6 +12,9 @@ import typer
 from rich.console import Console
 
 from apps.science.errors import ConfigError, WeftError
+from campaign.benchmark_command import benchmark
+from campaign.simulate_command import simulate
+from campaign.tune_command import tune
 from site_configs.errors import SiteError
 
 app = typer.Typer(
@@ -234,6 +237,27 @@ def export(
         f"Wrote {done.n_frames} frames: {done.n_segments} segments of "
         f"{done.n_iterations} iterations, to {_relative(done.files[-1].parent)}"
     )
+
+
+@app.command()
+def data(
+    path: Annotated[
+        Path, typer.Argument(help="segments.h5, dataset.h5, or a run folder.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is in a data file: frames, weights, units, hashes."""
+    from campaign.data_command import describe, show
+
+    if as_json:
+        print(json.dumps(describe(path), indent=1))
+    else:
+        show(path, out)
+
+
+app.command()(benchmark)
+app.command()(tune)
+app.command()(simulate)
 
 
 @sites_app.command("list")

@@ -58,6 +58,7 @@ def _parts() -> dict[str, Part]:
     from campaign.report.page_campaign import what_was_run
     from campaign.report.page_densities import densities
     from campaign.report.page_ensemble import weighted_ensemble
+    from campaign.report.page_prior import prior
     from campaign.report.page_ran import how_it_ran
     from campaign.report.page_scores import scores
     from campaign.report.page_stability import stability
@@ -67,6 +68,7 @@ def _parts() -> dict[str, Part]:
         "Scores": scores,
         "What was run": what_was_run,
         "The weighted-ensemble run": weighted_ensemble,
+        "Prior and force map": prior,
         "Training": training,
         "Densities and maps": densities,
         "Stability and structures": stability,

@@ -1,5 +1,8 @@
 """The table of the thesis (Table 4.4) for this protein: weighted beside unweighted."""
 
+from dataclasses import asdict
+
+from apps.science.ranking import exceeds
 from campaign.report import words
 from campaign.report.blocks import Block, Cell, Fold, Note, Section, Table
 from campaign.report.canvas import Canvas
@@ -10,13 +13,14 @@ from campaign.report.scores import (
     ScoreTable,
     read_scores,
     read_undefined,
+    read_warnings,
 )
 from campaign.report.sources import RunSource
 
 SMALL_PRINT = (
     "Small print: 95 % interval of a block bootstrap over lineages. Floor: random "
     "halves of the reference against each other, what a perfect model would score. "
-    "Bold: better, and the intervals do not overlap."
+    "Bold: better by more than the facing sides of both intervals, in quadrature."
 )
 
 
@@ -37,6 +41,7 @@ def scores(source: RunSource, canvas: Canvas) -> Section:
         if model not in tables:
             text = f"The {model} model has not been benchmarked yet."
             section.blocks.append(Note(text, "missing"))
+    section.blocks.extend(Note(w, "caution") for w in read_warnings(source))
     section.blocks.append(divergence_table("kl", tables))
     others = other_table(tables)
     if others.rows:
@@ -84,7 +89,8 @@ def other_table(tables: dict[str, ScoreTable]) -> Table:
     return Table(
         "Contact map: mean absolute difference over pairs of beads at least three "
         "apart, of mean distances and of the probability of being within 10 Å. Broken "
-        "structures: share of the model's weight; its floor is the reference's own.",
+        "structures and strained bonds: shares of the model's weight; their floor is "
+        "the reference's own. A |ln ratio| of 0.7 is a factor of two.",
         heads,
         rows,
     )
@@ -120,10 +126,12 @@ def score_cell(score: Score | None, best: bool) -> Cell:
 
 
 def leading(found: dict[str, Score]) -> str | None:
-    """Return the model whose interval lies below those of all others, if one does."""
-    known = {m: s for m, s in found.items() if s.defined and s.has_interval}
+    """Return the model that is better than all others beyond the intervals, if any."""
+    known = {
+        m: asdict(s) for m, s in found.items() if s.defined and s.has_interval
+    }
     if len(known) < 2:
         return None
-    best = min(known, key=lambda m: known[m].value)
-    apart = all(known[best].high < s.low for m, s in known.items() if m != best)
+    best = min(known, key=lambda m: known[m]["value"])
+    apart = all(exceeds(known[best], s) for m, s in known.items() if m != best)
     return best if apart else None

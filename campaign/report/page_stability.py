@@ -10,6 +10,7 @@ from campaign.report import structures, style, words
 from campaign.report.blocks import Gallery, Note, Picture, Section
 from campaign.report.canvas import Canvas, above_axes
 from campaign.report.courses import Yardstick, mean_size, measure_reference
+from campaign.report.model_courses import draw_courses
 from campaign.report.scores import read_arrays, read_details
 from campaign.report.sources import RunSource
 
@@ -37,6 +38,7 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
         pictures.append(draw_intact(intact, causes, canvas))
     if sizes := {m: mean_size(f) for m, f in found.items()}:
         pictures.append(draw_size(sizes, yardstick, canvas))
+    pictures.extend(draw_courses(source, canvas))
     if pictures:
         section.blocks.append(Gallery(pictures))
     else:

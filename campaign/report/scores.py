@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.ranking import ORDER
 from campaign.report.sources import RunSource
 
 
@@ -43,15 +44,14 @@ OTHERS: Final = {
     "difference": "mean distances",
     "contact_difference": "contact probabilities",
     "broken": "share of the weight",
+    "bond_violations": "strained bonds",
+    "fraction": "share that is folded",
+    "delta_g": "free energy of folding",
+    "handedness": "share that is right-handed",
+    "slowest": "|ln ratio| of the slowest timescale",
+    "mfpt": "|ln ratio| of the mean first passage time",
 }
 """Figures that are no divergence of densities, in words."""
-
-ORDER: Final = (
-    "tic0", "tic1", "bonds", "angles", "dihedrals", "gyration", "end_to_end", "rmsd",
-    "tica2d", "contacts", "stability",
-)  # fmt: skip
-"""Rows as in the thesis's Table 4.4, then ours; unknown metrics follow."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -130,6 +130,12 @@ def read_undefined(source: RunSource, model: str) -> dict[str, str]:
         for name, body in _metrics(source, model).items()
         if not body.get("defined", True)
     }
+
+
+def read_warnings(source: RunSource) -> list[str]:
+    """Return what the benchmarks had to say of the reference, each once."""
+    bodies = (source.metrics(model) or {} for model in source.models)
+    return list(dict.fromkeys(str(w) for b in bodies for w in b.get("warnings", [])))
 
 
 def read_set(source: RunSource, model: str) -> dict[str, Any]:

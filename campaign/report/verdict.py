@@ -82,12 +82,13 @@ def headline(scores: dict[str, Score]) -> str:
     if leading(known):
         return (
             f"On the slowest coordinate (TIC 0) the {first} model is closer to the "
-            f"reference than the {second} one: {values}. The 95 % intervals do not "
-            f"overlap. {floor}."
+            f"reference than the {second} one: {values}. The difference exceeds their "
+            f"95 % intervals. {floor}."
         )
     return (
         f"On the slowest coordinate (TIC 0) this run cannot tell the {first} model "
-        f"from the {second} one: {values}. The 95 % intervals overlap. {floor}."
+        f"from the {second} one: {values}. The difference is within their 95 % "
+        f"intervals. {floor}."
     )
 
 

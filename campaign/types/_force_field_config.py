@@ -6,6 +6,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from apps.science import plugins
 from apps.science.cg.dataset import DatasetConfig
+from apps.science.cg.mapping_config import MappingConfig
 from apps.science.cg.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
@@ -17,7 +18,7 @@ from apps.science.we.config import WEConfig
 from campaign.config import CampaignConfig
 
 MODELS: Final = ("weighted", "unweighted")
-_MODEL_KINDS: Final = "apps.science.models"
+MODEL_KINDS: Final = "apps.science.models"
 
 
 def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
@@ -102,6 +103,9 @@ class Config(CampaignConfig):
         default_factory=TicaConfig, description="Slow coordinates."
     )
     sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
+    mapping: MappingConfig = Field(
+        default_factory=MappingConfig, description="Beads and force map."
+    )
     prior: PriorConfig = Field(default_factory=PriorConfig, description="Prior terms.")
     dataset: DatasetConfig = Field(
         default_factory=DatasetConfig, description="Learning targets and their split."
@@ -122,7 +126,7 @@ class Config(CampaignConfig):
     @classmethod
     def _build_model(cls, value: Any) -> Any:
         if isinstance(value, dict) and "kind" in value:
-            module = plugins.load_kind(_MODEL_KINDS, str(value["kind"]))
+            module = plugins.load_kind(MODEL_KINDS, str(value["kind"]))
             return module.Config.model_validate(value)
         return value
 

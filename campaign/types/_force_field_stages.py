@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
+from apps.roles import ANALYSIS
+from apps.science.cg.mapping_config import FrameChoice
 from apps.science.files import write_text
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import read_system_info
@@ -22,6 +24,9 @@ from campaign.we_stage import WERun, drive_we
 
 Futures = list["Future[Any]"]
 
+_BESIDE_PRIOR: Final = ("prior_fit.json", "force_maps.json", "learning_mapping.json")
+"""Data against fit; how each force map does; the mapping with the one asked for."""
+
 
 class Stages:
     """Each method submits or drives one stage and returns its future."""
@@ -33,15 +38,21 @@ class Stages:
 
     def prepare(self) -> StageFuture:
         """Build, minimise and equilibrate the system; name its beads."""
+        from apps.coarse_grain import write_mapping
         from apps.prepare import prepare_system
 
         paths, config = self.paths, self.config.system
+        mapping = self.config.mapping.model_dump_json()
 
         def submit(after: Futures) -> Futures:
+            prepared = prepare_system(
+                config.model_dump_json(), self._seed("prepare"), paths.system,
+                paths.mapping,
+            )  # fmt: skip
             return [
-                prepare_system(
-                    config.model_dump_json(), self._seed("prepare"), paths.system,
-                    paths.mapping,
+                write_mapping(
+                    paths.system, config.beads, mapping, paths.mapping,
+                    inputs=[prepared],
                 )
             ]  # fmt: skip
 
@@ -89,47 +100,52 @@ class Stages:
         return self.ctx.stage("tica", outputs, submit, after)
 
     def sample(self, after: Sequence[StageFuture]) -> StageFuture:
-        """Sample by WE, each closed iteration ingested while the next one runs."""
-        from apps.ingest import ingest_iterations, weigh_equilibrium
+        """Sample by WE, each closed iteration verified while the next one runs."""
+        from apps.ingest import (
+            ingest_in_parallel,
+            verify_iterations,
+            weigh_equilibrium,
+        )
 
         paths, config = self.paths, self.config.sample
-        appended: list[Any] = []
+        verified: list[Any] = []
 
-        def append(n_iter: int) -> None:
-            appended.append(
-                ingest_iterations(
-                    paths.we, paths.segments, n_iter, config.weight_cutoff,
-                    inputs=appended[-1:],
-                )
-            )  # fmt: skip
+        def verify(n_iter: int) -> None:
+            verified.append(
+                verify_iterations(paths.we, paths.segments, n_iter, n_iter)
+            )
 
         def work() -> None:
-            drive_we(self.ctx, self._sampling_run(), append)
+            drive_we(self.ctx, self._sampling_run(), verify)
 
         outputs = [paths.we / "west.h5", paths.we / "west.cfg"]
         sampled = self.ctx.drive("sample", outputs, work, after)
 
         def finish(after: Futures) -> Futures:
-            whole = ingest_iterations(
-                paths.we, paths.segments, config.n_iterations,
-                config.weight_cutoff, inputs=[*after, *appended[-1:]],
+            parts = ingest_in_parallel(
+                paths.we, paths.segments, config.n_iterations, config.weight_cutoff,
+                self.ctx.n_workers(ANALYSIS), inputs=[*after, *verified],
             )  # fmt: skip
-            if config.targets:  # a steady state has a flux, and no equilibrium
-                return [whole]
-            return [
-                weigh_equilibrium(
-                    paths.we, paths.segments, config.equilibrium.model_dump_json(),
-                    self._seed("equilibrium"), inputs=[whole],
-                )
-            ]  # fmt: skip
+            if not config.targets:  # a steady state has a flux, and no equilibrium
+                parts.append(
+                    weigh_equilibrium(
+                        paths.we, paths.segments, config.equilibrium.model_dump_json(),
+                        self._seed("equilibrium"), inputs=parts[-1:],
+                    )
+                )  # fmt: skip
+            # the first that failed is the reason
+            return [*verified, *parts]
 
         return self.ctx.stage("ingest", [paths.segments], finish, [sampled])
 
     def prior(self, after: Sequence[StageFuture]) -> StageFuture:
-        """Fit the prior and check that it is stable by itself."""
-        from apps.coarse_grain import fit_prior
+        """Fit the prior, check that it is stable by itself, and measure force maps."""
+        from apps.coarse_grain import fit_force_map, fit_prior
 
-        paths = self.paths
+        paths, mapping = self.paths, self.config.mapping
+        chosen = self.config.dataset.model_dump(include=set(FrameChoice.model_fields))
+        frames = FrameChoice(**chosen).model_dump_json()
+        report, maps, fitted = (paths.prior.with_name(n) for n in _BESIDE_PRIOR)
         kelvin = self.config.system.temperature_kelvin
         config = self.config.prior.model_copy(update={"temperature_kelvin": kelvin})
 
@@ -137,22 +153,30 @@ class Stages:
             return [
                 fit_prior(
                     paths.segments, paths.mapping, config.model_dump_json(),
-                    paths.prior, inputs=after,
-                )
+                    paths.prior, report, inputs=after,
+                ),
+                fit_force_map(
+                    paths.segments, paths.mapping, mapping.model_dump_json(), frames,
+                    self._seed("split"), fitted, maps, inputs=after,
+                ),
             ]  # fmt: skip
 
-        return self.ctx.stage("prior", [paths.prior], submit, after)
+        outputs = [paths.prior, report, maps, fitted]
+        return self.ctx.stage("prior", outputs, submit, after)
 
     def dataset(self, after: Sequence[StageFuture]) -> StageFuture:
         """Write what the prior leaves to learn."""
         from apps.coarse_grain import write_delta_forces
 
         paths, config = self.paths, self.config
+        mapping = paths.mapping
+        if config.mapping.force_map == "optimal":  # fitted by the prior stage
+            mapping = paths.prior.with_name(_BESIDE_PRIOR[-1])
 
         def submit(after: Futures) -> Futures:
             return [
                 write_delta_forces(
-                    paths.segments, paths.mapping, paths.prior,
+                    paths.segments, mapping, paths.prior,
                     config.dataset.model_dump_json(), self._seed("split"),
                     paths.dataset, inputs=after,
                 )
@@ -167,6 +191,7 @@ class Stages:
         stage, folder, config = f"train_{model}", self.paths.model(model), self.config
         job = {
             "dataset": str(self.paths.dataset),
+            "prior": str(self.paths.prior) if config.dataset.one_prior else None,
             "out": str(folder),
             "progress": str(self.paths.progress(stage)),
             "seed": self._seed("train"),
@@ -195,7 +220,7 @@ class Stages:
     def benchmark(self, model: str, after: Sequence[StageFuture]) -> StageFuture:
         """Run the model's own WE simulation and compare it with the reference."""
         from apps.benchmark import compare_with_reference, write_reference_starts
-        from apps.ingest import ingest_iterations
+        from apps.ingest import ingest_in_parallel
 
         stage, folder = f"benchmark_{model}", self.paths.benchmark(model)
         config, paths = self.config.benchmark, self.paths
@@ -210,14 +235,16 @@ class Stages:
                 folder / "starts.npz", stage=stage,
             ).result()  # fmt: skip
             drive_we(self.ctx, self._benchmark_run(model))
-            ingested = ingest_iterations(
-                folder, folder / "segments.h5", config.n_iterations, 0.0, stage=stage
-            )
+            for part in ingest_in_parallel(
+                folder, folder / "segments.h5", config.n_iterations, 0.0,
+                self.ctx.n_workers(ANALYSIS), stage=stage,
+            ):  # fmt: skip
+                part.result()
             compare_with_reference(
                 paths.reference_frames, folder, paths.mapping, paths.tica, native,
                 config.segment_length_fs, config.frame_interval_fs,
                 config.burn_in_fraction, config.n_bootstrap, self._seed("bootstrap"),
-                stage=stage, inputs=[ingested],
+                stage=stage,
             ).result()  # fmt: skip
 
         outputs = [folder / n for n in ("west.h5", "metrics.json", "densities.npz")]

@@ -146,7 +146,7 @@ def test_a_stage_that_fails_names_its_log_and_the_way_on(weft, alanine_yaml) -> 
     path.write_text(yaml.safe_dump(campaign))
     done = weft.call("run", path)
     assert done.returncode == 1, done.stdout
-    for words in ("Stage dataset failed", "campaign.log", "weft resume runs/fails"):
+    for words in ("Stage prior failed", "campaign.log", "weft resume runs/fails"):
         assert words in done.stderr
     run_dir = weft.folder / "runs" / "fails"
     assert not (run_dir / "cg" / "dataset.h5").exists()

@@ -19,7 +19,8 @@ WEFT = Path(sys.executable).with_name("weft")
 # run by the integration tests, on a run folder or for minutes
 ELSEWHERE = (
     "weft run ", "weft resume ", "weft status ", "weft report ", "weft export ",
-    "weft stop ", "weft watch ",
+    "weft stop ", "weft watch ", "weft data ", "weft simulate ", "weft tune ",
+    "weft benchmark ",
 )  # fmt: skip
 
 

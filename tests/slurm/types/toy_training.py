@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from campaign.context import Context
@@ -28,7 +29,9 @@ def check(config: Config) -> None:
 
 def run(ctx: Context) -> None:
     ctx.paths.dataset.parent.mkdir(exist_ok=True)
-    shutil.copyfile(os.environ[DATASET_VARIABLE], ctx.paths.dataset)
+    dataset = Path(os.environ[DATASET_VARIABLE])
+    shutil.copyfile(dataset, ctx.paths.dataset)
+    shutil.copyfile(dataset.with_name(ctx.paths.prior.name), ctx.paths.prior)
     Stages(ctx).train("weighted", after=[]).result()
     ctx.paths.report.parent.mkdir(exist_ok=True)
     ctx.paths.report.write_text("no report")

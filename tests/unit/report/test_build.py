@@ -53,7 +53,8 @@ def test_the_page_fetches_nothing(finished: tuple[Path, str]) -> None:
 def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> None:
     _, page = finished
     expected = [
-        "scores", "run", "ensemble", "training", "densities", "stability", "ran",
+        "scores", "run", "ensemble", "prior", "training", "densities", "stability",
+        "ran",
     ]  # fmt: skip
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page

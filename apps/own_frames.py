@@ -1,0 +1,58 @@
+"""Frames that a user brings, and a model judged by plain dynamics against them."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from parsl import python_app
+
+from apps.roles import ANALYSIS, MD
+from apps.task_log import logged
+
+
+@python_app(executors=[ANALYSIS])
+@logged(ANALYSIS)
+def import_frames(
+    config: str, mapping: str, lag_ps: float,
+    features: Literal["distances", "dihedrals"],
+    system: Path, out: Path, segments: Path, reference: Path, tica: Path,
+    stage: str = "import", inputs: tuple[Any, ...] = (),
+) -> Path:  # fmt: skip
+    """Write mapping, segments.h5, reference frames and TICA of an OwnFramesConfig."""
+    from apps.science import own_frames
+    from apps.science.cg.mapping_config import MappingConfig
+
+    asked = own_frames.OwnFramesConfig.model_validate_json(config)
+    beads = MappingConfig.model_validate_json(mapping)
+    own_frames.import_frames(asked, beads, system, out, segments, reference)
+    return own_frames.fit_slow_coordinates(reference, out, lag_ps, features, tica)
+
+
+@python_app(executors=[MD])
+@logged(MD)
+def judge_by_dynamics(
+    checkpoint: Path, prior: Path, reference: Path, mapping: Path, tica: Path,
+    temperature_kelvin: float, settings: str, burn_in_fraction: float,
+    n_bootstrap: int, out: Path, stage: str = "benchmark",
+    inputs: tuple[Any, ...] = (),
+) -> Path:  # fmt: skip
+    """Run packed replicas of a model and compare them with the reference.
+
+    ``settings`` are those of RunSettings in JSON; ``out`` is the model's folder.
+    """
+    import json
+
+    from apps.science.benchmark_set import judge_models
+    from apps.science.judged_models import RunSettings, TrainedModel
+    from apps.science.reference_set import ReferenceSet
+
+    judge_models(
+        ReferenceSet(
+            reference, mapping, tica, temperature_kelvin=temperature_kelvin
+        ),
+        {out.name: TrainedModel(checkpoint, prior)},
+        RunSettings(**json.loads(settings)),
+        out.parent,
+        burn_in_fraction,
+        n_bootstrap,
+    )
+    return out / "metrics.json"
