@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 
 # side by side, since tests on clusters mostly wait
 test: $(VENV)/.installed-dev check
-	$(MAKE) --jobs=2 --keep-going --output-sync=line test-here test-clusters
+	$(MAKE) --jobs=2 --keep-going --output-sync=none test-here test-clusters
 
 test-here:
 	$(BIN)/python -m pytest --ignore tests/slurm --ignore tests/gridengine
