@@ -19,7 +19,7 @@ Bodies = Mapping[str, Mapping[str, Any]]
 
 ORDER = (
     "tic0", "tic1", "tica2d", "rmsd", "native_contacts", "folded", "contacts",
-    "gyration", "end_to_end", "bonds", "angles", "dihedrals", "chirality",
+    "gyration", "end_to_end", "bonds", "angles", "dihedrals", "torsions", "chirality",
     "timescales", "passage", "stability",
 )  # fmt: skip
 

@@ -16,13 +16,17 @@ from campaign.report.sources import RunSource
 
 @dataclass(frozen=True)
 class Course:
-    """Where densities.npz has a course, a share of one, and what it answers."""
+    """Where densities.npz has a course, a share of one, and what it answers.
+
+    One that is nought throughout is left out where ``nought_is_usual``.
+    """
 
     key: str
     time: str
     values: str
     ylabel: str
     caption: str
+    nought_is_usual: bool = False
 
 
 COURSES = (
@@ -42,6 +46,7 @@ COURSES = (
         "strained bonds, %",
         "Do bonds hold? Share of bonds more than five standard deviations from the "
         "reference's mean length, against time.",
+        nought_is_usual=True,
     ),
 )  # fmt: skip
 
@@ -55,7 +60,8 @@ def draw_courses(source: RunSource, canvas: Canvas) -> Iterator[Picture]:
             for model, of in arrays.items()
             if course.time in of and np.isfinite(of[course.values]).any()
         }
-        if found:
+        nought = all(not np.nan_to_num(share).any() for _, share in found.values())
+        if found and not (nought and course.nought_is_usual):
             yield _draw(course, found, canvas)
 
 

@@ -48,6 +48,7 @@ OTHERS: Final = {
     "fraction": "share that is folded",
     "delta_g": "free energy of folding",
     "handedness": "share that is right-handed",
+    "worst_js": "the worst of them, by Jensen-Shannon",
     "slowest": "|ln ratio| of the slowest timescale",
     "mfpt": "|ln ratio| of the mean first passage time",
 }
