@@ -1,24 +1,17 @@
 """What a person writes in the campaign.yaml of a force-field campaign."""
 
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from apps.science import plugins
-from apps.science.cg.dataset import DatasetConfig
-from apps.science.cg.mapping_config import MappingConfig
-from apps.science.cg.priors import PriorConfig
 from apps.science.config_base import StrictConfig
-from apps.science.models.base import ModelConfig
 from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
-from apps.science.training.config import TrainingConfig
 from apps.science.units import FS_PER_PS, count_whole
 from apps.science.we.config import WEConfig
-from campaign.config import CampaignConfig
+from campaign.types._learning_config import LearningConfig
 
 MODELS: Final = ("weighted", "unweighted")
-MODEL_KINDS: Final = "apps.science.models"
 
 
 def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
@@ -46,15 +39,6 @@ class ReferenceConfig(StrictConfig):
     frame_interval_ps: float = Field(1.0, gt=0, description="Between saved frames.")
     lineage_block_ps: float = Field(
         20.0, gt=0, description="Length of the blocks that are resampled for intervals."
-    )
-
-
-class TicaConfig(StrictConfig):
-    """The progress coordinate of sampling and the axes of the benchmark."""
-
-    lag_ps: float = Field(10.0, gt=0, description="Lag time.")
-    features: Literal["distances", "dihedrals"] = Field(
-        "distances", description="Bead distances with |i-j| >= 3, or backbone torsions."
     )
 
 
@@ -93,42 +77,14 @@ class BenchmarkConfig(WEConfig):
     device: str = Field("auto", description="cpu, cuda, or auto.")
 
 
-class Config(CampaignConfig):
+class Config(LearningConfig):
     """A force-field campaign."""
 
     type: Literal["force_field"] = "force_field"
     system: SystemConfig = Field(description="The protein and its conditions.")
     reference: ReferenceConfig = Field(description="Plain MD, the ground truth.")
-    tica: TicaConfig = Field(
-        default_factory=TicaConfig, description="Slow coordinates."
-    )
     sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
-    mapping: MappingConfig = Field(
-        default_factory=MappingConfig, description="Beads and force map."
-    )
-    prior: PriorConfig = Field(default_factory=PriorConfig, description="Prior terms.")
-    dataset: DatasetConfig = Field(
-        default_factory=DatasetConfig, description="Learning targets and their split."
-    )
-    model: SerializeAsAny[ModelConfig] = Field(description="The network to train.")
-    training: TrainingConfig = Field(
-        default_factory=TrainingConfig, description="How it is trained."
-    )
-    n_train_processes: int | None = Field(
-        None,
-        gt=0,
-        description="DDP processes per model; default: one per GPU or slot that the "
-        "site gives a training, and one on a laptop.",
-    )
     benchmark: BenchmarkConfig = Field(description="How the models are judged.")
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _build_model(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "kind" in value:
-            module = plugins.load_kind(MODEL_KINDS, str(value["kind"]))
-            return module.Config.model_validate(value)
-        return value
 
     @model_validator(mode="after")
     def _lengths_are_whole(self) -> Self:

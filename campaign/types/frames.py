@@ -6,22 +6,15 @@ against the same frames.
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field
 
-from apps.science import plugins
-from apps.science.cg.dataset import DatasetConfig
-from apps.science.cg.mapping_config import MappingConfig
-from apps.science.cg.priors import PriorConfig
 from apps.science.config_base import StrictConfig
-from apps.science.models.base import ModelConfig
 from apps.science.own_frames import OwnFramesConfig, check_own_frames
-from apps.science.training.config import TrainingConfig
-from campaign.config import CampaignConfig
 from campaign.context import Context, StageFuture
-from campaign.types._force_field_config import MODEL_KINDS, TicaConfig
 from campaign.types._force_field_stages import Futures, Stages
+from campaign.types._learning_config import LearningConfig
 
 __all__ = ["Config", "check", "run", "stage_names"]
 
@@ -46,39 +39,14 @@ class SimulationConfig(StrictConfig):
     device: str = Field("auto", description="cpu, cuda, or auto.")
 
 
-class Config(CampaignConfig):
+class Config(LearningConfig):
     """A campaign that learns from given frames."""
 
     type: Literal["frames"] = "frames"
     system: OwnFramesConfig = Field(description="The frames and what they are of.")
-    mapping: MappingConfig = Field(
-        default_factory=MappingConfig, description="Beads and force map."
-    )
-    tica: TicaConfig = Field(
-        default_factory=TicaConfig, description="Slow coordinates."
-    )
-    prior: PriorConfig = Field(default_factory=PriorConfig, description="Prior terms.")
-    dataset: DatasetConfig = Field(
-        default_factory=DatasetConfig, description="Learning targets and their split."
-    )
-    model: SerializeAsAny[ModelConfig] = Field(description="The network to train.")
-    training: TrainingConfig = Field(
-        default_factory=TrainingConfig, description="How it is trained."
-    )
-    n_train_processes: int | None = Field(
-        None, gt=0, description="DDP processes; default: as many as the site gives."
-    )
     simulation: SimulationConfig = Field(
         default_factory=SimulationConfig, description="How the model is judged."
     )
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _build_model(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "kind" in value:
-            module = plugins.load_kind(MODEL_KINDS, str(value["kind"]))
-            return module.Config.model_validate(value)
-        return value
 
 
 def stage_names(config: Config) -> Sequence[str]:
