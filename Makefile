@@ -6,20 +6,13 @@ BIN := $(VENV)/bin
 # a hundred times slower
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-here test-clusters check install clean
+.PHONY: demo test check install clean
 
 demo: $(VENV)/.installed
 	$(BIN)/weft run examples/01_chignolin/campaign.yaml --site local
 
-# side by side, since tests on clusters mostly wait
 test: $(VENV)/.installed-dev check
-	$(MAKE) --jobs=2 --keep-going --output-sync=none test-here test-clusters
-
-test-here:
-	$(BIN)/python -m pytest --ignore tests/slurm --ignore tests/gridengine
-
-test-clusters:
-	$(BIN)/python -m pytest tests/slurm tests/gridengine
+	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -7,7 +7,10 @@ import parsl
 from site_configs.build import build_config
 from site_configs.schema import Site
 
-LIFE_S = 12
+LIFE_S = 40
+PAST_S = 16
+NEEDED_S = 25
+"""Too long for a block that has worked so long, and not for a fresh one."""
 
 
 @parsl.python_app(executors=["md"])
@@ -28,7 +31,9 @@ def test_a_task_that_cannot_end_goes_to_the_next_block(tmp_path: Path) -> None:
     site = Site.model_validate({"name": "here", "executors": {"pool": executor}})
     dfk = parsl.load(build_config(site, tmp_path / "parsl", roles=["md"]))
     try:
-        pools = [work(5, 0).result(), work(0, 0).result(), work(0, LIFE_S - 4).result()]
+        pools = [
+            work(PAST_S, 0).result(), work(0, 0).result(), work(0, NEEDED_S).result(),
+        ]  # fmt: skip
     finally:
         dfk.cleanup()
         parsl.clear()

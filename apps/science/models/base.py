@@ -5,7 +5,7 @@ stem) and ``build(config)``, which returns an untrained ``Network``. Networks ar
 dense: every replica has the same beads, so positions are (n_replicas, n_beads, 3).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ PACKAGE = "apps.science.models"
 
 class ModelConfig(StrictConfig):
     """Base of every model's settings."""
+
+    of_one_size: ClassVar[bool] = False
+    """Whether a network is for so many beads and no other number."""
 
     kind: str
     max_embedding: int = Field(

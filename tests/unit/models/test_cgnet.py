@@ -1,0 +1,39 @@
+"""CGnet sees left from right, and is of one number of beads."""
+
+import numpy as np
+import pytest
+import torch
+
+from apps.science.errors import ShapeMismatchError
+from apps.science.metrics._geometry import measure_dihedrals
+from apps.science.models._cgnet_net import _dihedrals
+from apps.science.models.base import build_network, read_config
+
+EMBEDDINGS = torch.arange(1, 6)
+
+
+def draw(n_beads: int = 5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(4)
+    return torch.randn(20, n_beads, 3, generator=generator).cumsum(dim=1) * 2
+
+
+def test_its_dihedrals_are_those_of_the_benchmark() -> None:
+    positions = draw()
+    cosine, sine = _dihedrals(positions)
+    rows = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
+    expected = np.radians(measure_dihedrals(positions.numpy(), rows))
+    np.testing.assert_allclose(cosine, np.cos(expected), atol=1e-4)
+    np.testing.assert_allclose(sine, np.sin(expected), atol=1e-4)
+
+
+def test_a_mirror_image_has_another_energy() -> None:
+    network = build_network(read_config({"kind": "cgnet"}))
+    mirror = draw() * torch.tensor([-1.0, 1.0, 1.0])
+    change = network.energy(mirror, EMBEDDINGS) - network.energy(draw(), EMBEDDINGS)
+    assert (change.abs() > 1e-4).float().mean() > 0.9
+
+
+def test_another_number_of_beads_is_refused() -> None:
+    network = build_network(read_config({"kind": "cgnet"}))
+    with pytest.raises(ShapeMismatchError, match="for 5 beads, and there are 6"):
+        network.energy(draw(6), EMBEDDINGS)
