@@ -35,9 +35,9 @@ listener_threads        2
 worker_threads          2
 scheduler_threads       1
 CONF
-  # root may submit here
+  # root may submit here; a person's profile is none of the jobs' business
   sed -E -e "s|^(execd_spool_dir ).*|\1$SPOOL/execd|" -e 's|^(min_[ug]id ).*|\10|' \
-    -e 's|^(load_report_time ).*|\100:00:05|' $SHARE/default-configuration >"$ROOT/conf/global"
+    -e 's|^(load_report_time ).*|\100:00:05|' -e 's|^(login_shells ).*|\1none|' $SHARE/default-configuration >"$ROOT/conf/global"
   $LIB/spoolinit classic libspoolc "$COMMON;$SPOOL/qmaster" init
   for what in "configuration $ROOT/conf/global" "complexes $SHARE/util/resources/centry" "usersets $SHARE/util/resources/usersets" "managers $ME"; do
     $LIB/spooldefaults $what
