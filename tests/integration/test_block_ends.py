@@ -7,6 +7,8 @@ import parsl
 from site_configs.build import build_config
 from site_configs.schema import Site
 
+# the task defined in this file is unpickled by reference to it
+IMPORTS = {"PYTHONPATH": str(Path(__file__).parents[2])}
 LIFE_S = 40
 PAST_S = 16
 NEEDED_S = 25
@@ -29,7 +31,7 @@ def test_a_task_that_cannot_end_goes_to_the_next_block(tmp_path: Path) -> None:
     ends = f"$(( $(date +%s) + {LIFE_S} ))"
     executor = {"cores_per_node": 1, "environment": {"WEFT_BLOCK_ENDS": ends}}
     site = Site.model_validate({"name": "here", "executors": {"pool": executor}})
-    dfk = parsl.load(build_config(site, tmp_path / "parsl", roles=["md"]))
+    dfk = parsl.load(build_config(site, tmp_path / "parsl", IMPORTS, ["md"]))
     try:
         pools = [
             work(PAST_S, 0).result(), work(0, 0).result(), work(0, NEEDED_S).result(),
