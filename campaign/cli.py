@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -192,6 +193,8 @@ def watch(
     """Serve a page that shows a run as it goes on; end it with Ctrl-C."""
     from campaign.watch.server import WatchServer
 
+    # started in the background of a script it would inherit SIGINT ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with WatchServer(run_dir, port) as server:
         out.print(f"Watching {run_dir} at {server.url}")
         if "SSH_CONNECTION" in os.environ:
