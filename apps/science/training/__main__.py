@@ -59,5 +59,17 @@ def _train(job: TrainingJob) -> int:
         return 1
 
 
+def _leave(status: int) -> None:
+    """Exit; beside other ranks at once, for in a usual exit gloo's threads may abort.
+
+    A rank was seen to die so, of SIGABRT, with all its work done.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _leave(main(sys.argv[1:]))

@@ -109,5 +109,6 @@ def join_ranks(device: str) -> Iterator[Ranks]:
     _log.info("training in %d processes, this one on %s", size, where)
     try:
         yield Ranks(int(os.environ["RANK"]), size, where)
+        torch.distributed.barrier()  # the first may still write
     finally:
         torch.distributed.destroy_process_group()
