@@ -59,7 +59,9 @@ class Context:
         outputs
             Files that must exist when it is done; the ledger keeps their hashes.
         submit
-            Called with ``after``, which the apps take as ``inputs``.
+            Called with ``after``, which the apps take as ``inputs``; returns all of
+            the stage's apps, those that others of them wait for included, since the
+            first that fails is the reason that is told.
         log_file
             Where the apps write what they say, if not to campaign.log.
         """

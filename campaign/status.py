@@ -13,6 +13,7 @@ from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
+from campaign.monitoring.blocks import list_lost
 from campaign.monitoring.forecast import forecast, seconds_left
 from campaign.monitoring.history import History
 from campaign.monitoring.hours import Shares, add_hours, read_shares
@@ -21,7 +22,6 @@ from campaign.monitoring.pools import (
     count_blocks,
     count_tries,
     describe_pools,
-    list_lost,
 )
 from campaign.monitoring.task_times import describe_tasks
 from campaign.report.json_files import read_json
@@ -88,7 +88,7 @@ class StatusReader:
             "pools": describe_pools(now) if now else None,
             "running": now.get("running", []),
             "blocks": count_blocks(history.events, begins, alive),
-            "lost_blocks": list_lost(history.events),
+            "lost_blocks": list_lost(history.events, starts),
             "jobs_left": [] if alive else _jobs_left(paths),
             "failed_tries": tries["all"] if tries else None,
             "hours": hours,

@@ -205,11 +205,14 @@ class ExecutorConfig(_Strict):
                 f"launcher {self.launcher} fills one node of the "
                 f"{self.nodes_per_block} in a block; use srun, mpiexec or pals"
             )
-        if self.task_spans_block and self.workers_per_node not in ("auto", 1):
-            raise ValueError(
-                f"workers_per_node {self.workers_per_node} does not go with "
-                "task_spans_block: its one task has the whole block"
-            )
+        if self.task_spans_block:
+            for key in ("workers_per_node", "workers_per_gpu"):
+                if key in self.model_fields_set:
+                    raise ValueError(
+                        f"{key} does not go with task_spans_block: its one task has "
+                        "the whole block, with a process for each GPU, or for every "
+                        "cores_per_worker cores"
+                    )
         if self.drain_seconds >= self.walltime_seconds:
             raise ValueError("drain_minutes leaves no time before the walltime ends")
         if self.address and self.interface:

@@ -234,3 +234,16 @@ def run_toy(
     yield prepare
     for cluster in used:  # so that a test that fails does not disturb the next
         cluster.cancel(*cluster.jobs())
+
+
+def write_two_pools(
+    folder: Path, shared: dict[str, Any], gpu: dict[str, Any], cpu: dict[str, Any]
+) -> Path:
+    """Write a site whose executor gpu serves md and train, and cpu analysis."""
+    site = {
+        "executors": {"gpu": shared | gpu, "cpu": shared | cpu},
+        "roles": {"md": "gpu", "train": "gpu", "analysis": "cpu"},
+    }
+    path = folder / "site.yaml"
+    path.write_text(yaml.safe_dump(site))
+    return path

@@ -5,6 +5,7 @@ is simulated, and ``make_frames`` gives its weighted bead frames from time zero.
 """
 
 import logging
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -127,15 +128,15 @@ class GivenTrajectory:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TrainedModel:
-    """A checkpoint, which holds its prior and mapping; ``prior`` serves older ones."""
+class _Simulated(ABC):
+    """A force field that is judged by its own dynamics; subclasses load it."""
 
-    checkpoint: Path
-    prior: Path | None = None
+    @abstractmethod
+    def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
+        """Return it for the reference's beads; raise where it is not for them."""
 
     def check(self, reference: ReferenceSet) -> None:
-        """Find this protein among those that the model knows."""
+        """Load it once before anything is simulated."""
         self._load(reference, "cpu")
 
     def make_frames(
@@ -143,6 +144,14 @@ class TrainedModel:
     ) -> WeightedFrames:
         """Simulate it."""
         return simulate(self._load(reference, settings.device), reference, settings)
+
+
+@dataclass(frozen=True)
+class TrainedModel(_Simulated):
+    """A checkpoint, which holds its prior and mapping; ``prior`` serves older ones."""
+
+    checkpoint: Path
+    prior: Path | None = None
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.force_field import load_checkpoint, load_force_field
@@ -176,20 +185,10 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
-class PriorAlone:
+class PriorAlone(_Simulated):
     """A prior without a network: what training has to improve."""
 
     prior: Path
-
-    def check(self, reference: ReferenceSet) -> None:
-        """Look up the parameters of every bead."""
-        self._load(reference, "cpu")
-
-    def make_frames(
-        self, reference: ReferenceSet, settings: RunSettings, folder: Path
-    ) -> WeightedFrames:
-        """Simulate it."""
-        return simulate(self._load(reference, settings.device), reference, settings)
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.force_field import load_force_field
@@ -200,20 +199,10 @@ class PriorAlone:
 
 
 @dataclass(frozen=True)
-class GoModel:
+class GoModel(_Simulated):
     """A structure-based model of the native structure (cg/go_model.py)."""
 
     epsilon_kcal_per_mol: float = 1.0
-
-    def check(self, reference: ReferenceSet) -> None:
-        """Build it."""
-        self._load(reference, "cpu")
-
-    def make_frames(
-        self, reference: ReferenceSet, settings: RunSettings, folder: Path
-    ) -> WeightedFrames:
-        """Simulate it."""
-        return simulate(self._load(reference, settings.device), reference, settings)
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.go_model import GoForceField, fit_go_model

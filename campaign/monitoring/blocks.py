@@ -85,3 +85,15 @@ def _life(notes: list[dict[str, Any]], end: float) -> BlockLife:
         if note["workers"]
     ]
     return life
+
+
+def list_lost(
+    events: Sequence[dict[str, Any]], starts: Sequence[Interval]
+) -> list[dict[str, Any]]:
+    """Return the blocks that were lost: when, which, and what the scheduler said."""
+    return [
+        {"time": block.ended, "executor": block.executor, "block": block.block,
+         "job_id": block.job_id, "said": block.said}
+        for block in list_blocks(events, starts)
+        if block.lost
+    ]  # fmt: skip

@@ -54,18 +54,6 @@ def count_blocks(
     return {state: found[state] for state in BLOCK_STATES}
 
 
-def list_lost(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the blocks that were lost: when, which, and what the scheduler said."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for e in events:
-        if e["event"] == "block" and e["state"] == LOST:
-            # noted again when its workers are gone too
-            key = (e["executor"], e["block"], e.get("job_id"))
-            found.setdefault(key, e)
-    names = ("time", "executor", "block", "job_id", "said")
-    return [{name: e[name] for name in names if name in e} for e in found.values()]
-
-
 def count_tries(
     events: Sequence[dict[str, Any]], noted: bool
 ) -> dict[str, dict[str, int]] | None:

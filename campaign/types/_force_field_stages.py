@@ -46,15 +46,12 @@ class Stages:
 
         def submit(after: Futures) -> Futures:
             prepared = prepare_system(
-                config.model_dump_json(), self._seed("prepare"), paths.system,
-                paths.mapping,
-            )  # fmt: skip
-            return [
-                write_mapping(
-                    paths.system, config.beads, mapping, paths.mapping,
-                    inputs=[prepared],
-                )
-            ]  # fmt: skip
+                config.model_dump_json(), self._seed("prepare"), paths.system
+            )
+            named = write_mapping(
+                paths.system, config.beads, mapping, paths.mapping, inputs=[prepared]
+            )
+            return [prepared, named]
 
         names = ("system.xml", "topology.pdb", "protein.pdb", "starts.npz",
                  "system.json")  # fmt: skip

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import yaml
 
 from site_configs.pools.gridengine_queue import read_queue
 
@@ -21,6 +20,7 @@ from clusters import (  # noqa: E402
     make_root,
     run_toy,
     undisturbed,
+    write_two_pools,
 )
 
 __all__ = ["run_toy", "undisturbed"]
@@ -88,17 +88,10 @@ def write_site(folder: Path, **gpu: Any) -> Path:
     """Write a site: md and train on queue gpu.q, two slots a job, analysis on all.q."""
     shared = {"scheduler": "gridengine", "walltime": "00:20:00",
               "heartbeat_seconds": 1}  # fmt: skip
-    site = {
-        "executors": {
-            "gpu": shared | {"queue": "gpu.q", "cores_per_node": 2,
-                             "scheduler_options": "#$ -pe smp 2"} | gpu,
-            "cpu": shared | {"queue": "all.q", "cores_per_node": 1},
-        },
-        "roles": {"md": "gpu", "train": "gpu", "analysis": "cpu"},
-    }  # fmt: skip
-    path = folder / "site.yaml"
-    path.write_text(yaml.safe_dump(site))
-    return path
+    slots = {"queue": "gpu.q", "cores_per_node": 2,
+             "scheduler_options": "#$ -pe smp 2"}  # fmt: skip
+    cpu = {"queue": "all.q", "cores_per_node": 1}
+    return write_two_pools(folder, shared, slots | gpu, cpu)
 
 
 @pytest.fixture(scope="session")

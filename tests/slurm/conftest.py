@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import psutil
 import pytest
-import yaml
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -20,6 +19,7 @@ from clusters import (  # noqa: E402
     run_toy,
     undisturbed,
     write_toy,
+    write_two_pools,
 )
 
 __all__ = ["Cluster", "bring_up", "run_toy", "undisturbed", "write_site", "write_toy"]
@@ -116,17 +116,9 @@ def write_site(folder: Path, **gpu: Any) -> Path:
     """Write a site: md and train on the gpu partition, analysis on cpu."""
     shared = {"scheduler": "slurm", "exclusive": False, "walltime": "00:20:00",
               "heartbeat_seconds": 1}  # fmt: skip
-    site = {
-        "executors": {
-            "gpu": shared | {"partition": "gpu", "gpus_per_node": 2,
-                             "cores_per_node": 2} | gpu,
-            "cpu": shared | {"partition": "cpu", "cores_per_node": 1},
-        },
-        "roles": {"md": "gpu", "train": "gpu", "analysis": "cpu"},
-    }  # fmt: skip
-    path = folder / "site.yaml"
-    path.write_text(yaml.safe_dump(site))
-    return path
+    node = {"partition": "gpu", "gpus_per_node": 2, "cores_per_node": 2}
+    cpu = {"partition": "cpu", "cores_per_node": 1}
+    return write_two_pools(folder, shared, node | gpu, cpu)
 
 
 @pytest.fixture(scope="session")

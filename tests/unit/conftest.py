@@ -1,5 +1,6 @@
 """A WE run of any propagator, its blocks advanced here or by an executor."""
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.science.cg.mapping import AtomGroup, Mapping
 from apps.science.propagators.base import States
 from apps.science.we.config import WEConfig
 from apps.science.we.spec import PropagationSpec
@@ -72,3 +74,24 @@ def run_walkers() -> RunWalkers:
         return engine.run_we(folder, config, seed, begin, dispatch)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def calpha_chain() -> Callable[[int], Mapping]:
+    """Return what makes a chain of alanine C-alphas, each its own atom."""
+
+    def make(n_beads: int) -> Mapping:
+        one = [AtomGroup(atoms=[b], coefficients=[1.0]) for b in range(n_beads)]
+        index = range(n_beads)
+        return Mapping(
+            kind="calpha", force_map="slice", n_atoms=n_beads,
+            names=["CA"] * n_beads, types=["CAA"] * n_beads,
+            resnames=["ALA"] * n_beads, resids=list(index), chains=[0] * n_beads,
+            embeddings=[1] * n_beads, masses_amu=[12.0] * n_beads,
+            coordinate_groups=one, force_groups=one,
+            bonds=list(itertools.pairwise(index)),
+            angles=list(zip(index, index[1:], index[2:], strict=False)),
+            dihedrals=list(zip(index, index[1:], index[2:], index[3:], strict=False)),
+        )  # fmt: skip
+
+    return make

@@ -1,9 +1,7 @@
-"""The whole benchmark on small sets, and the pooling of a WE run into a set."""
+"""The whole benchmark on small sets."""
 
-import itertools
 import json
 
-import h5py
 import numpy as np
 import pytest
 
@@ -14,25 +12,14 @@ from apps.science.benchmark import (
     run_benchmark,
     slowest_values,
 )
-from apps.science.cg.mapping import AtomGroup, Mapping
-from apps.science.errors import DataError, NumericalError, ShapeMismatchError
+from apps.science.errors import NumericalError, ShapeMismatchError
 from apps.science.metrics import tic0
 from apps.science.metrics._blocks import join_correlated
 from apps.science.metrics.base import Comparison, WeightedSet
-from apps.science.model_run import (
-    choose_lineage,
-    model_frames,
-    read_passage,
-    read_temperature,
-)
 from apps.science.pcoords._tica_model import TicaModel
 from apps.science.plugins import list_kinds
-from apps.science.propagators.base import States
 from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
-from apps.science.segments.store import create_store
-from apps.science.we.config import WEConfig
-from apps.science.we.kinetics import read_flux
 
 N_BEADS = 5
 UNDEFINED = {
@@ -43,20 +30,6 @@ UNDEFINED = {
     "passage": "the model's run has no target",
 }
 """Here: a reference without a fold, of independent frames around one shape."""
-
-
-def make_mapping(n_beads):
-    one = [AtomGroup(atoms=[b], coefficients=[1.0]) for b in range(n_beads)]
-    index = range(n_beads)
-    return Mapping(
-        kind="calpha", force_map="slice", n_atoms=n_beads,
-        names=["CA"] * n_beads, types=["CAA"] * n_beads, resnames=["ALA"] * n_beads,
-        resids=list(index), chains=[0] * n_beads, embeddings=[1] * n_beads,
-        masses_amu=[12.0] * n_beads, coordinate_groups=one, force_groups=one,
-        bonds=list(itertools.pairwise(index)),
-        angles=list(zip(index, index[1:], index[2:], strict=False)),
-        dihedrals=list(zip(index, index[1:], index[2:], index[3:], strict=False)),
-    )  # fmt: skip
 
 
 def make_tica():
@@ -90,8 +63,8 @@ def as_set(positions, weight=None):
 
 
 @pytest.fixture
-def bench(tmp_path):
-    make_mapping(N_BEADS).write(tmp_path / "mapping.json")
+def bench(tmp_path, calpha_chain):
+    calpha_chain(N_BEADS).write(tmp_path / "mapping.json")
     make_tica().write(tmp_path / "tica.npz")
     as_set(chains(3000, 1)).write(tmp_path / "reference.h5")
 
@@ -256,123 +229,6 @@ def test_burn_in_follows_time_not_file_order() -> None:
     assert set(drop_burn_in(mixed, 0.2).time_ps) == set(range(21, 101))
 
 
-def write_run(path, n_iterations, n_roots, n_frames=3, n_alive=None):
-    """Write a WE run of ``n_roots`` walkers; only ``n_alive`` ancestors survive."""
-    create_store(path, N_BEADS)
-    rows = n_iterations * n_roots * n_frames
-    n_iter = np.repeat(np.arange(1, n_iterations + 1), n_roots * n_frames)
-    seg_id = np.tile(np.repeat(np.arange(n_roots), n_frames), n_iterations)
-    root = np.where(n_iter == 1, seg_id, seg_id % (n_alive or n_roots))
-    columns = {
-        "weight": np.tile(np.repeat(np.arange(1, n_roots + 1), n_frames), n_iterations)
-        / (n_roots * (n_roots + 1) / 2),
-        "n_iter": n_iter,
-        "seg_id": seg_id,
-        "frame": np.tile(np.arange(n_frames), n_iterations * n_roots),
-        "parent": seg_id,
-        "root": root,
-    }
-    with h5py.File(path, "r+") as h5:
-        h5.attrs["last_iter"] = n_iterations
-        for name in ("positions", "forces"):
-            h5[name].resize(rows, axis=0)
-        h5["positions"][:] = chains(rows, 3).astype(np.float32)
-        for name, values in columns.items():
-            h5[name].resize(rows, axis=0)
-            h5[name][:] = values
-    return path
-
-
-def test_a_we_run_is_pooled_with_its_own_weights_and_times(tmp_path) -> None:
-    segments = write_run(tmp_path / "segments.h5", 4, 20)
-    frames = model_frames(segments, 3.0, 1.0)
-    assert len(frames) == 4 * 20 * 3
-    # every iteration holds weight one at each frame
-    for time in range(1, 13):
-        assert frames.weight[frames.time_ps == time].sum() == pytest.approx(1)
-    # a segment's frames follow each other and share weight and root
-    for one in np.unique(frames.trajectory):
-        rows = frames.trajectory == one
-        assert np.diff(frames.time_ps[rows]).tolist() == [1.0, 1.0]
-        assert len(set(frames.weight[rows])) == len(set(frames.lineage[rows])) == 1
-    assert len(np.unique(frames.lineage)) == 20
-
-
-def test_a_segment_continues_its_parent_and_a_start_nothing(tmp_path) -> None:
-    frames = model_frames(write_run(tmp_path / "segments.h5", 4, 20), 3.0, 1.0)
-    first = frames.time_ps <= 3.0
-    assert (frames.continues[first] == -1).all()
-    ends = dict(zip(frames.trajectory, frames.time_ps, strict=True))
-    for row in np.flatnonzero(~first & (frames.time_ps % 3.0 == 1.0)):
-        assert ends[frames.continues[row]] == frames.time_ps[row] - 1.0
-    kept = model_frames(tmp_path / "segments.h5", 3.0, 1.0, 0.25)
-    assert set(kept.trajectory) < set(frames.trajectory)
-
-
-def test_what_arrives_at_a_target_is_read_from_the_run(tmp_path, run_walkers) -> None:
-    """A free particle that is carried to the right, over a target at 1."""
-    config = WEConfig.model_validate(
-        {
-            "n_iterations": 8, "walkers_per_bin": 4,
-            "bins": {"kind": "rectilinear", "edges": [[0.0]]},
-            "targets": [{"region": [(0.5, None)]}],
-        }
-    )  # fmt: skip
-    toy = {
-        "kind": "toy", "potential": "double_well", "barrier_kt": 0.5,
-        "timestep_fs": 50.0, "n_steps": 40, "n_steps_per_frame": 40,
-        "diffusion_angstrom2_per_ps": 1.0,
-    }  # fmt: skip
-    place = np.full((1, 1, 3), [[-1.0, 0.0, 0.0]])
-    west = run_walkers(
-        tmp_path / "we", config, toy, States(place, np.zeros_like(place))
-    )
-
-    class Cartesian:
-        n_dim = 1
-
-        def project(self, positions):
-            return positions[:, 0, :1]
-
-    passage = read_passage(tmp_path / "we", Cartesian(), 2.0, 0.25)
-    flux = read_flux(west)
-    assert flux.sum() > 0
-    np.testing.assert_array_equal(passage.flux, flux[len(flux) // 4 :])
-    assert passage.regions == (((0.5, np.inf),),)
-    assert passage.starts.tolist() == [[-1.0]]
-    assert read_temperature(tmp_path / "we") == toy.get("temperature_kelvin")
-    assert read_passage(tmp_path, Cartesian(), 2.0, 0.0) is None
-
-
-def test_burn_in_drops_whole_iterations(tmp_path) -> None:
-    frames = model_frames(write_run(tmp_path / "s.h5", 8, 20), 3.0, 1.0, 0.25)
-    assert frames.time_ps.min() == 2 * 3.0 + 1.0
-    assert frames.time_ps.max() == 8 * 3.0
-
-
-def test_few_surviving_ancestors_make_way_for_blocks_of_iterations(tmp_path) -> None:
-    frames = model_frames(write_run(tmp_path / "s.h5", 40, 20, n_alive=2), 3.0, 1.0)
-    assert len(np.unique(frames.lineage)) == 20
-    for one in range(20):
-        times = frames.time_ps[frames.lineage == one]
-        assert np.ptp(times) < 2 * 3.0
-
-
-def test_roots_count_by_weight_not_by_number() -> None:
-    root = np.arange(30)
-    n_iter = np.ones(30, dtype=int)
-    weight = np.full(30, 1e-9)
-    weight[0] = 1.0
-    assert len(np.unique(choose_lineage(root, n_iter, weight))) == 1
-    assert choose_lineage(root, n_iter, np.ones(30)) is root
-
-
-def test_an_empty_run_is_named(tmp_path) -> None:
-    create_store(tmp_path / "segments.h5", N_BEADS)
-    with pytest.raises(DataError, match="is empty"):
-        model_frames(tmp_path / "segments.h5", 3.0, 1.0)
-
-
 def test_stretches_shorter_than_the_memory_are_joined() -> None:
     """A slow wave over 40 blocks: neighbours correlate until few are left."""
     n = 4000
@@ -395,12 +251,12 @@ def test_stretches_shorter_than_the_memory_are_joined() -> None:
     assert same.n_blocks == 40
 
 
-def test_the_floor_of_a_slow_reference_is_not_too_low() -> None:
+def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain) -> None:
     """Two equal samples of a slow process lie within twice the floor of each other.
 
     With blocks of a quarter of its memory they would not.
     """
-    beads = make_beads(make_mapping(N_BEADS), make_tica(), None)
+    beads = make_beads(calpha_chain(N_BEADS), make_tica(), None)
 
     def slow_set(seed):
         rng = np.random.default_rng(seed)

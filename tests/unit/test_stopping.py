@@ -8,7 +8,7 @@ from types import FrameType
 import pytest
 
 from apps.science.errors import BlockEndsError, BlockTooLongError
-from apps.science.stopping import DRAIN_SIGNAL, begin_only_if_it_ends
+from apps.science.stopping import DRAIN_SIGNAL, POOL_VARIABLE, begin_only_if_it_ends
 from apps.science.we import block
 from site_configs.pools import worker_pool
 
@@ -64,4 +64,5 @@ def test_a_pool_that_is_gone_is_no_trouble(monkeypatch) -> None:
 
 def test_both_sides_mean_the_same_signal() -> None:
     assert worker_pool.DRAIN_SIGNAL == DRAIN_SIGNAL
+    assert worker_pool.POOL_VARIABLE == POOL_VARIABLE
     assert block.LATE_BY > 1

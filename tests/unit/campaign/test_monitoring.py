@@ -12,6 +12,7 @@ from rich.console import Console
 from campaign.display import status_view
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from campaign.monitoring.blocks import list_lost
 from campaign.monitoring.forecast import forecast, seconds_left
 from campaign.monitoring.hours import add_hours, read_shares
 from campaign.monitoring.notes import append_event, events_file, write_now
@@ -119,6 +120,14 @@ def test_blocks_of_a_driver_that_is_gone_have_ended_but_lost_ones_stay_lost() ->
     gone = count_blocks(events, [10, 100], alive=False)
     assert gone == {"queued": 0, "running": 0, "lost": 1, "ended": 2}
     assert count_blocks([], [10], alive=True) is None
+
+
+def test_a_lost_block_is_told_once_and_one_of_its_name_in_a_later_start_too() -> None:
+    events = [
+        block(11, "running", workers=2), block(12, "lost", workers=2), block(13, "lost"),
+        block(101, "running", workers=2), block(102, "lost"),
+    ]  # fmt: skip
+    assert [b["time"] for b in list_lost(events, [(10, 20), (100, 120)])] == [12, 102]
 
 
 def test_a_try_that_was_the_last_counts_as_given_up() -> None:

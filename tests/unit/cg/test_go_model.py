@@ -1,13 +1,10 @@
 """The Go model: its native structure is its minimum, its forces its gradient."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 
 from apps.science.cg.go_model import GoForceField, fit_go_model
-from apps.science.cg.mapping import AtomGroup, Mapping
 from apps.science.cg.prior_yaml import read_tables, write_tables
 from apps.science.errors import ShapeMismatchError, StructureError
 from apps.science.metrics._geometry import measure_rmsd
@@ -15,20 +12,6 @@ from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Propagator
 
 N_BEADS = 12
-
-
-def make_mapping(n_beads=N_BEADS):
-    one = [AtomGroup(atoms=[b], coefficients=[1.0]) for b in range(n_beads)]
-    index = range(n_beads)
-    return Mapping(
-        kind="calpha", force_map="slice", n_atoms=n_beads,
-        names=["CA"] * n_beads, types=["CAA"] * n_beads, resnames=["ALA"] * n_beads,
-        resids=list(index), chains=[0] * n_beads, embeddings=[1] * n_beads,
-        masses_amu=[12.0] * n_beads, coordinate_groups=one, force_groups=one,
-        bonds=list(itertools.pairwise(index)),
-        angles=list(zip(index, index[1:], index[2:], strict=False)),
-        dihedrals=list(zip(index, index[1:], index[2:], index[3:], strict=False)),
-    )  # fmt: skip
 
 
 def make_helix(n_beads=N_BEADS):
@@ -40,12 +23,17 @@ def make_helix(n_beads=N_BEADS):
 
 
 @pytest.fixture(scope="module")
-def force_field():
-    return GoForceField(fit_go_model(make_mapping(), make_helix()), make_mapping())
+def mapping(calpha_chain):
+    return calpha_chain(N_BEADS)
 
 
-def test_bonded_and_contact_forces_vanish_at_the_native_structure() -> None:
-    mapping, native = make_mapping(), make_helix()
+@pytest.fixture(scope="module")
+def force_field(mapping):
+    return GoForceField(fit_go_model(mapping, make_helix()), mapping)
+
+
+def test_bonded_and_contact_forces_vanish_at_the_native_structure(mapping) -> None:
+    native = make_helix()
     parameters = fit_go_model(mapping, native, 2.0)
     force_field = GoForceField(parameters, mapping)
     del force_field.prior.terms["repulsion"]
@@ -95,8 +83,8 @@ def test_it_stays_folded_when_cold_and_unfolds_when_hot(force_field, tmp_path) -
     assert far[3000.0] > 2.0
 
 
-def test_its_tables_survive_torchmds_file(tmp_path) -> None:
-    tables = fit_go_model(make_mapping(), make_helix()).tables
+def test_its_tables_survive_torchmds_file(mapping, tmp_path) -> None:
+    tables = fit_go_model(mapping, make_helix()).tables
     read = read_tables(write_tables(tables, tmp_path / "go.yaml"))
     assert read.terms == tables.terms
     assert read.bonds == tables.bonds
@@ -104,10 +92,10 @@ def test_its_tables_survive_torchmds_file(tmp_path) -> None:
         np.testing.assert_allclose(read.dihedrals[key], series)
 
 
-def test_what_is_no_fold_is_refused() -> None:
+def test_what_is_no_fold_is_refused(mapping) -> None:
     line = np.zeros((N_BEADS, 3))
     line[:, 0] = 3.8 * np.arange(N_BEADS)
     with pytest.raises(StructureError, match="nothing to hold"):
-        fit_go_model(make_mapping(), line)
+        fit_go_model(mapping, line)
     with pytest.raises(ShapeMismatchError, match="shape"):
-        fit_go_model(make_mapping(), make_helix(5))
+        fit_go_model(mapping, make_helix(5))

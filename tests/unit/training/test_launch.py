@@ -68,3 +68,9 @@ def test_a_block_of_one_node_needs_no_launcher() -> None:
     command = torchrun_command(JOB, None, environ)
     assert "--standalone" in command
     assert words_after(command, "--nproc-per-node") == "2"
+
+
+@pytest.mark.parametrize("key", ["workers_per_node", "workers_per_gpu"])
+def test_the_one_task_of_a_block_has_no_workers_beside_it(key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} does not go with task_spans_block"):
+        spanning(nodes_per_block=2, gpus_per_node=4, **{key: 1})
