@@ -124,7 +124,8 @@ def test_blocks_of_a_driver_that_is_gone_have_ended_but_lost_ones_stay_lost() ->
 
 def test_a_lost_block_is_told_once_and_one_of_its_name_in_a_later_start_too() -> None:
     events = [
-        block(11, "running", workers=2), block(12, "lost", workers=2), block(13, "lost"),
+        block(11, "running", workers=2), block(12, "lost", workers=2),
+        block(13, "lost"),
         block(101, "running", workers=2), block(102, "lost"),
     ]  # fmt: skip
     assert [b["time"] for b in list_lost(events, [(10, 20), (100, 120)])] == [12, 102]
