@@ -16,7 +16,7 @@ def write_reference_starts(
     out: Path, stage: str = "benchmark", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Draw the reference frames at which coarse-grained walkers begin."""
-    from apps.science.cg import starts
+    from apps.science.cg.simulation import starts
 
     return starts.write_reference_starts(
         frames, mapping, n_starts, temperature_kelvin, seed, out
@@ -32,8 +32,12 @@ def compare_with_reference(
     stage: str = "benchmark", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Compute every metric of one model's WE run, with intervals, against the data."""
-    from apps.science.benchmark import run_benchmark
-    from apps.science.model_run import model_frames, read_passage, read_temperature
+    from apps.science.benchmark.judge import run_benchmark
+    from apps.science.benchmark.model_run import (
+        model_frames,
+        read_passage,
+        read_temperature,
+    )
     from apps.science.pcoords.tica import read_tica
     from apps.science.units import FS_PER_PS
 

@@ -19,8 +19,8 @@ def write_mapping(
 
     ``beads`` is the kind that holds where the config leaves it open.
     """
-    from apps.science.cg import mapping
-    from apps.science.cg.mapping_config import MappingConfig
+    from apps.science.cg.mapping import mapping
+    from apps.science.cg.mapping.config import MappingConfig
     from apps.science.systems.info import PROTEIN_PDB, SYSTEM_JSON
 
     asked = MappingConfig.model_validate_json(config)
@@ -42,7 +42,7 @@ def fit_prior(
 
     ``report`` is where data and fit are written side by side.
     """
-    from apps.science.cg import priors
+    from apps.science.cg.prior import priors
 
     asked = priors.PriorConfig.model_validate_json(config)
     return priors.fit_prior(segments, mapping, asked, out, report)
@@ -59,8 +59,8 @@ def fit_force_map(
     ``frames`` (a FrameChoice in JSON) and ``seed`` decide which frames are held out;
     ``report`` is where every force map is measured.
     """
-    from apps.science.cg import force_map_fit
-    from apps.science.cg.mapping_config import FrameChoice, MappingConfig
+    from apps.science.cg.mapping import force_map_fit
+    from apps.science.cg.mapping.config import FrameChoice, MappingConfig
 
     return force_map_fit.fit_force_map(
         segments, mapping, MappingConfig.model_validate_json(config),
@@ -75,7 +75,7 @@ def write_delta_forces(
     stage: str = "dataset", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Write the training set: bead positions, delta forces, weights, split."""
-    from apps.science.cg import dataset
+    from apps.science.cg.dataset import write as dataset
 
     asked = dataset.DatasetConfig.model_validate_json(config)
     return dataset.write_dataset(segments, mapping, prior, asked, seed, out)

@@ -18,8 +18,8 @@ def import_frames(
     stage: str = "import", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Write mapping, segments.h5, reference frames and TICA of an OwnFramesConfig."""
-    from apps.science import own_frames
-    from apps.science.cg.mapping_config import MappingConfig
+    from apps.science.cg.dataset import own_frames
+    from apps.science.cg.mapping.config import MappingConfig
 
     asked = own_frames.OwnFramesConfig.model_validate_json(config)
     beads = MappingConfig.model_validate_json(mapping)
@@ -41,9 +41,9 @@ def judge_by_dynamics(
     """
     import json
 
-    from apps.science.benchmark_set import judge_models
-    from apps.science.judged_models import RunSettings, TrainedModel
-    from apps.science.reference_set import ReferenceSet
+    from apps.science.benchmark.judge_models import judge_models
+    from apps.science.benchmark.model_kinds import RunSettings, TrainedModel
+    from apps.science.benchmark.reference_set import ReferenceSet
 
     judge_models(
         ReferenceSet(

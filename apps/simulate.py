@@ -17,7 +17,7 @@ def simulate_walk(
     stage: str = "reference", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Run one plain MD walk to ``out``; a killed walk continues at its last chunk."""
-    from apps.science.reference import run_walk
+    from apps.science.benchmark.reference import run_walk
 
     return run_walk(
         system, walk, walk, n_ps, frame_interval_ps, seed, out,
@@ -34,7 +34,7 @@ def fit_reference_tica(
     stage: str = "tica", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Collect the walks' bead frames and fit the TICA model on them."""
-    from apps.science.reference import collect_reference, fit_tica_on_walks
+    from apps.science.benchmark.reference import collect_reference, fit_tica_on_walks
 
     collect_reference(walks, mapping, frames, lineage_block_ps)
     return fit_tica_on_walks(walks, mapping, lag_ps, features, model)

@@ -141,8 +141,9 @@ def run_ours(folder: str, n_iterations: int, prior: str) -> dict[str, float]:
     """Ingest and write the training set on one core; return seconds and memory."""
     import torch
 
-    from apps.science.cg import frame_checks, priors  # noqa: F401  # loaded by now
-    from apps.science.cg.dataset import DatasetConfig, write_dataset
+    from apps.science.cg.dataset import frame_checks  # noqa: F401  # loaded by now
+    from apps.science.cg.dataset.write import DatasetConfig, write_dataset
+    from apps.science.cg.prior import priors  # noqa: F401
     from apps.science.segments.ingest import ingest
 
     torch.set_num_threads(1)
@@ -174,7 +175,7 @@ def run_plain(folder: str, how: str) -> dict[str, float]:
     import numpy as np
     from ingestion_data import BYTES_PER_ITERATION, N_BEADS
 
-    from apps.science.cg.mapping import read_mapping
+    from apps.science.cg.mapping.mapping import read_mapping
     from apps.science.we.storage import journal
 
     root = Path(folder)

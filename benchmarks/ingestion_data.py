@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.science.cg.mapping import AtomGroup, Mapping
-from apps.science.cg.priors import PriorConfig, fit_prior
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
+from apps.science.cg.prior.priors import PriorConfig, fit_prior
 from apps.science.propagators.base import Frames, States
 from apps.science.segments.ingest import ingest
 from apps.science.we.storage import journal, shards

@@ -25,17 +25,17 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import torch
 
-from apps.science.cg.block_size import (
+from apps.science.cg.force_field import ForceField
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.terms import build_prior
+from apps.science.cg.prior.torchmd_yaml import write_tables
+from apps.science.cg.simulation.block_size import (
     Timing,
     choose_block,
     measure_blocks,
     name_device,
 )
-from apps.science.cg.force_field import ForceField
-from apps.science.cg.mapping import AtomGroup, Mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_terms import build_prior
-from apps.science.cg.prior_yaml import write_tables
 from apps.science.models.base import build_network, read_config
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Inference, Propagator

@@ -84,7 +84,7 @@ def write_frames(path: Path, n_frames: int) -> Path:
     """Write a training set of chains like chignolin's, a tenth of it to validate."""
     import numpy as np
 
-    from apps.science.cg.dataset_file import SCHEMA, create_file
+    from apps.science.cg.dataset.file import SCHEMA, create_file
 
     rng = np.random.default_rng(7)
     steps = rng.normal(size=(n_frames, N_BEADS, 3))

@@ -13,8 +13,8 @@ from rich.text import Text
 from apps.science.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from apps.science.judged_models import Judged
-    from apps.science.reference_set import ReferenceSet
+    from apps.science.benchmark.model_kinds import Judged
+    from apps.science.benchmark.reference_set import ReferenceSet
 
 _TRAINED, _YAML, _HDF5 = {".pt", ".ckpt"}, {".yaml", ".yml"}, {".h5", ".hdf5"}
 _OF_DENSITIES: Final = ("js", "w1")
@@ -85,8 +85,8 @@ def benchmark(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Judge models, priors, engines or trajectories against a reference."""
-    from apps.science.benchmark_set import judge_models
-    from apps.science.judged_models import RunSettings
+    from apps.science.benchmark.judge_models import judge_models
+    from apps.science.benchmark.model_kinds import RunSettings
 
     settings = RunSettings(
         n_ps=run_ps, n_replicas=replicas, frame_interval_ps=frame_ps,
@@ -133,7 +133,7 @@ def find_reference(
     """Return the reference that ``path`` means; one brought is cached in ``out``."""
     from dataclasses import replace
 
-    from apps.science.reference_set import (
+    from apps.science.benchmark.reference_set import (
         REFERENCE_JSON,
         BroughtReference,
         bring_reference,
@@ -171,7 +171,7 @@ def find_reference(
 
 def read_run(folder: Path) -> "ReferenceSet":
     """Return the reference that a campaign made."""
-    from apps.science.reference_set import ReferenceSet
+    from apps.science.benchmark.reference_set import ReferenceSet
     from apps.science.systems.info import PROTEIN_PDB, read_system_info
     from campaign.layout import RunDir
 
@@ -208,7 +208,7 @@ def parse_model(
     DataError
         If nothing of that name exists, or a folder holds nothing to judge.
     """
-    from apps.science import judged_models as kinds
+    from apps.science.benchmark import model_kinds as kinds
 
     name, what = split_name(text)
     if what == "go":
@@ -251,7 +251,7 @@ def split_name(text: str) -> tuple[str | None, str]:
 
 
 def _find_in_folder(path: Path, name: str | None) -> "dict[str, Judged]":
-    from apps.science import judged_models as kinds
+    from apps.science.benchmark import model_kinds as kinds
     from apps.science.systems.info import SYSTEM_JSON
 
     if (path / SYSTEM_JSON).is_file():

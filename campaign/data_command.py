@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from apps.science.cg.dataset_facts import describe_dataset
+from apps.science.cg.dataset.facts import describe_dataset
 from apps.science.errors import DataError
 from apps.science.segments.store_facts import describe_store
 from campaign.layout import RunDir

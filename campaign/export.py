@@ -97,7 +97,7 @@ def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Arra
 
 def _topology(paths: RunDir, spec: PropagationSpec, starts: Array) -> Any:
     """Return the mdtraj Topology of what the propagator records."""
-    from apps.science.cg.mapping import read_mapping
+    from apps.science.cg.mapping.mapping import read_mapping
     from apps.science.segments import topology
 
     if spec.propagator["kind"] == "openmm":

@@ -49,9 +49,9 @@ def simulate(
     """Run copies of a trained model and write what they do."""
     from rich.console import Console
 
-    from apps.science.cg.simulation import Settings
-    from apps.science.cg.simulation import simulate as run
-    from apps.science.cg.simulation_files import Form
+    from apps.science.cg.simulation.files import Form
+    from apps.science.cg.simulation.simulate import Settings
+    from apps.science.cg.simulation.simulate import simulate as run
     from apps.science.propagators.cg import Inference
 
     written = choose(form, get_args(Form), "--format")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from apps.science.cg.block_size import Timing, Tuning
+    from apps.science.cg.simulation.block_size import Timing, Tuning
 
 
 def tune(
@@ -33,8 +33,8 @@ def tune(
     """Find how many replicas of a model to advance together on this machine."""
     from rich.console import Console
 
-    from apps.science.cg.block_size import cache_file, keep_tuning
-    from apps.science.cg.tuning import tune_model
+    from apps.science.cg.simulation.block_size import cache_file, keep_tuning
+    from apps.science.cg.simulation.tuning import tune_model
 
     out = Console(soft_wrap=True, highlight=False)
     out.print("  block   segment, s   replica-steps/s")

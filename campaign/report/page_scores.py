@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from apps.science.ranking import exceeds
+from apps.science.benchmark.ranking import exceeds
 from campaign.report import words
 from campaign.report.blocks import Block, Cell, Fold, Note, Section, Table
 from campaign.report.canvas import Canvas

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.ranking import ORDER
+from apps.science.benchmark.ranking import ORDER
 from campaign.report.sources import RunSource
 
 

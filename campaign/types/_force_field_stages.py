@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import yaml
 
 from apps.roles import ANALYSIS
-from apps.science.cg.mapping_config import FrameChoice
+from apps.science.cg.mapping.config import FrameChoice
 from apps.science.files import write_text
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import read_system_info

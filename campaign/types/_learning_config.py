@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 from pydantic import Field, SerializeAsAny, field_validator
 
 from apps.science import plugins
-from apps.science.cg.dataset import DatasetConfig
-from apps.science.cg.mapping_config import MappingConfig
-from apps.science.cg.priors import PriorConfig
+from apps.science.cg.dataset.write import DatasetConfig
+from apps.science.cg.mapping.config import MappingConfig
+from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
 from apps.science.training.config import TrainingConfig

@@ -10,8 +10,8 @@ from typing import Literal, cast
 
 from pydantic import Field
 
+from apps.science.cg.dataset.own_frames import OwnFramesConfig, check_own_frames
 from apps.science.config_base import StrictConfig
-from apps.science.own_frames import OwnFramesConfig, check_own_frames
 from campaign.context import Context, StageFuture
 from campaign.types._force_field_stages import Futures, Stages
 from campaign.types._learning_config import LearningConfig

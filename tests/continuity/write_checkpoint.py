@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from apps.science.cg.force_field import load_checkpoint
-from apps.science.cg.mapping import AtomGroup, Mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_yaml import format_tables
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.torchmd_yaml import format_tables
 from apps.science.models.base import build_network, read_config
 from apps.science.training.checkpoint import write_checkpoint
 

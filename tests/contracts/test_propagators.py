@@ -57,9 +57,9 @@ def build_openmm(alanine: Path, _folder: Path) -> Case:
 
 
 def build_cg(alanine: Path, folder: Path) -> Case:
-    from apps.science.cg.mapping import build_mapping
-    from apps.science.cg.prior_tables import PriorTables
-    from apps.science.cg.prior_yaml import write_tables
+    from apps.science.cg.mapping.mapping import build_mapping
+    from apps.science.cg.prior.tables import PriorTables
+    from apps.science.cg.prior.torchmd_yaml import write_tables
     from apps.science.systems.info import read_starts, read_system_info
 
     info = read_system_info(alanine)

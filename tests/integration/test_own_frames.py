@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from apps.science.cg.mapping import read_mapping
+from apps.science.cg.mapping.mapping import read_mapping
 
 FIVE_BEADS = """\
 ATOM      1  C   ACE A   1       1.555   0.000   0.000  1.00  0.00           C

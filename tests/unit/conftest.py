@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.science.cg.mapping import AtomGroup, Mapping
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.propagators.base import States
 from apps.science.we.config import WEConfig
 from apps.science.we.spec import PropagationSpec

@@ -5,14 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from apps.science.cg.mapping import Mapping, read_mapping
+from apps.science.cg.mapping.mapping import Mapping, read_mapping
 from apps.science.errors import DataError, ShapeMismatchError
 from apps.science.files import hash_file
 
 if TYPE_CHECKING:
     import torch
 
-    from apps.science.cg.prior_terms import Prior
+    from apps.science.cg.prior.terms import Prior
     from apps.science.models._network import Network
 
 
@@ -103,7 +103,7 @@ def load_force_field(
     DataError
         If the model was trained on what another prior leaves.
     """
-    from apps.science.cg.priors import read_prior
+    from apps.science.cg.prior.priors import read_prior
 
     read = read_mapping(mapping)
     network = None
@@ -157,8 +157,8 @@ def parse_prior(
     prior_yaml: str, mapping_json: str
 ) -> "tuple[Prior, Mapping, float | None]":
     """Return a prior, its mapping and its temperature, kelvin, from stored texts."""
-    from apps.science.cg.prior_terms import build_prior
-    from apps.science.cg.prior_yaml import read_tables
+    from apps.science.cg.prior.terms import build_prior
+    from apps.science.cg.prior.torchmd_yaml import read_tables
 
     with TemporaryDirectory() as folder:
         prior, mapping = Path(folder) / "prior.yaml", Path(folder) / "mapping.json"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from apps.science import plugins
-from apps.science.cg.beads import N_EMBEDDINGS
+from apps.science.cg.mapping.beads import N_EMBEDDINGS
 from apps.science.config_base import StrictConfig
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from apps.science.errors import DataError, ShapeMismatchError
 
 @lru_cache(maxsize=8)
 def _load_mapping(path: str) -> Any:
-    from apps.science.cg.mapping import read_mapping
+    from apps.science.cg.mapping.mapping import read_mapping
 
     return read_mapping(Path(path))
 

@@ -119,7 +119,11 @@ class Propagator:
             return c.max_replicas
         if hasattr(self.force_field, "run") or c.checkpoint is None:
             return UNTUNED_BLOCK  # compiled replicas run one by one in any case
-        from apps.science.cg.block_size import hash_model, name_device, read_block
+        from apps.science.cg.simulation.block_size import (
+            hash_model,
+            name_device,
+            read_block,
+        )
 
         tabulated = hasattr(self.force_field, "graph_safe")
         found = read_block(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.cg.mapping import Mapping
+from apps.science.cg.mapping.mapping import Mapping
 from apps.science.files import atomic_path
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from apps.science.arrays import Array, IntArray
-from apps.science.cg.dataset_file import (
+from apps.science.cg.dataset.file import (
     REMEDY,
     Weights,
     digest_molecule,
@@ -26,8 +26,8 @@ from apps.science.cg.dataset_file import (
     read_weight,
     read_weights_kind,
 )
-from apps.science.cg.dataset_rows import MappedRows
-from apps.science.cg.dataset_split import VALIDATION
+from apps.science.cg.dataset.rows import MappedRows
+from apps.science.cg.dataset.split import VALIDATION
 from apps.science.errors import DataError, ShapeMismatchError
 from apps.science.models._sequence import number_along_chains
 from apps.science.seeds import derive_seed

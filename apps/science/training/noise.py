@@ -30,7 +30,7 @@ from apps.science.training.data import Protein, TrainingData
 from apps.science.units import thermal_energy
 
 if TYPE_CHECKING:
-    from apps.science.cg.prior_terms import Prior
+    from apps.science.cg.prior.terms import Prior
 
 _FRAMES_MEASURED: Final = 4096
 """Enough to know the mean square of a force to a few per cent."""

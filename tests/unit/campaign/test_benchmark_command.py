@@ -9,10 +9,10 @@ import mdtraj
 import numpy as np
 import pytest
 
-from apps.science import judged_models as kinds
-from apps.science.cg.mapping import build_mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_yaml import write_tables
+from apps.science.benchmark import model_kinds as kinds
+from apps.science.cg.mapping.mapping import build_mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ConfigError, DataError
 from apps.science.pcoords.tica import fit_tica
 from apps.science.segments.frames import WeightedFrames

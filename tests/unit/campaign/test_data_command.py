@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from apps.science.cg.dataset_file import SCHEMA
+from apps.science.cg.dataset.file import SCHEMA
 from apps.science.errors import DataError
 from apps.science.segments.store import create_store, open_store
 from apps.science.segments.weight_facts import count_decades, describe_weights

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from apps.science.arrays import Array
-from apps.science.cg.mapping import AtomGroup, Mapping
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 
 CHIGNOLIN = ["TYR", "TYR", "ASP", "PRO", "GLU", "THR", "GLY", "THR", "TRP", "TYR"]
 ALPHA_HYDROGENS = {"GLY": ("HA2", "HA3")}

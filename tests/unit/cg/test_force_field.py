@@ -6,9 +6,9 @@ import torch
 
 from apps.science.arrays import Array
 from apps.science.cg.force_field import ForceField, load_force_field
-from apps.science.cg.mapping import Mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_yaml import write_tables
+from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ShapeMismatchError
 from apps.science.models.base import build_network, read_config
 from apps.science.training.checkpoint import write_checkpoint

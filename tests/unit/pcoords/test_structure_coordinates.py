@@ -59,7 +59,7 @@ def test_rmsd_to_a_prepared_protein(alanine_system: Path) -> None:
 def test_beads_are_compared_whether_atoms_or_beads_come(
     alanine_system: Path, tmp_path: Path
 ) -> None:
-    from apps.science.cg.mapping import build_mapping
+    from apps.science.cg.mapping.mapping import build_mapping
     from apps.science.systems.info import read_starts, read_system_info
 
     info = read_system_info(alanine_system)
@@ -79,7 +79,7 @@ def test_beads_are_compared_whether_atoms_or_beads_come(
 def test_an_extended_start_is_in_the_extended_region(
     alanine_system: Path, tmp_path: Path
 ) -> None:
-    from apps.science.cg.mapping import build_mapping
+    from apps.science.cg.mapping.mapping import build_mapping
     from apps.science.pcoords._beads import read_structure
     from apps.science.systems.info import read_system_info
 

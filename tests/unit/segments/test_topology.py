@@ -4,7 +4,7 @@ import mdtraj
 import numpy as np
 import pytest
 
-from apps.science.cg.mapping import AtomGroup, Mapping
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.segments import topology
 
 PDB = """\

@@ -14,11 +14,11 @@ import pytest
 import torch
 import yaml
 
-from apps.science.cg.dataset import MOLECULE, SCHEMA
-from apps.science.cg.mapping import AtomGroup, Mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_terms import build_prior
-from apps.science.cg.prior_yaml import format_tables
+from apps.science.cg.dataset.write import MOLECULE, SCHEMA
+from apps.science.cg.mapping.mapping import AtomGroup, Mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.terms import build_prior
+from apps.science.cg.prior.torchmd_yaml import format_tables
 from apps.science.training.config import TrainingConfig, TrainingJob
 
 N_FRAMES, N_BEADS = 96, 4

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import apps.science.models
-from apps.science.cg.dataset_file import SCHEMA, create_file
+from apps.science.cg.dataset.file import SCHEMA, create_file
 from apps.science.training.checkpoint import load_network
 from apps.science.training.config import TrainingConfig, TrainingJob
 from apps.science.training.loop import train

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from apps.science.arrays import Array, IntArray
-from apps.science.cg.prior_terms import (
+from apps.science.cg.prior.terms import (
     AngleTerm,
     BondTerm,
     DihedralTerm,

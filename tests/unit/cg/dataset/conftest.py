@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from apps.science.arrays import Array
-from apps.science.cg.dataset import DatasetConfig, write_dataset
-from apps.science.cg.mapping import Mapping
-from apps.science.cg.priors import PriorConfig, fit_prior
+from apps.science.cg.dataset.write import DatasetConfig, write_dataset
+from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.prior.priors import PriorConfig, fit_prior
 from apps.science.segments.store import create_store, open_store
 
 N_ITER, N_SEG, N_FRAMES = 6, 24, 5

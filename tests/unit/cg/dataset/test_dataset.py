@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from apps.science.cg.dataset import check_weights
-from apps.science.cg.dataset_file import VECTORS
-from apps.science.cg.dataset_split import assign_split
+from apps.science.cg.dataset.file import VECTORS
+from apps.science.cg.dataset.split import assign_split
+from apps.science.cg.dataset.write import check_weights
 from apps.science.errors import DataError, NumericalError, WeightError
 from apps.science.segments.store import PER_FRAME, open_store
 

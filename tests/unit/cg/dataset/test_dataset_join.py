@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from apps.science.cg.dataset import DatasetConfig, Source, write_datasets
-from apps.science.cg.dataset_join import join_datasets
+from apps.science.cg.dataset.join import join_datasets
+from apps.science.cg.dataset.write import DatasetConfig, Source, write_datasets
 from apps.science.errors import DataError
 from apps.science.training.data import read_training_data
 

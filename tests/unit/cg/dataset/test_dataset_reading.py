@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from apps.science.cg.dataset_file import (
+from apps.science.cg.dataset.file import (
     FORMER,
     VECTORS,
     ContentDigest,
@@ -19,7 +19,7 @@ from apps.science.cg.dataset_file import (
     create_vectors,
     digest_molecule,
 )
-from apps.science.cg.dataset_rows import MappedRows
+from apps.science.cg.dataset.rows import MappedRows
 from apps.science.errors import DataError, ShapeMismatchError, WeightError
 from apps.science.training.data import order_batches, read_training_data
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from apps.science.cg.dataset import DatasetConfig
+from apps.science.cg.dataset.write import DatasetConfig
 from apps.science.errors import WeightError
 from apps.science.segments.equilibrium_store import (
     note_absence,

@@ -8,9 +8,9 @@ import torch
 
 from apps.science.arrays import Array
 from apps.science.cg.force_field import ForceField
-from apps.science.cg.mapping import Mapping
-from apps.science.cg.prior_tables import PriorTables
-from apps.science.cg.prior_terms import build_prior
+from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.prior.tables import PriorTables
+from apps.science.cg.prior.terms import build_prior
 from apps.science.models.base import build_network, read_config
 
 GRAPH = {"kind": "torchmd_net", "embedding_dimension": 32, "num_layers": 2}

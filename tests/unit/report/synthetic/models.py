@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from apps.science.benchmark import compare_sets
+from apps.science.benchmark.judge import compare_sets
 from apps.science.metrics.base import Beads
 from apps.science.pcoords.tica import TicaModel, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames

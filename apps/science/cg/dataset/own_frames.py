@@ -1,0 +1,223 @@
+"""Frames with forces that a user brings, as what a campaign would have sampled.
+
+Arrays (n_frames, n_atoms, 3) of positions and forces and a PDB file of the same atoms
+become segments.h5, the bead mapping, and a reference of the same frames, so that a
+model can be learnt from them and judged by them.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationInfo, field_validator
+
+from apps.science.arrays import Array, IntArray
+from apps.science.cg.dataset.brought_frames import read_weights
+from apps.science.cg.mapping.config import MappingConfig
+from apps.science.cg.mapping.mapping import Mapping, build_mapping
+from apps.science.config_base import StrictConfig
+from apps.science.errors import DataError, ShapeMismatchError
+from apps.science.files import atomic_path
+from apps.science.pcoords._features import FeatureKind
+from apps.science.segments.frames import WeightedFrames
+from apps.science.segments.store import DTYPES, PER_FRAME, create_store, open_store
+from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL
+
+log = logging.getLogger(__name__)
+
+LengthUnit = Literal["angstrom", "nanometer"]
+ForceUnit = Literal["kcal/mol/angstrom", "kJ/mol/nm"]
+_N_PER_BATCH = 10_000
+
+
+class OwnFramesConfig(StrictConfig):
+    """The files, and what their numbers mean."""
+
+    topology: Path = Field(description="PDB file with the atoms that the frames hold.")
+    positions: Path = Field(description=".npy, (n_frames, n_atoms, 3).")
+    forces: Path = Field(description=".npy of the same shape.")
+    weights: Path | None = Field(
+        None, description=".npy, .npz or text, one a frame; default: all alike."
+    )
+    length_unit: LengthUnit = Field("angstrom", description="Of the positions.")
+    force_unit: ForceUnit = Field("kcal/mol/angstrom", description="Of the forces.")
+    frame_interval_ps: float = Field(1.0, gt=0, description="Between frames.")
+    lineage_block_ps: float = Field(
+        100.0, gt=0, description="Blocks that are split and resampled as a whole."
+    )
+    temperature_kelvin: float = Field(300.0, gt=0, description="Of the simulation.")
+    beads: Literal["calpha", "backbone", "backbone_cb"] = Field(
+        "calpha", description="Beads, where mapping.beads names none."
+    )
+
+    @field_validator("topology", "positions", "forces", "weights")
+    @classmethod
+    def _from_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        folder = Path((info.context or {}).get("folder", ""))
+        return None if value is None else (folder / value).absolute()
+
+
+def check_own_frames(config: OwnFramesConfig) -> None:
+    """Refuse files that are not there, or do not fit each other.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or is no array.
+    ShapeMismatchError
+        If positions and forces differ in shape.
+    """
+    for path in (config.topology, config.positions, config.forces, config.weights):
+        if path is not None and not path.is_file():
+            raise DataError(f"{path} does not exist. Check its path in campaign.yaml.")
+    positions, forces = _load(config.positions), _load(config.forces)
+    if positions.shape != forces.shape:
+        raise ShapeMismatchError(
+            f"{config.positions.name} has shape {positions.shape}, "
+            f"{config.forces.name} {forces.shape}; expected the same of both."
+        )
+    if config.weights is not None:
+        read_weights(config.weights, len(positions))
+
+
+def import_frames(
+    config: OwnFramesConfig, mapping: MappingConfig, system: Path, out: Path,
+    segments: Path, reference: Path,
+) -> Path:  # fmt: skip
+    """Write ``out`` (mapping.json), segments.h5, and the reference's frames.
+
+    Parameters
+    ----------
+    system : folder that gets protein.pdb
+
+    Raises
+    ------
+    ShapeMismatchError
+        If the topology has other atoms than the frames.
+    """
+    check_own_frames(config)
+    positions = _load(config.positions)
+    beads = _build_mapping(config, mapping, positions.shape[1], system)
+    beads.write(out)
+    n = len(positions)
+    given = np.ones(n) if config.weights is None else read_weights(config.weights, n)
+    weight = given / given.sum()
+    n_per_block = max(1, round(config.lineage_block_ps / config.frame_interval_ps))
+    block = np.arange(n) // n_per_block
+    _write_store(config, segments, weight, block)
+    scale = _length_scale(config)
+    found = [
+        beads.map_positions(scale * np.asarray(positions[k : k + _N_PER_BATCH]))
+        for k in range(0, n, _N_PER_BATCH)
+    ]
+    WeightedFrames(
+        positions=np.concatenate(found).astype(np.float32),
+        weight=weight,
+        lineage=block,
+        trajectory=np.zeros(n, dtype=int),
+        time_ps=config.frame_interval_ps * np.arange(1, n + 1),
+    ).write(reference)
+    log.info("%d frames of %d atoms, %d beads", n, positions.shape[1], beads.n_beads)
+    return segments
+
+
+def fit_slow_coordinates(
+    reference: Path, mapping: Path, lag_ps: float, features: FeatureKind, out: Path
+) -> Path:
+    """Fit the TICA model on the reference's one trajectory.
+
+    Raises
+    ------
+    DataError
+        If the beads are too few, or the trajectory is shorter than the lag.
+    """
+    from apps.science.benchmark.reference_set import fit_slow
+    from apps.science.segments.frames import read_frames
+
+    if fit_slow(read_frames(reference), lag_ps, features, out) is None:
+        raise DataError(
+            "Three beads or fewer have no slow coordinates. Choose more beads."
+        )
+    return out
+
+
+def _build_mapping(
+    config: OwnFramesConfig, mapping: MappingConfig, n_atoms: int, system: Path
+) -> Mapping:
+    import mdtraj
+
+    topology = mdtraj.load_topology(str(config.topology))
+    if topology.n_atoms != n_atoms:
+        raise ShapeMismatchError(
+            f"{config.topology.name} has {topology.n_atoms} atoms, "
+            f"{config.positions.name} {n_atoms} a frame. Give the PDB file of the "
+            "atoms that the frames hold."
+        )
+    system.mkdir(parents=True, exist_ok=True)
+    structure = system / "protein.pdb"
+    with atomic_path(structure) as temporary:
+        temporary.write_bytes(config.topology.read_bytes())
+    masses = [a.element.mass if a.element else 0.0 for a in topology.atoms]
+    rules = mapping.beads if mapping.beads is not None else config.beads
+    kind = "constraint_sum" if mapping.force_map == "optimal" else mapping.force_map
+    return build_mapping(structure, _Atoms(masses), rules, kind, mapping.residues)
+
+
+class _Atoms:
+    """What a mapping needs of the atoms; nobody knows of constraints."""
+
+    def __init__(self, masses_amu: list[float]) -> None:
+        self.masses_amu = masses_amu
+        self.constraints: list[tuple[int, int]] = []
+
+
+def _write_store(
+    config: OwnFramesConfig, path: Path, weight: Array, block: IntArray
+) -> None:
+    """Write one iteration in which each frame is a segment of its block's lineage."""
+    positions, forces = _load(config.positions), _load(config.forces)
+    n, n_atoms, _ = positions.shape
+    index = np.arange(n)
+    columns = {
+        "weight": weight, "n_iter": np.ones(n), "seg_id": index,
+        "frame": np.zeros(n), "parent": np.full(n, -1), "root": block,
+    }  # fmt: skip
+    length, force = _length_scale(config), _force_scale(config)
+    with atomic_path(path) as temporary:
+        create_store(temporary, n_atoms)
+        with open_store(temporary, "r+") as h5:
+            for name in PER_FRAME:
+                h5[name].resize(n, axis=0)
+                h5[name][:] = columns[name].astype(DTYPES.get(name, "i8"))
+            for name, source, scale in (
+                ("positions", positions, length), ("forces", forces, force),
+            ):  # fmt: skip
+                h5[name].resize(n, axis=0)
+                for k in range(0, n, _N_PER_BATCH):
+                    rows = slice(k, min(n, k + _N_PER_BATCH))
+                    h5[name][rows] = scale * np.asarray(source[rows])
+            h5.attrs["last_iter"] = 1
+
+
+def _load(path: Path) -> Any:
+    """Return an array on disk, not read yet."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as .npy ({error}).") from None
+    if found.ndim != 3 or found.shape[2] != 3 or not len(found):
+        raise ShapeMismatchError(
+            f"{path.name} has shape {found.shape}; expected (n_frames, n_atoms, 3)."
+        )
+    return found
+
+
+def _length_scale(config: OwnFramesConfig) -> float:
+    return 1.0 if config.length_unit == "angstrom" else ANGSTROM_PER_NM
+
+
+def _force_scale(config: OwnFramesConfig) -> float:
+    if config.force_unit == "kcal/mol/angstrom":
+        return 1.0
+    return FORCE_OPENMM_TO_KCAL
