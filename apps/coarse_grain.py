@@ -1,12 +1,16 @@
 """From all-atom segments to learning targets on beads."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parsl import python_app
 
 from apps.roles import ANALYSIS
 from apps.task_log import logged
+
+if TYPE_CHECKING:
+    from apps.science.cg.dataset.file import Weights
 
 
 @python_app(executors=[ANALYSIS])
@@ -34,48 +38,53 @@ def write_mapping(
 @python_app(executors=[ANALYSIS])
 @logged(ANALYSIS)
 def fit_prior(
-    segments: Path, mapping: Path, config: str, out: Path,
-    report: Path | None = None,
+    sources: Sequence[tuple[Path, Path, Path]], config: str, out: Path,
     stage: str = "prior", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Fit the prior given as a PriorConfig in JSON, and check that it is stable.
 
-    ``report`` is where data and fit are written side by side.
+    ``sources`` are segments.h5 and mapping.json of each protein, and where its data
+    and the fit are written side by side.
     """
     from apps.science.cg.prior import priors
 
     asked = priors.PriorConfig.model_validate_json(config)
-    return priors.fit_prior(segments, mapping, asked, out, report)
+    return priors.fit_prior([priors.PriorSource(*s) for s in sources], asked, out)
 
 
 @python_app(executors=[ANALYSIS])
 @logged(ANALYSIS)
 def fit_force_map(
     segments: Path, mapping: Path, config: str, frames: str, seed: int, out: Path,
-    report: Path, stage: str = "prior", inputs: tuple[Any, ...] = (),
+    report: Path, weights: "Weights" = "raw",
+    stage: str = "prior", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Write the mapping under the force map that a MappingConfig in JSON asks for.
 
     ``frames`` (a FrameChoice in JSON) and ``seed`` decide which frames are held out;
-    ``report`` is where every force map is measured.
+    ``report`` is where every force map is measured, with these ``weights``.
     """
     from apps.science.cg.mapping import force_map_fit
     from apps.science.cg.mapping.config import FrameChoice, MappingConfig
 
     return force_map_fit.fit_force_map(
         segments, mapping, MappingConfig.model_validate_json(config),
-        FrameChoice.model_validate_json(frames), seed, out, report,
+        FrameChoice.model_validate_json(frames), seed, out, report, weights,
     )  # fmt: skip
 
 
 @python_app(executors=[ANALYSIS])
 @logged(ANALYSIS)
 def write_delta_forces(
-    segments: Path, mapping: Path, prior: Path, config: str, seed: int, out: Path,
-    stage: str = "dataset", inputs: tuple[Any, ...] = (),
+    sources: Sequence[tuple[str, Path, Path]], prior: Path, config: str, seed: int,
+    out: Path, stage: str = "dataset", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
-    """Write the training set: bead positions, delta forces, weights, split."""
+    """Write the training set: bead positions, delta forces, weights, split.
+
+    ``sources`` are the name, segments.h5 and mapping.json of each protein.
+    """
     from apps.science.cg.dataset import write as dataset
 
     asked = dataset.DatasetConfig.model_validate_json(config)
-    return dataset.write_dataset(segments, mapping, prior, asked, seed, out)
+    named = [dataset.Source(*source, prior) for source in sources]
+    return dataset.write_datasets(named, asked, seed, out)

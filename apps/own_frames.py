@@ -32,7 +32,7 @@ def import_frames(
 def judge_by_dynamics(
     checkpoint: Path, prior: Path, reference: Path, mapping: Path, tica: Path,
     temperature_kelvin: float, settings: str, burn_in_fraction: float,
-    n_bootstrap: int, out: Path, stage: str = "benchmark",
+    n_bootstrap: int, native: Path | None, out: Path, stage: str = "benchmark",
     inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Run packed replicas of a model and compare them with the reference.
@@ -47,7 +47,7 @@ def judge_by_dynamics(
 
     judge_models(
         ReferenceSet(
-            reference, mapping, tica, temperature_kelvin=temperature_kelvin
+            reference, mapping, tica, native, temperature_kelvin=temperature_kelvin
         ),
         {out.name: TrainedModel(checkpoint, prior)},
         RunSettings(**json.loads(settings)),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.science.cg.mapping.mapping import AtomGroup, Mapping
-from apps.science.cg.prior.priors import PriorConfig, fit_prior
+from apps.science.cg.prior.priors import PriorConfig, PriorSource, fit_prior
 from apps.science.propagators.base import Frames, States
 from apps.science.segments.ingest import ingest
 from apps.science.we.storage import journal, shards
@@ -54,7 +54,8 @@ def make_run(folder: Path, n_iterations: int) -> None:
     store = ingest(folder / "we", folder / "few" / "segments.h5", 1)
     for name, terms in (("prior", None), ("no_prior", [])):
         config = PriorConfig(gate_steps=0, terms=terms)
-        fit_prior(store, folder / "mapping.json", config, folder / f"{name}.yaml")
+        source = PriorSource(store, folder / "mapping.json")
+        fit_prior([source], config, folder / f"{name}.yaml")
 
 
 def _write_iteration(

@@ -175,7 +175,12 @@ def read_run(folder: Path) -> "ReferenceSet":
     from apps.science.systems.info import PROTEIN_PDB, read_system_info
     from campaign.layout import RunDir
 
-    run = RunDir(folder)
+    run = RunDir.at(folder)
+    if run.proteins and run.protein is None:
+        raise DataError(
+            f"{folder} has a reference of each of its proteins. Name one: "
+            f"{', '.join(str(folder / 'proteins' / p) for p in run.proteins)}."
+        )
     if not run.reference_frames.is_file() or not run.mapping.is_file():
         raise DataError(
             f"{folder} has no reference yet (reference/frames.h5 and "
@@ -183,7 +188,8 @@ def read_run(folder: Path) -> "ReferenceSet":
         )
     structure = run.system / PROTEIN_PDB
     asked = yaml.safe_load(run.resolved.read_text()) if run.resolved.is_file() else {}
-    is_fold = asked.get("system", {}).get("sequence") is None
+    systems = {None: asked.get("system")} | asked.get("proteins", {})
+    is_fold = (systems.get(run.protein) or {}).get("sequence") is None
     return ReferenceSet(
         frames=run.reference_frames,
         mapping=run.mapping,

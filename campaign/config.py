@@ -12,6 +12,7 @@ from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, WeftError
 
 TYPES = "campaign.types"
+MODEL_KINDS = "apps.science.models"
 
 
 class CampaignConfig(StrictConfig):
@@ -59,7 +60,7 @@ def parse_campaign(raw: dict[str, Any], source: Path) -> CampaignConfig:
     try:
         config = module.Config.model_validate(raw, context={"folder": source.parent})
     except ValidationError as error:
-        raise ConfigError(explain(error, module.Config, source)) from None
+        raise ConfigError(explain(error, module.Config, source, raw)) from None
     return cast(CampaignConfig, config)
 
 
@@ -110,14 +111,19 @@ def _drop_new_defaults(now: Any, known: Any, was_set: Any) -> None:
             _drop_new_defaults(now[key], known[key], was_set.get(key, {}))
 
 
-def explain(error: ValidationError, model: type[StrictConfig], source: Path) -> str:
-    """Turn a pydantic error into sentences: key, what was found, what to do."""
+def explain(
+    error: ValidationError, model: type[StrictConfig], source: Path, raw: Any = None
+) -> str:
+    """Turn a pydantic error into sentences: key, what was found, what to do.
+
+    ``raw`` is what was read; it says of which kind a network is.
+    """
     lines = []
     for item in error.errors(include_url=False):
         where = ".".join(str(part) for part in item["loc"]) or "the file"
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            keys = _keys_beside(model, item["loc"][:-1])
+            keys = _keys_beside(model, item["loc"][:-1], raw)
             close = difflib.get_close_matches(str(item["loc"][-1]), keys, 1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             message = f"unknown key.{hint} The keys that exist: {', '.join(keys)}"
@@ -128,10 +134,13 @@ def explain(error: ValidationError, model: type[StrictConfig], source: Path) -> 
     return f"{source} has {count}:\n" + "\n".join(lines)
 
 
-def _keys_beside(model: Any, location: tuple[int | str, ...]) -> list[str]:
+def _keys_beside(model: Any, location: tuple[int | str, ...], raw: Any) -> list[str]:
     """Return the keys that exist where an unknown one was found."""
     for part in location:
         fields = getattr(model, "model_fields", {})
-        if part in fields:
+        raw = raw.get(part) if isinstance(raw, dict) else None
+        if part == "model" and isinstance(raw, dict) and "kind" in raw:
+            model = plugins.load_kind(MODEL_KINDS, str(raw["kind"])).Config
+        elif part in fields:
             model = fields[part].annotation
     return sorted(getattr(model, "model_fields", {}))

@@ -33,8 +33,9 @@ def describe(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_dir():
         return [_describe_file(path)]
-    run = RunDir(path)
-    found = [p for p in (run.segments, run.dataset) if p.exists()]
+    run = RunDir.at(path)
+    files = [*(home.segments for home in run.each_protein()), run.dataset]
+    found = [p for p in files if p.exists()]
     if not found:
         raise DataError(
             f"{path} has neither segments.h5 nor cg/dataset.h5. Give a run folder "

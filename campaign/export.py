@@ -1,5 +1,6 @@
 """Export the WE runs of a campaign: which there are, and what they recorded."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from apps.science.segments.export import (
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
 from campaign.layout import RunDir
+from campaign.stage_names import at_protein, read_stage
 
 FORMATS = ("dcd", "xtc", "westpa")
 
@@ -41,8 +43,9 @@ def export_run(
     """
     if form not in FORMATS:
         raise ConfigError(f"No format {form!r}. The formats: {', '.join(FORMATS)}.")
-    paths = RunDir(run_dir.absolute())
+    paths = RunDir.at(run_dir)
     folder = _stage_folder(paths, stage)
+    paths = replace(paths, protein=read_stage(stage).protein or paths.protein)
     first, last = parse_range(iterations, last_exportable(folder))
     spec = read_spec(folder / "propagation.json")
     starts = _recorded_starts(paths, folder, spec)
@@ -64,9 +67,16 @@ def _stage_folder(paths: RunDir, stage: str) -> Path:
             f"{paths.root} is not a run folder: it has no resolved.yaml. "
             "Give the folder that `weft run` named, such as runs/<name>."
         )
-    folders = {"sample": paths.we} | {
-        f"benchmark_{folder.name}": folder
-        for folder in sorted(paths.benchmark("any").parent.glob("*"))
+    folders = {
+        at_protein(name, None if home is paths else home.protein): folder
+        for home in paths.each_protein()
+        for name, folder in (
+            ("sample", home.we),
+            *(
+                (f"benchmark_{folder.name}", folder)
+                for folder in sorted(home.benchmark("any").parent.glob("*"))
+            ),
+        )
     }
     there = [
         name

@@ -1,9 +1,12 @@
 """Every path of a run folder, in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from apps.science.stopping import STOP_FILE
+
+PROTEINS: Final = "proteins"
 
 
 @dataclass(frozen=True)
@@ -11,11 +14,37 @@ class RunDir:
     """The folder runs/<name>/ and where everything in it lies."""
 
     root: Path
+    protein: str | None = None
+    """Which one of a campaign of several; its data lie in proteins/<protein>/."""
+
+    @classmethod
+    def at(cls, folder: Path) -> "RunDir":
+        """Return the run that a folder is of: runs/<name>[/proteins/<protein>]."""
+        folder = folder.absolute()
+        if folder.parent.name == PROTEINS:
+            return cls(folder.parent.parent, folder.name)
+        return cls(folder)
 
     @property
     def name(self) -> str:
         """The campaign's name."""
         return self.root.name
+
+    @property
+    def home(self) -> Path:
+        """Where a protein's own data lie: the run folder, if there is but one."""
+        return self.root / PROTEINS / self.protein if self.protein else self.root
+
+    @property
+    def proteins(self) -> list[str]:
+        """Those of a campaign of several that have begun, by name."""
+        return sorted(p.name for p in (self.root / PROTEINS).glob("*") if p.is_dir())
+
+    def each_protein(self) -> list["RunDir"]:
+        """Return the run of each protein that has begun; itself if there is but one."""
+        if self.protein is not None or not self.proteins:
+            return [self]
+        return [replace(self, protein=name) for name in self.proteins]
 
     # what was asked, with every default, where and with what
     @property
@@ -102,12 +131,12 @@ class RunDir:
     @property
     def system(self) -> Path:
         """Prepared structures, system.xml, topology."""
-        return self.root / "system"
+        return self.home / "system"
 
     @property
     def reference(self) -> Path:
         """Plain MD walks, TICA model and reference frames."""
-        return self.root / "reference"
+        return self.home / "reference"
 
     def walk(self, index: int) -> Path:
         """Return one plain MD trajectory."""
@@ -126,26 +155,30 @@ class RunDir:
     @property
     def we(self) -> Path:
         """The weighted-ensemble run that samples."""
-        return self.root / "we"
+        return self.home / "we"
 
     @property
     def segments(self) -> Path:
         """Ingested frames of the sampling run."""
-        return self.root / "segments.h5"
+        return self.home / "segments.h5"
 
     @property
     def mapping(self) -> Path:
         """Beads and force map."""
-        return self.root / "cg" / "mapping.json"
+        return self.home / "cg" / "mapping.json"
 
     @property
     def prior(self) -> Path:
-        """Fitted prior."""
+        """Fitted prior, one for all proteins."""
         return self.root / "cg" / "prior.yaml"
+
+    def beside_prior(self, name: str, variant: str = "") -> Path:
+        """Return what a prior's fit says of this protein's data."""
+        return self.home / "cg" / variant / name
 
     @property
     def dataset(self) -> Path:
-        """Training set."""
+        """Training set, one for all proteins."""
         return self.root / "cg" / "dataset.h5"
 
     def model(self, name: str) -> Path:
@@ -158,9 +191,14 @@ class RunDir:
 
     def benchmark(self, name: str) -> Path:
         """Return the folder of one model's benchmark: its WE run and metrics."""
-        return self.root / "benchmark" / name
+        return self.home / "benchmark" / name
 
     @property
     def report(self) -> Path:
         """The page to look at."""
-        return self.root / "report" / "index.html"
+        return self.home / "report" / "index.html"
+
+    @property
+    def experiments(self) -> Path:
+        """Tables of a campaign's experiments."""
+        return self.root / "experiments"

@@ -7,13 +7,15 @@ not begun has one where another of its kind (train_weighted, train_unweighted) i
 from collections.abc import Sequence
 from typing import Any
 
+from campaign.stage_names import read_stage
+
 LEAST_NOTES = 3
 LEAST_SPAN_S = 8.0
 MOST_AHEAD = 25.0
 """Nothing is said of a time longer than so many times what has been seen."""
 RECENT_S = 900.0
 
-BRIEF = frozenset({"ingest", "report"})
+BRIEF = frozenset({"ingest", "experiments", "report"})
 """Stages that end seconds after what they wait for, and tell no progress."""
 
 
@@ -64,7 +66,7 @@ def forecast(
             grounds += 1
         elif state == "waiting" and (like := _twin(name, wholes)) is not None:
             ahead += like
-        elif name in BRIEF:
+        elif read_stage(name).kind in BRIEF:
             uncounted.append(name)
         else:
             return None
@@ -84,10 +86,10 @@ def _whole(stage: dict[str, Any], left: float | None, now: float) -> float | Non
 
 
 def _twin(name: str, wholes: dict[str, float | None]) -> float | None:
-    kind, joint, _ = name.partition("_")
+    kind = read_stage(name).kind
     alike = [
         whole
         for other, whole in wholes.items()
-        if joint and other != name and other.startswith(kind + joint) and whole
+        if other != name and read_stage(other).kind == kind and whole
     ]
     return max(alike, default=None)

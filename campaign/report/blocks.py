@@ -35,11 +35,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: the value, a smaller line below, and whether it leads."""
+    """One cell of a table: its value, a smaller line, whether it leads, a link."""
 
     text: str
     detail: str = ""
     best: bool = False
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,22 @@ class Download:
     file: str
 
 
-Block = Text | Note | Facts | Table | Gallery | Fold | Download
+@dataclass(frozen=True)
+class Turning:
+    """Structures that a person turns: data as JSON and the script that draws them.
+
+    ``ghost`` names the structure drawn in grey.
+    """
+
+    kind: ClassVar[str] = "turning"
+    data: str
+    script: str
+    ghost: str
+    caption: str
+    alt: str
+
+
+Block = Text | Note | Facts | Table | Gallery | Fold | Download | Turning
 
 
 @dataclass

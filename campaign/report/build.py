@@ -24,14 +24,23 @@ def write_report(run_dir: Path) -> Path:
     """Write report/index.html of a run and return its path.
 
     Can be called at any time: a part whose stage has not run says so. Each figure is
-    also kept as report/figures/<name>.png with its numbers in <name>.json.
+    also kept as report/figures/<name>.png with its numbers in <name>.json. A campaign
+    of several proteins has a page of each as well, to which its own leads.
     """
+    paths = RunDir.at(run_dir)
+    for home in paths.each_protein():
+        if home.protein != paths.protein:
+            _write_page(home)
+    return _write_page(paths)
+
+
+def _write_page(paths: RunDir) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    paths = RunDir(run_dir.absolute())
     source = RunSource(paths)
     canvas = Canvas(paths.report.parent / "figures")
-    sections = [_draw(name, part, source, canvas) for name, part in _parts().items()]
+    parts = _parts(source)
+    sections = [_draw(name, part, source, canvas) for name, part in parts.items()]
     here = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined
@@ -53,27 +62,35 @@ def write_report(run_dir: Path) -> Path:
     return paths.report
 
 
-def _parts() -> dict[str, Part]:
+def _parts(source: RunSource) -> dict[str, Part]:
     """Return the parts of the page in order; each file is imported only here."""
     from campaign.report.page_campaign import what_was_run
     from campaign.report.page_densities import densities
     from campaign.report.page_ensemble import weighted_ensemble
+    from campaign.report.page_experiments import experiments
     from campaign.report.page_prior import prior
+    from campaign.report.page_proteins import proteins
     from campaign.report.page_ran import how_it_ran
     from campaign.report.page_scores import scores
     from campaign.report.page_stability import stability
     from campaign.report.page_training import training
 
-    return {
-        "Scores": scores,
-        "What was run": what_was_run,
-        "The weighted-ensemble run": weighted_ensemble,
-        "Prior and force map": prior,
-        "Training": training,
-        "Densities and maps": densities,
-        "Stability and structures": stability,
-        "How it ran": how_it_ran,
-    }
+    one_of_several = source.paths.protein is not None
+    all_of_several = not one_of_several and bool(source.paths.proteins)
+    asked = any((source.config.get("experiments") or {}).values())
+    parts: list[tuple[str, Part, bool]] = [
+        ("Proteins", proteins, all_of_several),
+        ("Scores", scores, not all_of_several),
+        ("Experiments", experiments, asked and not one_of_several),
+        ("What was run", what_was_run, True),
+        ("The weighted-ensemble run", weighted_ensemble, not all_of_several),
+        ("Prior and force map", prior, not all_of_several),
+        ("Training", training, not one_of_several),
+        ("Densities and maps", densities, not all_of_several),
+        ("Stability and structures", stability, not all_of_several),
+        ("How it ran", how_it_ran, not one_of_several),
+    ]
+    return {name: part for name, part, belongs in parts if belongs}
 
 
 def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:
@@ -91,10 +108,12 @@ def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:
 
 def _judge(source: RunSource) -> "Verdict":
     """Return the top of the page, a bare one where it cannot be worked out."""
+    from campaign.report.page_proteins import judge_proteins
     from campaign.report.verdict import Verdict, give_verdict
 
+    several = source.paths.protein is None and source.paths.proteins
     try:
-        return give_verdict(source)
+        return judge_proteins(source) if several else give_verdict(source)
     except Exception as error:
         log.warning("report: the verdict failed", exc_info=True)
         note = Note(f"No verdict: {type(error).__name__}: {error}", "missing")

@@ -60,6 +60,12 @@ def prior(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
+def said_of(fit: dict[str, Any]) -> str:
+    """Return which weights the frames were counted with, in words."""
+    kind = str(fit.get("weights", "raw")).removesuffix(" WE")
+    return {"raw": "their WE", "equilibrium": "their equilibrium"}.get(kind, kind)
+
+
 def _describe_prior(fit: dict[str, Any], canvas: Canvas) -> list[Block]:
     source = "fitted to the frames"
     if fit["source"] != "fitted":
@@ -68,7 +74,7 @@ def _describe_prior(fit: dict[str, Any], canvas: Canvas) -> list[Block]:
         Facts(
             [
                 ("Parameters", source),
-                ("Frames", f"{fit['n_frames']:,}, by their WE weights"),
+                ("Frames", f"{fit['n_frames']:,}, by {said_of(fit)} weights"),
                 ("Temperature", f"{fit['temperature_kelvin']:g} K"),
                 ("Prior-only dynamics", describe_gate(fit["gate"])),
             ]

@@ -37,8 +37,8 @@ def scores(source: RunSource, canvas: Canvas) -> Section:
         text = "No model has been benchmarked yet, so there are no scores."
         section.blocks.append(Note(text, "missing"))
         return section
-    for model in ("weighted", "unweighted"):
-        if model not in tables:
+    for model in source.asked_models:
+        if model not in tables and source.metrics(model) is None:
             text = f"The {model} model has not been benchmarked yet."
             section.blocks.append(Note(text, "missing"))
     section.blocks.extend(Note(w, "caution") for w in read_warnings(source))

@@ -44,7 +44,7 @@ def training(source: RunSource, canvas: Canvas) -> Section:
         Gallery([draw_loss(name, curves, canvas) for name in losses], columns=3)
     )
     section.blocks.append(summary_table(curves, losses))
-    missing = [m for m in ("weighted", "unweighted") if m not in curves]
+    missing = [m for m in source.asked_models if not source.training(m)]
     section.blocks.extend(
         Note(f"The {m} model has not finished an epoch yet.", "missing")
         for m in missing

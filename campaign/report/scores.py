@@ -54,6 +54,9 @@ OTHERS: Final = {
 }
 """Figures that are no divergence of densities, in words."""
 
+FULL_CIRCLE: Final = 360.0
+"""Degrees."""
+
 @dataclass(frozen=True)
 class Score:
     """One distance with its interval and floor; NaN where it is not defined."""
@@ -87,6 +90,9 @@ class Density:
     ----------
     edges : (n_bins + 1,)
     reference, model : (n_bins + 2,), masses: below, each bin, beyond
+    reference_band, model_band : (2, n_bins + 2), ends of the 95 % interval of each
+        mass; None where the benchmark kept none
+    period : length of the circle the values live on; None for a line
     """
 
     label: str
@@ -94,6 +100,9 @@ class Density:
     edges: Array
     reference: Array
     model: Array
+    reference_band: Array | None = None
+    model_band: Array | None = None
+    period: float | None = None
 
     @property
     def reference_density(self) -> Array:
@@ -167,6 +176,9 @@ def read_densities(source: RunSource, model: str) -> dict[str, Density]:
             edges,
             arrays[f"{name}/reference"],
             arrays[f"{name}/model"],
+            arrays.get(f"{name}/reference_band"),
+            arrays.get(f"{name}/model_band"),
+            FULL_CIRCLE if name == "dihedrals" else None,
         )
     return found
 

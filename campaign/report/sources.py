@@ -17,10 +17,13 @@ from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
 from campaign.report.iterations import Iteration, read_iterations
 from campaign.report.json_files import read_json
+from campaign.stage_names import read_stage
 
 log = logging.getLogger(__name__)
 
 FIRST_MODELS = ("weighted", "unweighted")
+MOST_DRAWN = 4
+"""Models in one picture; of more, the experiments' table has the rest."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,15 @@ class RunSource:
                 if isinstance(value, dict):
                     return value
         return {}
+
+    @cached_property
+    def asked_system(self) -> dict[str, Any]:
+        """What the campaign asks of this protein."""
+        if self.paths.protein is None:
+            found = self.config.get("system")
+        else:
+            found = (self.config.get("proteins") or {}).get(self.paths.protein)
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -92,11 +104,38 @@ class RunSource:
         return read_iterations(self.paths.we / "journal")
 
     @cached_property
+    def asked_models(self) -> list[str]:
+        """The first few models that the campaign is to train, by its stages."""
+        named = (read_stage(stage) for stage in self.stages)
+        asked = [s.model for s in named if s.kind == "train" and s.model]
+        return asked[:MOST_DRAWN] or list(FIRST_MODELS)
+
+    @cached_property
+    def experiments(self) -> list[dict[str, str]]:
+        """experiments/table.csv, a line a model, as it was asked for."""
+        path = self.paths.experiments / "table.csv"
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8", newline="") as handle:
+            return list(csv.DictReader(handle))
+
+    @cached_property
     def models(self) -> list[str]:
+        """The models that are drawn: all, or the first and the best of many."""
+        if len(self.all_models) <= MOST_DRAWN or not self.experiments:
+            return self.all_models[:MOST_DRAWN]
+        rank = f"{self.paths.protein}.mean_rank" if self.paths.protein else "mean_rank"
+        asked = [row["model"] for row in self.experiments]
+        ranked = sorted(self.experiments, key=lambda row: _number(row.get(rank) or ""))
+        chosen = dict.fromkeys([asked[0], *(row["model"] for row in ranked)])
+        return [m for m in asked if m in list(chosen)[:MOST_DRAWN]]
+
+    @cached_property
+    def all_models(self) -> list[str]:
         """Trained or benchmarked models; weighted and unweighted come first."""
         found = {
             p.name
-            for folder in (self.paths.root / "models", self.paths.root / "benchmark")
+            for folder in (self.paths.model("any").parent, self._benchmarks)
             if folder.is_dir()
             for p in folder.iterdir()
             if p.is_dir()
@@ -104,6 +143,10 @@ class RunSource:
         return [m for m in FIRST_MODELS if m in found] + sorted(
             found - set(FIRST_MODELS)
         )
+
+    @property
+    def _benchmarks(self) -> Path:
+        return self.paths.benchmark("any").parent
 
     def metrics(self, model: str) -> dict[str, Any] | None:
         """benchmark/<model>/metrics.json."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from campaign.report import words
-from campaign.report.blocks import Block, Facts, Note
+from campaign.report.blocks import Block, Facts, Note, Text
+from campaign.report.convergence import find_doubts
 from campaign.report.history import read_history
 from campaign.report.page_ensemble import segment_ps
 from campaign.report.page_scores import leading
@@ -42,15 +43,19 @@ def give_verdict(source: RunSource) -> Verdict:
         done = len([s for s in source.stages if s in source.done])
         text = f"This run is not finished: {done} of {len(source.stages)} stages are "
         blocks.append(Note(text + f"done. Still to come: {named}.", "missing"))
-    blocks.extend(Note(text, "caution") for text in cautions(source, scores))
+    doubts = cautions(source, scores)
+    if scores:
+        doubts.extend(find_doubts(source))
+    if doubts:
+        blocks.append(Text("What is far from converged here:"))
+    blocks.extend(Note(text, "caution") for text in doubts)
     return Verdict(title(source), headline(scores), blocks)
 
 
 def title(source: RunSource) -> str:
     """Return the protein's name as the campaign has it."""
-    system = source.config.get("system")
-    fold = system.get("fold") if isinstance(system, dict) else None
-    name = fold or source.config.get("name")
+    fold = source.asked_system.get("fold")
+    name = source.paths.protein or fold or source.config.get("name")
     text = str(name or source.paths.name).replace("_", " ")
     return text[:1].upper() + text[1:]
 
@@ -83,7 +88,7 @@ def headline(scores: dict[str, Score]) -> str:
         return (
             f"On the slowest coordinate (TIC 0) the {first} model is closer to the "
             f"reference than the {second} one: {values}. The difference exceeds their "
-            f"95 % intervals. {floor}."
+            f"95\N{NO-BREAK SPACE}% intervals. {floor}."
         )
     return (
         f"On the slowest coordinate (TIC 0) this run cannot tell the {first} model "

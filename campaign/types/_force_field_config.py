@@ -1,8 +1,9 @@
 """What a person writes in the campaign.yaml of a force-field campaign."""
 
-from typing import Final, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from apps.science.config_base import StrictConfig
 from apps.science.segments.equilibrium import EquilibriumConfig
@@ -10,8 +11,6 @@ from apps.science.systems.config import SystemConfig
 from apps.science.units import FS_PER_PS, count_whole
 from apps.science.we.config import WEConfig
 from campaign.types._learning_config import LearningConfig
-
-MODELS: Final = ("weighted", "unweighted")
 
 
 def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
@@ -29,6 +28,15 @@ def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> in
             f"{step_fs:g} fs ({length_fs / step_fs:g}). Make it a multiple."
         )
     return steps
+
+
+def count_segment(
+    config: "SampleConfig | BenchmarkConfig", timestep_fs: float
+) -> tuple[int, int]:
+    """Return steps per segment and steps per frame."""
+    per_frame = count_steps(config.frame_interval_fs, timestep_fs, "frame", "steps")
+    n_steps = count_steps(config.segment_length_fs, timestep_fs, "segment", "steps")
+    return n_steps, per_frame
 
 
 class ReferenceConfig(StrictConfig):
@@ -77,18 +85,67 @@ class BenchmarkConfig(WEConfig):
     device: str = Field("auto", description="cpu, cuda, or auto.")
 
 
+ProteinName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
 class Config(LearningConfig):
     """A force-field campaign."""
 
+    usual_variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "weighted": {"training": {"weighted": True}},
+        "unweighted": {"training": {"weighted": False}},
+    }
+
     type: Literal["force_field"] = "force_field"
-    system: SystemConfig = Field(description="The protein and its conditions.")
+    system: SystemConfig | None = Field(
+        None, description="The protein and its conditions."
+    )
+    proteins: dict[ProteinName, SystemConfig] = Field(
+        default_factory=dict,
+        description="In place of system: several proteins by name, learnt from "
+        "together.",
+    )
     reference: ReferenceConfig = Field(description="Plain MD, the ground truth.")
     sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
     benchmark: BenchmarkConfig = Field(description="How the models are judged.")
 
+    @property
+    def systems(self) -> dict[str | None, SystemConfig]:
+        """The proteins by name; None is the name of one that is alone."""
+        if self.system is not None:
+            return {None: self.system}
+        named: dict[str | None, SystemConfig] = {}
+        named.update(self.proteins)
+        return named
+
+    @property
+    def conditions(self) -> SystemConfig:
+        """The system that speaks for all in what they must agree in."""
+        return next(iter(self.systems.values()))
+
+    @model_validator(mode="after")
+    def _proteins_agree(self) -> Self:
+        if (self.system is None) == (not self.proteins):
+            found = "both" if self.proteins else "neither"
+            raise ValueError(
+                f"A campaign has a system (one protein) or proteins (several by name); "
+                f"found {found}. Give one of them."
+            )
+        first = self.conditions
+        for name, system in self.proteins.items():
+            for what in ("temperature_kelvin", "timestep_fs", "beads"):
+                ours, theirs = getattr(first, what), getattr(system, what)
+                if ours != theirs:
+                    raise ValueError(
+                        f"proteins.{name}.{what} is {theirs}, that of "
+                        f"{next(iter(self.proteins))} {ours}. One model is learnt from "
+                        "all of them: give them the same."
+                    )
+        return self
+
     @model_validator(mode="after")
     def _lengths_are_whole(self) -> Self:
-        step = self.system.timestep_fs
+        step = self.conditions.timestep_fs
         reference = self.reference
         interval_fs = reference.frame_interval_ps * FS_PER_PS
         count_steps(interval_fs, step, "reference.frame_interval_ps", "steps")

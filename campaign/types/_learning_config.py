@@ -1,8 +1,16 @@
 """What every campaign that learns a force field asks for, wherever frames come from."""
 
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from apps.science import plugins
 from apps.science.cg.dataset.write import DatasetConfig
@@ -11,9 +19,12 @@ from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
 from apps.science.training.config import TrainingConfig
-from campaign.config import CampaignConfig
-
-_MODEL_KINDS: Final = "apps.science.models"
+from campaign.config import MODEL_KINDS, CampaignConfig
+from campaign.types._experiments import (
+    ExperimentsConfig,
+    Variant,
+    list_variants,
+)
 
 
 class TicaConfig(StrictConfig):
@@ -26,7 +37,10 @@ class TicaConfig(StrictConfig):
 
 
 class LearningConfig(CampaignConfig):
-    """From frames to a trained model."""
+    """From frames to trained models."""
+
+    usual_variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"weighted": {}}
+    """The models where no experiments are asked for."""
 
     mapping: MappingConfig = Field(
         default_factory=MappingConfig, description="Beads and force map."
@@ -48,11 +62,32 @@ class LearningConfig(CampaignConfig):
         description="DDP processes per model; default: one per GPU or slot that the "
         "site gives a training, and one on a laptop.",
     )
+    experiments: ExperimentsConfig = Field(
+        default_factory=ExperimentsConfig,
+        description="Models that differ in what they are learnt with.",
+    )
+    _variants: list[Variant] = PrivateAttr(default_factory=list)
+
+    @property
+    def variants(self) -> list[Variant]:
+        """Every model of the campaign, with its settings."""
+        return self._variants
 
     @field_validator("model", mode="before")
     @classmethod
     def _build_model(cls, value: Any) -> Any:
         if isinstance(value, dict) and "kind" in value:
-            module = plugins.load_kind(_MODEL_KINDS, str(value["kind"]))
+            module = plugins.load_kind(MODEL_KINDS, str(value["kind"]))
             return module.Config.model_validate(value)
         return value
+
+    @model_validator(mode="after")
+    def _experiments_are_possible(self, info: ValidationInfo) -> Self:
+        sections = {
+            name: getattr(self, name)
+            for name in ("mapping", "prior", "dataset", "model", "training")
+        }
+        self._variants = list_variants(
+            sections, self.seed, self.experiments, self.usual_variants, info.context
+        )
+        return self

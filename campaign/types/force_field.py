@@ -1,25 +1,36 @@
-"""From a protein to a benchmarked coarse-grained force field, weighted and not.
+"""From proteins to benchmarked coarse-grained force fields, weighted and not.
 
-Sampling by weighted ensemble, learning targets on beads, two models trained side by
-side (with the WE weights and without), each judged by a WE run of its own dynamics
-against plain MD.
+Sampling by weighted ensemble, learning targets on beads, models trained side by side
+(with the WE weights and without, or as the campaign's experiments ask), each judged by
+a WE run of its own dynamics against plain MD.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
 
-from campaign.context import Context, StageFuture
-from campaign.types._force_field_config import MODELS, Config
-from campaign.types._force_field_stages import Stages
+from campaign.context import Context
+from campaign.layout import RunDir
+from campaign.stage_names import at_protein
+from campaign.types._benchmark_stages import BenchmarkStages
+from campaign.types._closing_stages import compare_experiments, report
+from campaign.types._force_field_config import Config
+from campaign.types._learning_stages import LearningStages, learning_stage_names
+from campaign.types._protein import list_proteins
+from campaign.types._sampling_stages import SamplingStages
 
 __all__ = ["Config", "check", "run", "stage_names"]
 
 
 def stage_names(config: Config) -> Sequence[str]:
     """Return the stages of a campaign in the order they are shown."""
+    first = ("prepare", "reference", "tica", "sample", "ingest")
+    judged = [f"benchmark_{variant.name}" for variant in config.variants]
     return (
-        "prepare", "reference", "tica", "sample", "ingest", "prior", "dataset",
-        *(f"train_{model}" for model in MODELS),
-        *(f"benchmark_{model}" for model in MODELS),
+        *(at_protein(stage, name) for name in config.systems for stage in first),
+        *learning_stage_names(config, RunDir(Path())),
+        *(at_protein(stage, name) for stage in judged for name in config.systems),
+        *(["experiments"] if config.experiments.asked else []),
         "report",
     )  # fmt: skip
 
@@ -28,21 +39,42 @@ def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
     from apps.science.systems.config import check_system
 
-    check_system(config.system)
+    for system in config.systems.values():
+        check_system(system)
 
 
 def run(ctx: Context) -> None:
     """Submit the chain; the DAG's edges are the futures handed on."""
-    stages = Stages(ctx)
-    prepared = stages.prepare()
-    reference = stages.reference(after=[prepared])
-    tica = stages.tica(after=[prepared, reference])
-    ingested = stages.sample(after=[tica])
-    prior = stages.prior(after=[ingested])
-    dataset = stages.dataset(after=[prior])
-    trained = [stages.train(model, after=[dataset]) for model in MODELS]
-    judged: list[StageFuture] = [
-        stages.benchmark(model, after=[model_done])
-        for model, model_done in zip(MODELS, trained, strict=True)
+    config = cast(Config, ctx.config)
+    proteins = list_proteins(ctx, config)
+
+    sampling = [SamplingStages(ctx, config, protein) for protein in proteins]
+    ready = []
+    for stages in sampling:
+        prepared = stages.prepare()
+        reference = stages.reference(after=[prepared])
+        ready.append(stages.tica(after=[prepared, reference]))
+    ingested = [
+        stages.sample(after=[tica])
+        for stages, tica in zip(sampling, ready, strict=True)
     ]
-    stages.report(after=judged)
+
+    homes = [protein.paths for protein in proteins]
+    kelvin = config.conditions.temperature_kelvin
+    learning = LearningStages(ctx, config, homes, kelvin)
+    trained = {}
+    for variant in config.variants:
+        prior = learning.prior(variant, after=ingested)
+        dataset = learning.dataset(variant, after=[prior])
+        trained[variant.name] = learning.train(variant, after=[dataset])
+
+    judged = [
+        BenchmarkStages(ctx, config, protein).benchmark(
+            variant, learning.learnt[variant.name], after=[trained[variant.name]]
+        )
+        for variant in config.variants
+        for protein in proteins
+    ]
+    if config.experiments.asked:
+        judged = [compare_experiments(ctx, config.variants, homes, after=judged)]
+    report(ctx, after=judged)

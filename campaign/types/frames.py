@@ -1,25 +1,37 @@
 """Learn a force field from frames with forces that were made elsewhere.
 
-A model is trained on them and judged by its own plain dynamics, many replicas packed,
-against the same frames.
+A model is trained on them (called weighted: frames count by their weights, all alike
+where there are none; or several, as the experiments ask) and judged by its own plain
+dynamics, many replicas packed, against the same frames.
 """
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, cast
 
 from pydantic import Field
 
-from apps.science.cg.dataset.own_frames import OwnFramesConfig, check_own_frames
+from apps.science.cg.dataset.own_frames import (
+    NATIVE,
+    OwnFramesConfig,
+    check_own_frames,
+)
 from apps.science.config_base import StrictConfig
+from apps.science.seeds import derive_seed
 from campaign.context import Context, StageFuture
-from campaign.types._force_field_stages import Futures, Stages
+from campaign.layout import RunDir
+from campaign.types._closing_stages import compare_experiments, report
+from campaign.types._experiments import Variant
 from campaign.types._learning_config import LearningConfig
+from campaign.types._learning_stages import (
+    Futures,
+    LearningStages,
+    Learnt,
+    learning_stage_names,
+)
 
 __all__ = ["Config", "check", "run", "stage_names"]
-
-MODEL = "weighted"
-"""Its folder's name: frames count by their weights, all alike where there are none."""
 
 
 class SimulationConfig(StrictConfig):
@@ -52,7 +64,9 @@ class Config(LearningConfig):
 def stage_names(config: Config) -> Sequence[str]:
     """Return the stages of a campaign in the order they are shown."""
     return (
-        "import", "prior", "dataset", f"train_{MODEL}", f"benchmark_{MODEL}", "report",
+        "import", *learning_stage_names(config, RunDir(Path())),
+        *(f"benchmark_{variant.name}" for variant in config.variants),
+        *(["experiments"] if config.experiments.asked else []), "report",
     )  # fmt: skip
 
 
@@ -63,59 +77,73 @@ def check(config: Config) -> None:
 
 def run(ctx: Context) -> None:
     """Submit the chain."""
-    stages = FrameStages(ctx)
-    imported = stages.import_frames()
-    prior = stages.prior(after=[imported])
-    dataset = stages.dataset(after=[prior])
-    trained = stages.train(MODEL, after=[dataset])
-    stages.report(after=[stages.judge(after=[trained])])
+    config = cast(Config, ctx.config)
+    imported = import_own_frames(ctx, config)
+    learning = LearningStages(
+        ctx, config, [ctx.paths], config.system.temperature_kelvin
+    )
+    judged = []
+    for variant in config.variants:
+        prior = learning.prior(variant, after=[imported])
+        dataset = learning.dataset(variant, after=[prior])
+        trained = learning.train(variant, after=[dataset])
+        learnt = learning.learnt[variant.name]
+        judged.append(judge(ctx, config, variant, learnt, after=[trained]))
+    if config.experiments.asked:
+        judged = [compare_experiments(ctx, config.variants, [ctx.paths], after=judged)]
+    report(ctx, after=judged)
 
 
-class FrameStages(Stages):
-    """The stages of a force-field campaign, but for how frames come and go."""
+def import_own_frames(ctx: Context, config: Config) -> StageFuture:
+    """Take the frames in: beads, weights, reference, slow coordinates."""
+    from apps.own_frames import import_frames
 
-    def import_frames(self) -> StageFuture:
-        """Take the frames in: beads, weights, reference, slow coordinates."""
-        from apps.own_frames import import_frames
+    paths = ctx.paths
 
-        paths, config = self.paths, cast(Config, self.ctx.config)
+    def submit(after: Futures) -> Futures:
+        return [
+            import_frames(
+                config.system.model_dump_json(), config.mapping.model_dump_json(),
+                config.tica.lag_ps, config.tica.features, paths.system,
+                paths.mapping, paths.segments, paths.reference_frames, paths.tica,
+            )
+        ]  # fmt: skip
 
-        def submit(after: Futures) -> Futures:
-            return [
-                import_frames(
-                    config.system.model_dump_json(), config.mapping.model_dump_json(),
-                    config.tica.lag_ps, config.tica.features, paths.system,
-                    paths.mapping, paths.segments, paths.reference_frames, paths.tica,
-                )
-            ]  # fmt: skip
+    outputs = [paths.mapping, paths.segments, paths.reference_frames, paths.tica]
+    return ctx.stage("import", outputs, submit)
 
-        outputs = [paths.mapping, paths.segments, paths.reference_frames, paths.tica]
-        return self.ctx.stage("import", outputs, submit)
 
-    def judge(self, after: Sequence[StageFuture]) -> StageFuture:
-        """Run the model and compare it with the frames."""
-        from apps.own_frames import judge_by_dynamics
+def judge(
+    ctx: Context,
+    config: Config,
+    variant: Variant,
+    learnt: Learnt,
+    after: Sequence[StageFuture],
+) -> StageFuture:
+    """Run a model and compare it with the frames."""
+    from apps.own_frames import judge_by_dynamics
 
-        paths, config = self.paths, cast(Config, self.ctx.config)
-        folder, asked = paths.benchmark(MODEL), config.simulation
-        settings = json.dumps({
-            "n_ps": asked.length_ps,
-            "seed": self._seed("simulation") % 2**31,
-            **asked.model_dump(include={
-                "n_replicas", "frame_interval_ps", "timestep_fs", "friction_per_ps",
-                "device",
-            }),
-        })  # fmt: skip
+    paths, asked, name = ctx.paths, config.simulation, variant.name
+    native = paths.system / NATIVE if config.system.structure else None
+    folder, stage = paths.benchmark(name), f"benchmark_{name}"
+    settings = json.dumps({
+        "n_ps": asked.length_ps,
+        "seed": derive_seed(config.seed, "simulation") % 2**31,
+        **asked.model_dump(include={
+            "n_replicas", "frame_interval_ps", "timestep_fs", "friction_per_ps",
+            "device",
+        }),
+    })  # fmt: skip
 
-        def submit(after: Futures) -> Futures:
-            return [
-                judge_by_dynamics(
-                    paths.checkpoint(MODEL), paths.prior, paths.reference_frames,
-                    paths.mapping, paths.tica, config.system.temperature_kelvin,
-                    settings, asked.burn_in_fraction, asked.n_bootstrap, folder,
-                    stage=f"benchmark_{MODEL}", inputs=after,
-                )
-            ]  # fmt: skip
+    def submit(after: Futures) -> Futures:
+        return [
+            judge_by_dynamics(
+                paths.checkpoint(name), learnt.prior, paths.reference_frames,
+                paths.mapping, paths.tica, config.system.temperature_kelvin,
+                settings, asked.burn_in_fraction, asked.n_bootstrap, native, folder,
+                stage=stage, inputs=after,
+            )
+        ]  # fmt: skip
 
-        outputs = [folder / n for n in ("metrics.json", "densities.npz")]
-        return self.ctx.stage(f"benchmark_{MODEL}", outputs, submit, after)
+    outputs = [folder / n for n in ("metrics.json", "densities.npz")]
+    return ctx.stage(stage, outputs, submit, after)

@@ -4,11 +4,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from campaign.context import Context
 from campaign.types import _force_field_config
-from campaign.types._force_field_stages import Stages
+from campaign.types._learning_stages import LearningStages
 
 __all__ = ["Config", "check", "run", "stage_names"]
 
@@ -32,6 +32,8 @@ def run(ctx: Context) -> None:
     dataset = Path(os.environ[DATASET_VARIABLE])
     shutil.copyfile(dataset, ctx.paths.dataset)
     shutil.copyfile(dataset.with_name(ctx.paths.prior.name), ctx.paths.prior)
-    Stages(ctx).train("weighted", after=[]).result()
+    config = cast(Config, ctx.config)
+    learning = LearningStages(ctx, config, [ctx.paths], 300.0)
+    learning.train(config.variants[0], after=[]).result()
     ctx.paths.report.parent.mkdir(exist_ok=True)
     ctx.paths.report.write_text("no report")

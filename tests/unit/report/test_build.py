@@ -14,7 +14,7 @@ from campaign.report.build import write_report
 class Outline(HTMLParser):
     """Collects what a page would fetch, its headings, and whether tags close."""
 
-    VOID = frozenset({"meta", "link", "img", "br"})
+    VOID = frozenset({"meta", "link", "img", "br", "input"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,8 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        if tag in {"img", "script", "iframe"} or (tag == "link"):
+        inline = tag == "script" and "src" not in found
+        if tag in {"img", "script", "iframe", "link"} and not inline:
             self.fetched.append(found.get("src") or found.get("href") or "")
         if "id" in found:
             self.ids.append(str(found["id"]))

@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.cg.mapping.bead_topology import (
+    is_calpha_psf,
+    name_atoms,
+    read_psf,
+)
 from apps.science.cg.mapping.beads import name_residue
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import DataError, ShapeMismatchError, WeightError
@@ -21,6 +26,8 @@ from apps.science.units import ANGSTROM_PER_NM
 
 KNOWS_ATOMS = {".pdb", ".pdbx", ".cif", ".gro", ".h5", ".hdf5", ".lh5", ".mol2"}
 """Formats that say what their atoms are."""
+
+_N_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ def load_trajectory(
 
     Parameters
     ----------
-    topology : a structure with the same atoms; needed where ``path`` does not name them
+    topology : a structure with the same atoms, or the PSF file of a C-alpha model;
+        needed where ``path`` does not name its atoms
     interval_ps : time between frames; needed where ``path`` does not hold times
 
     Raises
@@ -55,6 +63,7 @@ def load_trajectory(
         If the file is missing, cannot be read, or lacks a topology.
     """
     import mdtraj
+    from mdtraj.formats.psf import PSFError
 
     for one in (path, topology):
         if one is not None and not one.is_file():
@@ -68,8 +77,11 @@ def load_trajectory(
     try:
         with warnings.catch_warnings():  # of slower readers, and of absent elements
             warnings.simplefilter("ignore")
-            found = mdtraj.load(str(path), **({} if own else {"top": str(topology)}))
-    except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+            named = {} if own or topology is None else {"top": _name(topology)}
+            found = mdtraj.load(str(path), **named)
+    except (
+        OSError, ValueError, TypeError, RuntimeError, KeyError, PSFError
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path} cannot be read as a trajectory ({error}). Give a format that "
             "mdtraj reads, and the topology of the same atoms."
@@ -81,6 +93,13 @@ def load_trajectory(
         _choose_times(np.asarray(found.time, dtype=float), interval_ps),
         found.topology,
     )
+
+
+def _name(topology: Path) -> Any:
+    """Return what mdtraj takes atoms from; of PSF files of beads it reads only some."""
+    if is_calpha_psf(topology):
+        return name_atoms(read_psf(topology))
+    return str(topology)
 
 
 def _choose_times(found: Array, interval_ps: float | None) -> Array:
@@ -172,12 +191,13 @@ def _check_residues(name: str, residues: Sequence[Any], expected: list[str]) -> 
     found = [name_residue(r.name) for r in residues]
     wrong = [k for k, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b]
     if wrong:
-        k = wrong[0]
+        named = ", ".join(
+            f"bead {k} is of {found[k]}, not of {expected[k]}" for k in wrong[:_N_NAMED]
+        )
         raise ShapeMismatchError(
             f"The {name} is of another protein, or its atoms are in another order: "
-            f"bead {k} is of {found[k]}, of the reference of {expected[k]} "
-            f"({len(wrong)} of {len(found)} differ). Give a trajectory of the same "
-            "protein."
+            f"{named} ({len(wrong)} of {len(found)} differ from the reference). Give a "
+            "trajectory of the same protein."
         )
 
 

@@ -55,26 +55,3 @@ def subtract_prior(bead_forces: Array, prior_forces: Array) -> Array:
         )
     delta: Array = bead_forces - prior_forces
     return delta
-
-
-def compute_delta_forces(forces: Array, force_map: Array, prior_forces: Array) -> Array:
-    """Return what the prior leaves to learn, (n_frames, n_beads, 3), kcal/mol/Å.
-
-    Parameters
-    ----------
-    forces : (n_frames, n_atoms, 3), kcal/mol/Å
-    force_map : (n_beads, n_atoms)
-    prior_forces : (n_frames, n_beads, 3), kcal/mol/Å
-
-    Raises
-    ------
-    ShapeMismatchError
-        If the force map was built for another system.
-    """
-    n_atoms = force_map.shape[1]
-    if forces.shape[1:] != (n_atoms, 3):
-        raise ShapeMismatchError(
-            f"Forces cover {forces.shape[1]} atoms but the force map covers {n_atoms}. "
-            "Rebuild the map from the topology used for sampling."
-        )
-    return subtract_prior(LinearMap(force_map).apply(forces), prior_forces)

@@ -1,27 +1,35 @@
 """Frames with forces that a user brings, as what a campaign would have sampled.
 
-Arrays (n_frames, n_atoms, 3) of positions and forces and a PDB file of the same atoms
-become segments.h5, the bead mapping, and a reference of the same frames, so that a
-model can be learnt from them and judged by them.
+Arrays (n_frames, n_atoms, 3) of positions and forces and a PDB file of the same atoms,
+or the PSF file of a C-alpha model where they are of beads already, become segments.h5,
+the bead mapping, and a reference of the same frames, so that a model can be learnt from
+them and judged by them.
 """
 
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from apps.science.arrays import Array, IntArray
 from apps.science.cg.dataset.brought_frames import read_weights
+from apps.science.cg.mapping.bead_topology import (
+    check_same_residues,
+    name_atoms,
+    read_native_beads,
+    read_psf,
+)
 from apps.science.cg.mapping.config import MappingConfig
 from apps.science.cg.mapping.mapping import Mapping, build_mapping
 from apps.science.config_base import StrictConfig
-from apps.science.errors import DataError, ShapeMismatchError
+from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import atomic_path
 from apps.science.pcoords._features import FeatureKind
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import DTYPES, PER_FRAME, create_store, open_store
+from apps.science.systems.info import PROTEIN_PDB
 from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL
 
 log = logging.getLogger(__name__)
@@ -30,11 +38,22 @@ LengthUnit = Literal["angstrom", "nanometer"]
 ForceUnit = Literal["kcal/mol/angstrom", "kJ/mol/nm"]
 _N_PER_BATCH = 10_000
 
+NATIVE: Final = "native.npy"
+"""In the system folder: C-alphas of the native structure, (n_beads, 3), Angstrom."""
+
 
 class OwnFramesConfig(StrictConfig):
     """The files, and what their numbers mean."""
 
-    topology: Path = Field(description="PDB file with the atoms that the frames hold.")
+    topology: Path = Field(
+        description="PDB file with the atoms that the frames hold, or the PSF file of "
+        "the C-alpha model whose beads they hold."
+    )
+    structure: Path | None = Field(
+        None,
+        description="PDB file of the native structure, beside a PSF topology: it has "
+        "to have the same residues.",
+    )
     positions: Path = Field(description=".npy, (n_frames, n_atoms, 3).")
     forces: Path = Field(description=".npy of the same shape.")
     weights: Path | None = Field(
@@ -51,11 +70,30 @@ class OwnFramesConfig(StrictConfig):
         "calpha", description="Beads, where mapping.beads names none."
     )
 
-    @field_validator("topology", "positions", "forces", "weights")
+    @field_validator("topology", "structure", "positions", "forces", "weights")
     @classmethod
     def _from_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         folder = Path((info.context or {}).get("folder", ""))
         return None if value is None else (folder / value).absolute()
+
+    @property
+    def holds_beads(self) -> bool:
+        """Whether the frames are of the beads of a PSF file."""
+        return self.topology.suffix.lower() == ".psf"
+
+    @model_validator(mode="after")
+    def _psf_is_of_calphas(self) -> Self:
+        if self.holds_beads and self.beads != "calpha":
+            raise ValueError(
+                f"system.topology is a PSF file of C-alpha beads, but system.beads is "
+                f"{self.beads}. Leave system.beads out, or give a PDB file of atoms."
+            )
+        if self.structure is not None and not self.holds_beads:
+            raise ValueError(
+                "system.structure is for a PSF topology, which has no coordinates; "
+                f"{self.topology.name} is none. Leave system.structure out."
+            )
+        return self
 
 
 def check_own_frames(config: OwnFramesConfig) -> None:
@@ -67,8 +105,13 @@ def check_own_frames(config: OwnFramesConfig) -> None:
         If a file is missing or is no array.
     ShapeMismatchError
         If positions and forces differ in shape.
+    StructureError
+        If the native structure has other residues than a PSF topology; they are named.
     """
-    for path in (config.topology, config.positions, config.forces, config.weights):
+    for path in (
+        config.topology, config.structure, config.positions, config.forces,
+        config.weights,
+    ):  # fmt: skip
         if path is not None and not path.is_file():
             raise DataError(f"{path} does not exist. Check its path in campaign.yaml.")
     positions, forces = _load(config.positions), _load(config.forces)
@@ -79,6 +122,11 @@ def check_own_frames(config: OwnFramesConfig) -> None:
         )
     if config.weights is not None:
         read_weights(config.weights, len(positions))
+    if config.holds_beads:
+        beads = read_psf(config.topology)
+        _check_atoms(config, beads.n_atoms, positions.shape[1])
+        if config.structure is not None:
+            check_same_residues(beads, config.structure, config.topology.name)
 
 
 def import_frames(
@@ -89,7 +137,7 @@ def import_frames(
 
     Parameters
     ----------
-    system : folder that gets protein.pdb
+    system : folder that gets protein.pdb, and native.npy where a structure is given
 
     Raises
     ------
@@ -98,7 +146,10 @@ def import_frames(
     """
     check_own_frames(config)
     positions = _load(config.positions)
-    beads = _build_mapping(config, mapping, positions.shape[1], system)
+    if config.holds_beads:
+        beads = _take_beads(config, mapping, positions[:1], system)
+    else:
+        beads = _build_mapping(config, mapping, positions.shape[1], system)
     beads.write(out)
     n = len(positions)
     given = np.ones(n) if config.weights is None else read_weights(config.weights, n)
@@ -142,20 +193,48 @@ def fit_slow_coordinates(
     return out
 
 
+def _check_atoms(config: OwnFramesConfig, n_named: int, n_atoms: int) -> None:
+    if n_named != n_atoms:
+        raise ShapeMismatchError(
+            f"{config.topology.name} has {n_named} atoms, {config.positions.name} "
+            f"{n_atoms} a frame. Give the topology of the atoms that the frames hold."
+        )
+
+
+def _take_beads(
+    config: OwnFramesConfig, mapping: MappingConfig, first: Array, system: Path
+) -> Mapping:
+    """Return the beads of a PSF file, which are mapped onto themselves.
+
+    Parameters
+    ----------
+    first : (1, n_beads, 3), in the unit of the config, for protein.pdb
+    """
+    import mdtraj
+
+    if mapping.beads not in (None, "calpha"):
+        raise ConfigError(
+            f"{config.topology.name} names C-alpha beads, but mapping.beads asks for "
+            "others. Leave mapping.beads out, or give a PDB file of atoms."
+        )
+    beads = read_psf(config.topology)
+    nm = _length_scale(config) * np.asarray(first) / ANGSTROM_PER_NM
+    with atomic_path(system / PROTEIN_PDB) as temporary:
+        mdtraj.Trajectory(nm, name_atoms(beads)).save_pdb(str(temporary))
+    if config.structure is not None:
+        with atomic_path(system / NATIVE) as temporary, temporary.open("wb") as handle:
+            np.save(handle, read_native_beads(config.structure))
+    return beads
+
+
 def _build_mapping(
     config: OwnFramesConfig, mapping: MappingConfig, n_atoms: int, system: Path
 ) -> Mapping:
     import mdtraj
 
     topology = mdtraj.load_topology(str(config.topology))
-    if topology.n_atoms != n_atoms:
-        raise ShapeMismatchError(
-            f"{config.topology.name} has {topology.n_atoms} atoms, "
-            f"{config.positions.name} {n_atoms} a frame. Give the PDB file of the "
-            "atoms that the frames hold."
-        )
-    system.mkdir(parents=True, exist_ok=True)
-    structure = system / "protein.pdb"
+    _check_atoms(config, topology.n_atoms, n_atoms)
+    structure = system / PROTEIN_PDB
     with atomic_path(structure) as temporary:
         temporary.write_bytes(config.topology.read_bytes())
     masses = [a.element.mass if a.element else 0.0 for a in topology.atoms]

@@ -6,11 +6,19 @@ with the PDB files of the same protein, so a structure can be checked against on
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
+from apps.science.arrays import Array
 from apps.science.cg.mapping.beads import RESIDUE_EMBEDDING, name_residue
 from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.errors import DataError, StructureError
+
+if TYPE_CHECKING:
+    import mdtraj
+
+    from apps.science.systems.structure import Residue
 
 _CALPHA_MASS: Final = 12.0
 """amu; where the PSF says zero, as the published ones do."""
@@ -35,8 +43,8 @@ def read_psf(psf: Path) -> Mapping:
     StructureError
         If a residue has no bead type.
     """
-    atoms = [line.split() for line in _read_section(psf, "!NATOM")]
-    if not atoms or any(len(words) < 8 or words[4] != "CA" for words in atoms):
+    atoms = _read_atoms(psf)
+    if not _are_calpha(atoms):
         raise DataError(
             f"{psf} is no PSF of C-alpha beads: every atom has to be named CA. Give "
             "the topology of a C-alpha model, or build a mapping from a PDB file."
@@ -78,6 +86,35 @@ def read_psf(psf: Path) -> Mapping:
     )
 
 
+def is_calpha_psf(path: Path) -> bool:
+    """Tell whether a file is the PSF of a C-alpha model."""
+    return path.suffix.lower() == ".psf" and _are_calpha(_read_atoms(path))
+
+
+def name_atoms(mapping: Mapping) -> "mdtraj.Topology":
+    """Return C-alpha beads as atoms and bonds of an mdtraj topology."""
+    import mdtraj
+
+    topology = mdtraj.Topology()
+    atoms = []
+    for k, chain in enumerate(mapping.chains):
+        if k == 0 or chain != mapping.chains[k - 1]:
+            strand = topology.add_chain()
+        residue = topology.add_residue(mapping.resnames[k], strand, mapping.resids[k])
+        atoms.append(topology.add_atom("CA", mdtraj.element.carbon, residue))
+    for i, j in mapping.bonds:
+        topology.add_bond(atoms[i], atoms[j])
+    return topology
+
+
+def _read_atoms(psf: Path) -> list[list[str]]:
+    return [line.split() for line in _read_section(psf, "!NATOM")]
+
+
+def _are_calpha(atoms: list[list[str]]) -> bool:
+    return bool(atoms) and all(len(w) >= 8 and w[4] == "CA" for w in atoms)
+
+
 def _read_section(psf: Path, keyword: str) -> list[str]:
     """Return the lines of a section of a PSF file, empty where it has none."""
     if not psf.is_file():
@@ -107,23 +144,37 @@ def _read_indices(psf: Path, keyword: str, size: int) -> list[list[int]]:
 
 def list_residues(pdb: Path) -> list[NamedResidue]:
     """Return the residues with a C-alpha of a PDB file's first model."""
-    from apps.science.systems.structure import read_pdb
-
     return [
         NamedResidue(name_residue(r.name), int("".join(filter(_is_digit, r.number))))
-        for r in read_pdb(pdb)
-        if "CA" in r.atoms
+        for r in _read_calphas(pdb)
     ]
+
+
+def read_native_beads(pdb: Path) -> Array:
+    """Return the C-alphas of a PDB file's first model, (n_residues, 3), Angstrom."""
+    return np.array([r.atoms["CA"] for r in _read_calphas(pdb)], dtype=float)
+
+
+def _read_calphas(pdb: Path) -> "list[Residue]":
+    from apps.science.systems.structure import read_pdb
+
+    return [r for r in read_pdb(pdb) if "CA" in r.atoms]
 
 
 def _is_digit(letter: str) -> bool:
     return letter.isdigit() or letter == "-"
 
 
-def check_same_residues(mapping: Mapping, structure: Path) -> None:
+def check_same_residues(
+    mapping: Mapping, structure: Path, topology: str = "the topology"
+) -> None:
     """Require that a structure has the residues that the beads were named for.
 
     Numbers may differ; the order of residues counts.
+
+    Parameters
+    ----------
+    topology : what the beads come from, for the message
 
     Raises
     ------
@@ -134,7 +185,7 @@ def check_same_residues(mapping: Mapping, structure: Path) -> None:
         NamedResidue(mapping.resnames[b], mapping.resids[b])
         for b in mapping.calpha_beads
     ]
-    compare_residues(beads, list_residues(structure), "the topology", structure.name)
+    compare_residues(beads, list_residues(structure), topology, structure.name)
 
 
 def compare_residues(

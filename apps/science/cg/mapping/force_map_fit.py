@@ -2,7 +2,7 @@
 
 One pass over segments.h5 gathers two weighted covariances of the atomistic forces, of
 training and of held-out frames; what a map makes of the forces follows from them.
-Weights are raw WE weights; the split is made as the training set's is.
+Weights and split are those of the training set.
 """
 
 import logging
@@ -13,7 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.cg.dataset.file import Weights
 from apps.science.cg.dataset.split import VALIDATION, assign_split
+from apps.science.cg.dataset.weights import read_equilibrium
 from apps.science.cg.mapping.config import ForceMapKind, FrameChoice, MappingConfig
 from apps.science.cg.mapping.force_maps import (
     FIXED_KINDS,
@@ -81,6 +83,7 @@ def fit_force_map(
     seed: int,
     out: Path,
     report: Path,
+    weights: Weights = "raw",
 ) -> Path:
     """Write the mapping with the force map asked for, and how every map does.
 
@@ -89,11 +92,14 @@ def fit_force_map(
     seed : decides the split; that of the training set
     out : a mapping.json; differs from ``mapping`` in its force map only
     report : ``force_maps.json``, see ``describe_maps``
+    weights : those that the training set uses
 
     Raises
     ------
     DataError
         If no frame is left to train on, or the mapping does not say what is rigid.
+    WeightError
+        If equilibrium weights are asked for and there are none.
     """
     beads = read_mapping(mapping)
     groups = beads.constraint_groups
@@ -102,7 +108,7 @@ def fit_force_map(
             f"{mapping} is of an earlier version and does not say which atoms are held "
             "rigid together. Run the prepare stage again."
         )
-    train, held_out = _gather(segments, beads, frames, seed)
+    train, held_out = _gather(segments, beads, frames, seed, weights)
     if not train.mass > 0:
         raise DataError(
             f"{segments} has no frame with weight to fit a force map to. Lower "
@@ -118,14 +124,14 @@ def fit_force_map(
         if config.force_map == "optimal":
             raise
     described = describe_maps(maps, xi, groups, train, held_out)
-    described["chosen"] = config.force_map
+    described |= {"chosen": config.force_map, "weights": weights}
     write_json(report, described)
     _say(config.force_map, described)
     return beads.with_force_map(config.force_map, maps[config.force_map]).write(out)
 
 
 def _gather(
-    segments: Path, beads: Mapping, frames: FrameChoice, seed: int
+    segments: Path, beads: Mapping, frames: FrameChoice, seed: int, weights: Weights
 ) -> tuple[ForceCovariance, ForceCovariance]:
     with open_store(segments) as h5:
         weight, n_iter, root = (h5[name][:] for name in ("weight", "n_iter", "root"))
@@ -134,6 +140,10 @@ def _gather(
     split, _ = assign_split(n_iter[keep], root[keep], frames.split_fraction, seed)
     validates = np.zeros(len(weight), dtype=bool)
     validates[np.flatnonzero(keep)[np.asarray(split) == VALIDATION]] = True
+    if weights == "equilibrium":  # frames are chosen and split by their raw weights
+        equilibrium = read_equilibrium(segments, required=True).weight
+        weight = weight if equilibrium is None else equilibrium
+        keep &= weight > 0
     train, held_out = ForceCovariance(beads.n_atoms), ForceCovariance(beads.n_atoms)
     start = 0
     for batch in iterate_frames(segments):
@@ -143,7 +153,7 @@ def _gather(
             (train, keep[rows] & ~validates[rows]),
             (held_out, keep[rows] & validates[rows]),
         ):
-            part.add(batch["forces"][chosen], batch["weight"][chosen])
+            part.add(batch["forces"][chosen], weight[rows][chosen])
     return train, held_out
 
 
@@ -180,7 +190,6 @@ def describe_maps(
     return {
         "schema": SCHEMA,
         "units": "(kcal/mol/Angstrom)^2",
-        "weights": "raw WE",
         "n_training_frames": train.n_frames,
         "n_held_out_frames": held_out.n_frames,
         "ess_training": train.effective_samples,

@@ -13,7 +13,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping.mapping import Mapping
-from apps.science.cg.prior.fit import FitSettings, PriorFit
+from apps.science.cg.prior.counts import FitSettings, PriorCounts
 from apps.science.cg.prior.histograms import TypeHistograms, interpolate_quantile
 from apps.science.cg.prior.tables import PriorTables, Term, Types, look_up
 from apps.science.units import thermal_energy
@@ -37,7 +37,7 @@ class Curve:
 
 
 def describe_fit(
-    fit: PriorFit,
+    counts: PriorCounts,
     tables: PriorTables,
     mapping: Mapping,
     settings: FitSettings,
@@ -50,17 +50,18 @@ def describe_fit(
 
     Parameters
     ----------
-    fit : has seen the frames
+    counts : of this protein's frames
+    tables : of all proteins that share the prior
     prior_frames : (n_frames, n_beads, 3), Angstrom, of the gate
     """
     alone: dict[Term, TypeHistograms] = {}
     if prior_frames is not None and len(prior_frames):
-        other = PriorFit(mapping, tables, settings)
+        other = PriorCounts(mapping, tables, settings)
         other.add(prior_frames, np.ones(len(prior_frames)))
         alone = other.histograms
     kt = thermal_energy(settings.temperature_kelvin)
     found: dict[str, Any] = {}
-    for term, seen in fit.histograms.items():
+    for term, seen in counts.histograms.items():
         rows = []
         for k, types in enumerate(seen.types):
             other_row = alone[term].counts[k] if term in alone else None

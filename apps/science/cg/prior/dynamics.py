@@ -20,12 +20,7 @@ from apps.science.cg.prior.terms import (
     RepulsionTerm,
 )
 from apps.science.errors import NumericalError
-from apps.science.units import (
-    ANGSTROM_PER_NM,
-    FORCE_OPENMM_TO_KCAL,
-    FS_PER_PS,
-    KCAL_PER_KJ,
-)
+from apps.science.units import ANGSTROM_PER_NM, FS_PER_PS, KCAL_PER_KJ
 
 _KJ: Final = 1.0 / KCAL_PER_KJ
 
@@ -52,7 +47,7 @@ class PriorDynamics:
         import openmm
 
         self._shape = positions.shape
-        system = _build_system(prior, mapping, len(positions))
+        system = build_system(prior, mapping, len(positions))
         self._integrator = openmm.LangevinMiddleIntegrator(
             temperature_kelvin, friction_per_ps, timestep_fs / FS_PER_PS
         )
@@ -61,13 +56,6 @@ class PriorDynamics:
         self._context = openmm.Context(system, self._integrator, platform)
         self._context.setPositions(positions.reshape(-1, 3) / ANGSTROM_PER_NM)
         self._context.setVelocitiesToTemperature(temperature_kelvin, seed)
-
-    def compute_forces(self) -> tuple[float, Array]:
-        """Return the energy of all replicas, kcal/mol, and forces, kcal/mol/Å."""
-        state = self._context.getState(energy=True, forces=True)
-        forces = np.asarray(state.getForces(asNumpy=True)._value)
-        energy = float(state.getPotentialEnergy()._value) * KCAL_PER_KJ
-        return energy, forces.reshape(self._shape) * FORCE_OPENMM_TO_KCAL
 
     def run(self, n_steps: int, n_steps_per_frame: int) -> Iterator[Array]:
         """Yield positions (n_replicas, n_beads, 3), Angstrom, as the steps are made.
@@ -99,7 +87,8 @@ def _say_nan(n_steps: int) -> str:
     )
 
 
-def _build_system(prior: Prior, mapping: Mapping, n_replicas: int) -> Any:
+def build_system(prior: Prior, mapping: Mapping, n_replicas: int) -> Any:
+    """Return replicas that do not see each other, one after the other, as a System."""
     import openmm
 
     system = openmm.System()

@@ -1,36 +1,26 @@
-"""Fit a prior to weighted bead frames: robust estimates, not a raw curve fit.
+"""Fit a prior to counted bead frames: robust estimates, not a raw curve fit.
 
 With 0.2 % outliers and a true k of 75, a curve fit of the histogram gave 18.5, the
 median and MAD give 75.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.cg.internal_coordinates import (
-    measure_angles,
-    measure_dihedrals,
-    measure_distances,
-)
 from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.prior.counts import FitSettings, PriorCounts
 from apps.science.cg.prior.histograms import (
     TypeHistograms,
     fit_robust_normal,
     interpolate_quantile,
+    merge_histograms,
 )
-from apps.science.cg.prior.tables import (
-    WILDCARD,
-    Fourier,
-    PriorTables,
-    Term,
-    Types,
-    list_pairs,
-    list_types,
-)
+from apps.science.cg.prior.sources import spell_beginning
+from apps.science.cg.prior.tables import Fourier, PriorTables, Term, Types
 from apps.science.errors import DataError
 from apps.science.units import thermal_energy
 
@@ -38,7 +28,6 @@ PARAMETERS_PER_TYPE: Final[dict[Term, int]] = {
     "bonds": 2, "angles": 2, "dihedrals": 4, "repulsion": 2,
 }  # fmt: skip
 
-_SHARED: Types = (WILDCARD,) * 4
 _RIDGE = 1e-3
 _REPULSION_QUANTILES = (0.005, 0.0075, 0.01)
 _CONTACT = 3.5
@@ -46,164 +35,140 @@ _CONTACT = 3.5
 _LONGEST_SIGMA = 5.0
 
 
-@dataclass(frozen=True)
-class FitSettings:
-    """What a fit needs besides the frames."""
+def fit_tables(counted: Sequence[PriorCounts]) -> PriorTables:
+    """Return one set of tables for all proteins, each of which counts alike.
 
-    temperature_kelvin: float
-    n_shrink: float
-    shared_dihedral: bool
-    dihedral_scale: float
+    Parameters
+    ----------
+    counted : one a protein, with the same structure, settings and kind of beads
 
-
-class PriorFit:
-    """Gathers frames batch by batch, then yields the tables of a prior."""
-
-    def __init__(self, mapping: Mapping, tables: PriorTables, settings: FitSettings):
-        self._mapping, self._tables, self._settings = mapping, tables, settings
-        terms = tables.terms
-        self._pairs = list_pairs(mapping, tables.exclusions)
-        self._n_frames = 0
-        self._bonds = TypeHistograms.empty(
-            _types(mapping, mapping.bonds, "bonds" in terms), 0.0, 12.0, 24000
-        )
-        self._angles = TypeHistograms.empty(
-            _types(mapping, mapping.angles, "angles" in terms), 0.0, np.pi, 6000
-        )
-        dihedral_types = _types(mapping, mapping.dihedrals, "dihedrals" in terms)
-        if settings.shared_dihedral:
-            dihedral_types = [_SHARED] * len(dihedral_types)
-        self._dihedrals = TypeHistograms.empty(dihedral_types, -np.pi, np.pi, 72)
-        # A pair counts for the types of both its beads: two columns each.
-        pair_types = _types(mapping, self._pairs, "repulsion" in terms)
-        ends = [(t[0],) for t in pair_types] + [(t[1],) for t in pair_types]
-        self._contacts = TypeHistograms.empty(ends, 0.0, 80.0, 8000)
-        self._mass = 0.0
-
-    def add(self, positions: Array, weights: Array) -> None:
-        """Count bead frames (n_frames, n_beads, 3), Angstrom, with their weights."""
-        self._mass += float(weights.sum())
-        self._n_frames += int((weights > 0).sum())
-        m = self._mapping
-        if self._bonds.types:
-            self._bonds.add(measure_distances(positions, m.bonds), weights)
-        if self._angles.types:
-            self._angles.add(measure_angles(positions, m.angles), weights)
-        if self._dihedrals.types:
-            self._dihedrals.add(measure_dihedrals(positions, m.dihedrals), weights)
-        if self._contacts.types:
-            distance = measure_distances(positions, self._pairs)
-            self._contacts.add(np.concatenate([distance, distance], axis=1), weights)
-
-    @property
-    def histograms(self) -> dict[Term, TypeHistograms]:
-        """What was counted, by term; terms without members are left out."""
-        found: dict[Term, TypeHistograms] = {
-            "bonds": self._bonds,
-            "angles": self._angles,
-            "dihedrals": self._dihedrals,
-            "repulsion": self._contacts,
-        }
-        return {term: h for term, h in found.items() if h.types}
-
-    def finish(self) -> PriorTables:
-        """Return the fitted tables.
-
-        Raises
-        ------
-        DataError
-            If no frame with weight was added, or fewer than a term has parameters.
-        """
-        if not self._mass > 0.0:
+    Raises
+    ------
+    DataError
+        If a protein has no frame with weight, or fewer than a term has parameters.
+    """
+    for one in counted:
+        if not one.mass > 0.0:
             raise DataError(
-                "The prior was given no frame with a weight above zero. "
-                "Check that sampling and ingestion have finished."
+                "The prior was given no frame with a weight above zero of "
+                f"{spell_beginning(one.mapping)}. Check that sampling and ingestion "
+                "have finished."
             )
-        self._check_enough()
-        kt = thermal_energy(self._settings.temperature_kelvin)
-        return replace(
-            self._tables,
-            bonds=self._fit_harmonic(self._bonds, kt),
-            angles=self._fit_harmonic(_divide_by_sine(self._angles), kt),
-            dihedrals=self._fit_dihedrals(kt),
-            repulsion=self._fit_repulsion(kt),
-            temperature_kelvin=self._settings.temperature_kelvin,
+    _check_enough(counted)
+    settings, tables = counted[0].settings, counted[0].tables
+    kt = thermal_energy(settings.temperature_kelvin)
+    found = _merge(counted)
+    bonds, angles = found.get("bonds"), found.get("angles")
+    dihedrals, contacts = found.get("dihedrals"), found.get("repulsion")
+    if angles is not None:
+        angles = _divide_by_sine(angles)
+    return replace(
+        tables,
+        bonds=_fit_harmonic(bonds, settings, kt) if bonds else {},
+        angles=_fit_harmonic(angles, settings, kt) if angles else {},
+        dihedrals=_fit_dihedrals(dihedrals, settings, kt) if dihedrals else {},
+        repulsion=_fit_repulsion(contacts, [one.mapping for one in counted], kt)
+        if contacts
+        else {},
+        temperature_kelvin=settings.temperature_kelvin,
+    )
+
+
+def _merge(counted: Sequence[PriorCounts]) -> dict[Term, TypeHistograms]:
+    """Return the histograms of all proteins, each of mass one, by term."""
+    found: dict[Term, TypeHistograms] = {}
+    for term in PARAMETERS_PER_TYPE:
+        having = [one for one in counted if term in one.histograms]
+        if having:
+            found[term] = merge_histograms(
+                [one.histograms[term] for one in having], [one.mass for one in having]
+            )
+    return found
+
+
+def _check_enough(counted: Sequence[PriorCounts]) -> None:
+    """Require frames for the parameters of all, and for those of one protein alone."""
+    for term in PARAMETERS_PER_TYPE:
+        types = [
+            set(one.histograms[term].types) if term in one.histograms else set()
+            for one in counted
+        ]
+        _require_frames(
+            term, len(set().union(*types)), sum(one.n_weighted for one in counted), ""
+        )
+        for k, one in enumerate(counted):
+            own = types[k].difference(*types[:k], *types[k + 1 :])
+            name = spell_beginning(one.mapping)
+            _require_frames(term, len(own), one.n_weighted, f" of {name}, which alone "
+                            "has these types,")  # fmt: skip
+
+
+def _require_frames(term: Term, n_types: int, n_frames: int, whose: str) -> None:
+    each = PARAMETERS_PER_TYPE[term]
+    if n_frames < n_types * each:
+        raise DataError(
+            f"The {term} term has {n_types * each} parameters ({n_types} types of "
+            f"{each}) but only {n_frames} frames{whose} have a weight above zero. "
+            "Sample longer, take the numbers of a preset (prior.parameters), or leave "
+            "the term out of prior.terms."
         )
 
-    def _check_enough(self) -> None:
-        for term, histograms in self.histograms.items():
-            n_types = len(histograms.types)
-            n_parameters = n_types * PARAMETERS_PER_TYPE[term]
-            if self._n_frames < n_parameters:
-                raise DataError(
-                    f"The {term} term has {n_parameters} parameters ({n_types} types "
-                    f"of {PARAMETERS_PER_TYPE[term]}) but only {self._n_frames} frames "
-                    "have a weight above zero. Sample longer, take the numbers of a "
-                    "preset (prior.parameters), or leave the term out of prior.terms."
-                )
 
-    def _fit_harmonic(
-        self, histograms: TypeHistograms, kt: float
-    ) -> dict[Types, tuple[float, float]]:
-        if not histograms.types:
-            return {}
-        fit = fit_robust_normal(histograms, self._settings.n_shrink)
-        return {
-            types: (float(kt / (2.0 * sigma**2)), float(center))
-            for types, center, sigma in zip(
-                histograms.types, fit.center, fit.sigma, strict=True
-            )
-        }
-
-    def _fit_dihedrals(self, kt: float) -> dict[Types, Fourier]:
-        counts = self._dihedrals.counts
-        if not self._dihedrals.types:
-            return {}
-        pooled = counts.sum(axis=0) / counts.sum()
-        n = self._dihedrals.effective_samples[:, None]
-        own = counts / counts.sum(axis=1, keepdims=True)
-        shrunk = (n * own + self._settings.n_shrink * pooled) / (
-            n + self._settings.n_shrink
+def _fit_harmonic(
+    histograms: TypeHistograms, settings: FitSettings, kt: float
+) -> dict[Types, tuple[float, float]]:
+    fit = fit_robust_normal(histograms, settings.n_shrink)
+    return {
+        types: (float(kt / (2.0 * sigma**2)), float(center))
+        for types, center, sigma in zip(
+            histograms.types, fit.center, fit.sigma, strict=True
         )
-        return {
-            types: fit_fourier(
-                self._dihedrals.centers, density, kt, self._settings.dihedral_scale
+    }
+
+
+def _fit_dihedrals(
+    histograms: TypeHistograms, settings: FitSettings, kt: float
+) -> dict[Types, Fourier]:
+    counts = histograms.counts
+    pooled = counts.sum(axis=0) / counts.sum()
+    n = histograms.effective_samples[:, None]
+    own = counts / counts.sum(axis=1, keepdims=True)
+    shrunk = (n * own + settings.n_shrink * pooled) / (n + settings.n_shrink)
+    return {
+        types: fit_fourier(histograms.centers, density, kt, settings.dihedral_scale)
+        for types, density in zip(histograms.types, shrunk, strict=True)
+    }
+
+
+def _fit_repulsion(
+    contacts: TypeHistograms, mappings: Sequence[Mapping], kt: float
+) -> dict[Types, tuple[float, float]]:
+    """U reaches kT at a low quantile of the distances, and 3 kT at contact.
+
+    Where beads are atoms or side chains, the quantile alone counts: they come
+    nearer than C-alphas do.
+    """
+    calpha = mappings[0].kind == "calpha"
+    found = {}
+    for types, row in zip(contacts.types, contacts.counts, strict=True):
+        low = float(
+            np.mean(
+                [
+                    interpolate_quantile(row, 0.0, contacts.width, q)
+                    for q in _REPULSION_QUANTILES
+                ]
             )
-            for types, density in zip(self._dihedrals.types, shrunk, strict=True)
-        }
-
-    def _fit_repulsion(self, kt: float) -> dict[Types, tuple[float, float]]:
-        """U reaches kT at a low quantile of the distances, and 3 kT at contact.
-
-        Where beads are atoms or side chains, the quantile alone counts: they come
-        nearer than C-alphas do.
-        """
-        calpha = self._mapping.kind == "calpha"
-        found = {}
-        for types, row in zip(self._contacts.types, self._contacts.counts, strict=True):
-            low = float(
-                np.mean(
-                    [
-                        interpolate_quantile(row, 0.0, self._contacts.width, q)
-                        for q in _REPULSION_QUANTILES
-                    ]
-                )
-            )
-            contact = _CONTACT if calpha else min(_CONTACT, low / 3.0 ** (1 / 6))
-            sigma = float(np.clip(low, contact, _LONGEST_SIGMA))
-            epsilon = max(0.25 * kt, 0.75 * kt * (contact / sigma) ** 6)
-            found[types] = (sigma, float(epsilon))
-        if found:
-            # Types that appear in no pair still need an entry to be looked up.
-            for name in self._mapping.types:
-                found.setdefault((name,), next(iter(found.values())))
-        return found
-
-
-def _types(
-    mapping: Mapping, members: Iterable[tuple[int, ...]], wanted: bool
-) -> list[Types]:
-    return [list_types(mapping, m) for m in members] if wanted else []
+        )
+        contact = _CONTACT if calpha else min(_CONTACT, low / 3.0 ** (1 / 6))
+        sigma = float(np.clip(low, contact, _LONGEST_SIGMA))
+        epsilon = max(0.25 * kt, 0.75 * kt * (contact / sigma) ** 6)
+        found[types] = (sigma, float(epsilon))
+    # Types that appear in no pair still need an entry to be looked up.
+    first = next(iter(found.values()))
+    for mapping in mappings:
+        for name in mapping.types:
+            found.setdefault((name,), first)
+    return found
 
 
 def _divide_by_sine(angles: TypeHistograms) -> TypeHistograms:

@@ -5,7 +5,7 @@ interpolation, so memory does not grow with the number of frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,27 @@ class TypeHistograms:
             flat, weights=repeated, minlength=self.counts.size
         ).reshape(self.counts.shape)
         np.add.at(self.squares, self.member_rows, (weights**2).sum())
+
+
+def merge_histograms(
+    parts: Sequence[TypeHistograms], masses: Sequence[float]
+) -> TypeHistograms:
+    """Return the types of all parts, each part's weights divided by its mass.
+
+    The parts have the same bins. The result has no members: it is to be read only.
+
+    Parameters
+    ----------
+    masses : summed weight of the frames behind each part, above zero
+    """
+    first = parts[0]
+    types = sorted({t for part in parts for t in part.types})
+    merged = TypeHistograms.empty(types, first.low, first.high, first.n_bins)
+    for part, mass in zip(parts, masses, strict=True):
+        rows = [types.index(t) for t in part.types]
+        merged.counts[rows] += part.counts / mass
+        merged.squares[rows] += part.squares / mass**2
+    return replace(merged, member_rows=np.zeros(0, dtype=int))
 
 
 def interpolate_quantile(

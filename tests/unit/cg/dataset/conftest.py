@@ -10,7 +10,7 @@ import pytest
 from apps.science.arrays import Array
 from apps.science.cg.dataset.write import DatasetConfig, write_dataset
 from apps.science.cg.mapping.mapping import Mapping
-from apps.science.cg.prior.priors import PriorConfig, fit_prior
+from apps.science.cg.prior.priors import PriorConfig, PriorSource, fit_prior
 from apps.science.segments.store import create_store, open_store
 
 N_ITER, N_SEG, N_FRAMES = 6, 24, 5
@@ -51,7 +51,8 @@ def make_run(
             preset="CA_Majewski2022_v1", terms=["bonds"], gate_steps=0,
             temperature_kelvin=kelvin,
         )  # fmt: skip
-        fit_prior(store, folder / "mapping.json", config, folder / "prior.yaml")
+        source = PriorSource(store, folder / "mapping.json")
+        fit_prior([source], config, folder / "prior.yaml")
         return folder
 
     return make

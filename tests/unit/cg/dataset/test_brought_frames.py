@@ -168,3 +168,51 @@ def test_what_cannot_be_read_says_what_is_missing(made, tmp_path) -> None:
     trajectory.atom_slice(range(5))[0].save_pdb(str(tmp_path / "few.pdb"))
     with pytest.raises(DataError, match="cannot be read"):
         load_trajectory(tmp_path / "run.dcd", tmp_path / "few.pdb")
+
+
+PSF = """PSF
+
+       6 !NATOM
+{}
+
+       5 !NBOND: bonds
+1 2 2 3 3 4 4 5 5 6
+"""
+
+
+def write_psf(path: Path, atom: str = "CA") -> Path:
+    """Write beads whose atom numbers have gaps, which mdtraj refuses."""
+    lines = [
+        f"{9 * k + 2:8d} A {k + 1} {name} {atom} {atom}{name[0]} 0.0 0.0 0"
+        for k, name in enumerate(SEQUENCE)
+    ]
+    path.write_text(PSF.format("\n".join(lines)))
+    return path
+
+
+def test_a_psf_of_beads_names_the_atoms_of_a_trajectory(made, tmp_path) -> None:
+    trajectory, mapping = made
+    beads = trajectory.atom_slice(trajectory.topology.select("name CA"))
+    beads.save(str(tmp_path / "beads.dcd"))
+    psf = write_psf(tmp_path / "beads.psf")
+    found = bring_frames([tmp_path / "beads.dcd"], mapping, "run", psf)
+    np.testing.assert_allclose(found.positions, 10 * beads.xyz, rtol=1e-5)
+    topology = load_trajectory(tmp_path / "beads.dcd", psf).topology
+    assert [r.name for r in topology.residues] == list(SEQUENCE)
+    assert topology.n_bonds == 5
+    write_psf(psf, "CB")
+    with pytest.raises(DataError, match="cannot be read as a trajectory"):
+        load_trajectory(tmp_path / "beads.dcd", psf)
+
+
+def test_beads_of_another_mutant_are_named(made, tmp_path) -> None:
+    trajectory, mapping = made
+    beads = trajectory.atom_slice(trajectory.topology.select("name CA"))
+    beads.save(str(tmp_path / "beads.dcd"))
+    psf = write_psf(tmp_path / "beads.psf")
+    psf.write_text(psf.read_text().replace("PRO", "ALA").replace("THR", "VAL"))
+    with pytest.raises(
+        ShapeMismatchError,
+        match=r"bead 3 is of ALA, not of PRO, bead 5 is of VAL, not of THR \(2 of 6",
+    ):
+        bring_frames([tmp_path / "beads.dcd"], mapping, "run", psf)

@@ -11,7 +11,7 @@ from apps.science.arrays import Array
 from apps.science.cg.dataset.frame_checks import FrameCheck, check_bond_lengths
 from apps.science.cg.internal_coordinates import measure_distances
 from apps.science.cg.mapping.mapping import Mapping
-from apps.science.cg.prior.priors import PriorConfig, fit_prior
+from apps.science.cg.prior.priors import PriorConfig, PriorSource, fit_prior
 from apps.science.cg.prior.tables import Term
 from apps.science.errors import DataError, NumericalError, ShapeMismatchError
 from apps.science.segments.store import create_store
@@ -48,7 +48,7 @@ def run(octamer: Mapping, random_chains: Chains, tmp_path: Path) -> Callable[...
                 h5[name][:] = values
         mapping = octamer.write(tmp_path / "mapping.json")
         config = PriorConfig(terms=list(terms), gate_steps=0)
-        return fit_prior(path, mapping, config, tmp_path / "prior.yaml")
+        return fit_prior([PriorSource(path, mapping)], config, tmp_path / "prior.yaml")
 
     return fit
 
@@ -77,11 +77,9 @@ def test_missing_forces_are_refused(
     run()
     with h5py.File(tmp_path / "segments.h5", "a") as h5:
         del h5["forces"]
+    source = PriorSource(tmp_path / "segments.h5", tmp_path / "mapping.json")
     with pytest.raises(DataError, match="has no forces"):
-        fit_prior(
-            tmp_path / "segments.h5", tmp_path / "mapping.json", PriorConfig(),
-            tmp_path / "prior.yaml",
-        )  # fmt: skip
+        fit_prior([source], PriorConfig(), tmp_path / "prior.yaml")
 
 
 @pytest.mark.parametrize("what", ["positions", "forces"])

@@ -19,7 +19,7 @@ from apps.science.cg.prior.gate import check_prior
 from apps.science.cg.prior.priors import read_prior
 from apps.science.errors import DataError, StructureError
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[5] / "shared" / "data"
 STRUCTURES = {
     "a3d": "a3d_2a3d", "bba": "bba_1fme", "bbl": "bbl_2wxc", "cln": "chignolin_cln025",
     "homeodomain": "homeodomain_1enh", "lambda": "lambda_1lmb", "ntl9": "ntl9_2hba",

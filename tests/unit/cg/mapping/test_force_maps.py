@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from apps.science.arrays import Array
+from apps.science.cg.dataset.file import Weights
 from apps.science.cg.mapping.config import FrameChoice, MappingConfig
 from apps.science.cg.mapping.force_map_fit import ForceCovariance, fit_force_map
 from apps.science.cg.mapping.force_maps import (
@@ -17,7 +19,7 @@ from apps.science.cg.mapping.force_maps import (
     optimise_force_map,
 )
 from apps.science.cg.mapping.mapping import Mapping, build_mapping, read_mapping
-from apps.science.errors import ConfigError, DataError, ShapeMismatchError
+from apps.science.errors import ConfigError, DataError, ShapeMismatchError, WeightError
 from apps.science.segments.store import create_store
 
 
@@ -162,6 +164,37 @@ def test_the_stage_writes_the_map_and_how_every_map_does(
         "constraint_sum", "optimal",
     ]  # fmt: skip
     assert "10 constraint groups" in maps["slice"]["fault"]
+
+
+def test_force_maps_are_measured_with_the_weights_that_training_uses(
+    chain: Mapping, tmp_path: Path
+) -> None:
+    """Frames whose forces are three times as strong, under a third of the weight."""
+    strong = np.arange(600) % 2 == 1
+    forces = draw_forces(600, chain.n_atoms) * np.where(strong, 3.0, 1.0)[:, None, None]
+    segments = write_segments(
+        tmp_path / "segments.h5", forces, np.full(600, 0.01),
+        np.repeat(np.arange(1, 7), 100),
+    )  # fmt: skip
+    mapping = chain.write(tmp_path / "mapping.json")
+
+    def measure(weights: Weights) -> dict[str, Any]:
+        report = tmp_path / f"{weights}.json"
+        fit_force_map(
+            segments, mapping, MappingConfig(), FrameChoice(), 5,
+            tmp_path / "out.json", report, weights,
+        )  # fmt: skip
+        return json.loads(report.read_text())
+
+    with pytest.raises(WeightError, match="no equilibrium weights"):
+        measure("equilibrium")
+    with h5py.File(segments, "a") as h5:
+        h5["weight_eq"] = np.where(strong, 0.25, 0.75) / 300
+        h5["weight_eq"].attrs["last_iter"] = h5.attrs["last_iter"]
+    raw, other = measure("raw"), measure("equilibrium")
+    assert (raw["weights"], other["weights"]) == ("raw", "equilibrium")
+    one, two = (m["maps"]["sum"]["mean_squared_force_training"] for m in (raw, other))
+    assert one / two == pytest.approx(5.0 / 3.0, rel=0.1)  # (1 + 9) / 2 to (3 + 9) / 4
 
 
 def test_too_few_frames_for_an_optimal_map_are_told(

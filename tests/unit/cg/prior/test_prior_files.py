@@ -13,7 +13,12 @@ from pydantic import ValidationError
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping.mapping import Mapping
-from apps.science.cg.prior.priors import PriorConfig, choose_preset, fit_prior
+from apps.science.cg.prior.priors import (
+    PriorConfig,
+    PriorSource,
+    choose_preset,
+    fit_prior,
+)
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import read_tables, write_tables
 from apps.science.errors import NumericalError
@@ -54,10 +59,8 @@ def fit(segments: Path, chain: Mapping, **settings: Any) -> tuple[Path, dict[str
     folder = segments.parent
     report = folder / "prior_fit.json"
     config = PriorConfig(**({"gate_steps": 2000, "gate_replicas": 2} | settings))
-    prior = fit_prior(
-        segments, chain.write(folder / "mapping.json"), config, folder / "prior.yaml",
-        report,
-    )  # fmt: skip
+    source = PriorSource(segments, chain.write(folder / "mapping.json"), report)
+    prior = fit_prior([source], config, folder / "prior.yaml")
     return prior, json.loads(report.read_text())
 
 

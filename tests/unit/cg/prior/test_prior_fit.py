@@ -7,7 +7,8 @@ import torch
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping.mapping import Mapping
-from apps.science.cg.prior.fit import FitSettings, PriorFit, fit_fourier
+from apps.science.cg.prior.counts import FitSettings, PriorCounts
+from apps.science.cg.prior.fit import fit_fourier, fit_tables
 from apps.science.cg.prior.gate import check_prior
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.terms import build_prior
@@ -19,12 +20,13 @@ SETTINGS = FitSettings(300.0, 50.0, shared_dihedral=True, dihedral_scale=0.5)
 
 
 def fit_pair(pair: Mapping, lengths: Array, weights: Array) -> tuple[float, float]:
-    fit = PriorFit(pair, PriorTables(terms=("bonds",), exclusions=("bonds",)), SETTINGS)
+    structure = PriorTables(terms=("bonds",), exclusions=("bonds",))
+    counts = PriorCounts(pair, structure, SETTINGS)
     positions = np.zeros((len(lengths), 2, 3))
     positions[:, 1, 0] = lengths
     for rows in np.array_split(np.arange(len(lengths)), 3):
-        fit.add(positions[rows], weights[rows])
-    return fit.finish().bonds["CAA", "CAA"]
+        counts.add(positions[rows], weights[rows])
+    return fit_tables([counts]).bonds["CAA", "CAA"]
 
 
 @pytest.fixture
@@ -67,9 +69,9 @@ def test_angle_fit_takes_out_the_solid_angle(
     positions[:, 2, 0] = 3.8 * np.cos(theta)
     positions[:, 2, 1] = 3.8 * np.sin(theta)
     chain = bead_chain(["CAA"] * 3)
-    fit = PriorFit(chain, PriorTables(terms=("angles",), exclusions=()), SETTINGS)
-    fit.add(positions, np.ones(len(theta)))
-    k, center = fit.finish().angles["CAA", "CAA", "CAA"]
+    counts = PriorCounts(chain, PriorTables(terms=("angles",), exclusions=()), SETTINGS)
+    counts.add(positions, np.ones(len(theta)))
+    k, center = fit_tables([counts]).angles["CAA", "CAA", "CAA"]
     # Angles stop at pi, 1.7 sigma above theta0, which moves the median a little;
     # left in, the solid angle would move it by 0.15 rad.
     assert center == pytest.approx(theta0, abs=0.05)
@@ -89,9 +91,9 @@ def test_repulsion_holds_beads_apart(
     octamer: Mapping, random_chains: Callable[..., Array]
 ) -> None:
     structure = PriorTables(terms=("repulsion",), exclusions=("bonds",))
-    fit = PriorFit(octamer, structure, SETTINGS)
-    fit.add(random_chains(500, 8), np.ones(500))
-    tables = fit.finish()
+    counts = PriorCounts(octamer, structure, SETTINGS)
+    counts.add(random_chains(500, 8), np.ones(500))
+    tables = fit_tables([counts])
     prior = build_prior(octamer, tables)
     positions = torch.zeros(1, 8, 3, dtype=torch.float64)
     positions[0, :, 0] = 100.0 * torch.arange(8)
@@ -182,12 +184,13 @@ def test_presets_fit_and_read_back(
     from apps.science.cg.prior.torchmd_yaml import write_tables
 
     chosen = PRESETS[preset]
-    fit = PriorFit(
+    counts = PriorCounts(
         octamer, PriorTables(terms=chosen.terms, exclusions=chosen.exclusions), SETTINGS
     )
     frames = random_chains(2000, 8)
-    fit.add(frames, np.ones(len(frames)))
-    prior = read_prior(write_tables(fit.finish(), tmp_path / "prior.yaml"), octamer)
+    counts.add(frames, np.ones(len(frames)))
+    written = write_tables(fit_tables([counts]), tmp_path / "prior.yaml")
+    prior = read_prior(written, octamer)
     assert set(prior.terms) == {"bonds", "dihedrals", "repulsion"}
     assert prior.tables.exclusions == chosen.exclusions
 

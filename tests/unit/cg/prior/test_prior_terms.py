@@ -17,7 +17,7 @@ from apps.science.cg.prior.terms import Prior, build_prior
 from apps.science.cg.prior.torchmd_yaml import read_tables, write_tables
 from apps.science.errors import DataError
 
-PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "cg_majewski"
+PUBLISHED = Path(__file__).parents[5] / "shared" / "data" / "cg_majewski"
 Chains = Callable[..., Array]
 
 
@@ -117,13 +117,23 @@ def test_the_gates_dynamics_has_the_same_forces(
     octamer: Mapping, random_chains: Chains
 ) -> None:
     """OpenMM under the same numbers: energies and forces of all replicas at once."""
-    from apps.science.cg.prior.dynamics import PriorDynamics
+    import openmm
+
+    from apps.science.cg.prior.dynamics import build_system
+    from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL, KCAL_PER_KJ
 
     prior = build_prior(octamer, random_tables(octamer))
     frames = random_chains(5, 8)
     energy, forces = prior.energy_and_forces(torch.as_tensor(frames))
-    dynamics = PriorDynamics(prior, octamer, frames, 300.0, 1.0, 1.0, seed=1)
-    theirs, their_forces = dynamics.compute_forces()
+    context = openmm.Context(
+        build_system(prior, octamer, len(frames)), openmm.VerletIntegrator(0.001),
+        openmm.Platform.getPlatformByName("Reference"),
+    )  # fmt: skip
+    context.setPositions(frames.reshape(-1, 3) / ANGSTROM_PER_NM)
+    state = context.getState(energy=True, forces=True)
+    theirs = state.getPotentialEnergy()._value * KCAL_PER_KJ
+    their_forces = np.asarray(state.getForces(asNumpy=True)._value)
+    their_forces = their_forces.reshape(frames.shape) * FORCE_OPENMM_TO_KCAL
     assert float(energy.sum()) == pytest.approx(theirs, rel=1e-9)
     scale = np.abs(their_forces).max()
     np.testing.assert_allclose(forces.numpy(), their_forces, atol=1e-9 * scale)

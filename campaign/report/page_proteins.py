@@ -1,0 +1,81 @@
+"""The page of a campaign of several proteins: how each came out, and where to look."""
+
+import os
+
+from campaign.report import words
+from campaign.report.blocks import Block, Cell, Facts, Note, Section, Table
+from campaign.report.canvas import Canvas
+from campaign.report.page_scores import SMALL_PRINT, leading, score_cell
+from campaign.report.scores import DIVERGENCES, read_scores
+from campaign.report.sources import RunSource
+from campaign.report.verdict import Verdict, headline, headline_facts
+
+
+def proteins(source: RunSource, canvas: Canvas) -> Section:
+    """Tabulate how far each model is from each protein's reference."""
+    section = Section(
+        "proteins",
+        "Proteins",
+        "One model was learnt from all of these: how does it do on each?",
+    )
+    homes = [RunSource(home) for home in source.paths.each_protein()]
+    models = list(dict.fromkeys(m for home in homes for m in home.models))
+    for metric, kind in (("tic0", "kl"), ("tica2d", "kl"), ("contacts", "difference")):
+        rows, label = [], ""
+        for home in homes:
+            tables = {m: t for m in models if (t := read_scores(home, m))}
+            found = {
+                m: t[metric][kind] for m, t in tables.items()
+                if kind in t.get(metric, {})
+            }  # fmt: skip
+            if not found:
+                continue
+            any_score = next(iter(found.values()))
+            label, best = any_score.label, leading(found)
+            rows.append([
+                _name(source, home),
+                *(score_cell(found.get(m), m == best) for m in models),
+                Cell(words.divergence(any_score.floor)),
+            ])  # fmt: skip
+        if rows:
+            about = DIVERGENCES[kind].meaning if kind in DIVERGENCES else ""
+            title = label[:1].upper() + label[1:]
+            what = DIVERGENCES[kind].head if kind in DIVERGENCES else "mean difference"
+            heads = [f"{title}: {what}", *(m.capitalize() for m in models), "Floor"]
+            section.blocks.append(Table(f"{about} {SMALL_PRINT}".strip(), heads, rows))
+    if not section.blocks:
+        text = "No model has been benchmarked on any of them yet. Their own pages: "
+        section.blocks.append(Note(text.rstrip(": ") + " are below.", "missing"))
+        rows = [[_name(source, home)] for home in homes]
+        section.blocks.append(Table("", ["Protein"], rows))
+    return section
+
+
+def judge_proteins(source: RunSource) -> Verdict:
+    """Return the top of the page: a sentence for each protein."""
+    said = []
+    for home in map(RunSource, source.paths.each_protein()):
+        scores = {
+            m: table["tic0"]["kl"]
+            for m in home.models
+            if (table := read_scores(home, m)) and "kl" in table.get("tic0", {})
+        }
+        if scores:
+            said.append(f"{_spell(home)}: {headline(scores)}")
+    facts = [("Proteins", str(len(source.paths.proteins))), *headline_facts(source)]
+    blocks: list[Block] = [Facts(facts, cards=True)]
+    title = str(source.config.get("name") or source.paths.name).replace("_", " ")
+    none = "There is no verdict yet: no model has been benchmarked."
+    return Verdict(title[:1].upper() + title[1:], " ".join(said) or none, blocks)
+
+
+def _spell(home: RunSource) -> str:
+    text = str(home.paths.protein).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _name(source: RunSource, home: RunSource) -> Cell:
+    """Return a protein's name, which leads to its own page."""
+    there = os.path.relpath(home.paths.report, source.paths.report.parent)
+    sequence = str(home.system.get("sequence") or "")
+    return Cell(_spell(home), words.count(len(sequence), "residue"), href=there)

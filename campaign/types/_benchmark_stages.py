@@ -1,0 +1,87 @@
+"""From a trained model to its judgement: its own WE run against the reference."""
+
+from collections.abc import Sequence
+
+from apps.roles import ANALYSIS
+from apps.science.seeds import derive_seed
+from apps.science.we.spec import PropagationSpec
+from campaign.context import Context, StageFuture
+from campaign.types._experiments import Variant
+from campaign.types._force_field_config import Config, count_segment
+from campaign.types._learning_stages import Learnt
+from campaign.types._protein import Protein
+from campaign.we_stage import WERun, drive_we
+
+
+class BenchmarkStages:
+    """Judges models of one protein."""
+
+    def __init__(self, ctx: Context, config: Config, protein: Protein) -> None:
+        self.ctx, self.config, self.protein = ctx, config, protein
+        self.paths, self.system = protein.paths, protein.system
+
+    def benchmark(
+        self, variant: Variant, learnt: Learnt, after: Sequence[StageFuture]
+    ) -> StageFuture:
+        """Run the model's own WE simulation and compare it with the reference."""
+        from apps.benchmark import compare_with_reference, write_reference_starts
+        from apps.ingest import ingest_in_parallel
+
+        stage = self.protein.stage(f"benchmark_{variant.name}")
+        folder = self.paths.benchmark(variant.name)
+        config, paths = self.config.benchmark, self.paths
+        has_native = self.system.sequence is None
+        native = paths.system / "protein.pdb" if has_native else None
+
+        def work() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_reference_starts(
+                paths.reference_frames, paths.mapping, config.n_starts,
+                self.system.temperature_kelvin, self._seed("bead_starts"),
+                folder / "starts.npz", stage=stage,
+            ).result()  # fmt: skip
+            drive_we(self.ctx, self._benchmark_run(stage, variant, learnt))
+            for part in ingest_in_parallel(
+                folder, folder / "segments.h5", config.n_iterations, 0.0,
+                self.ctx.n_workers(ANALYSIS), stage=stage,
+            ):  # fmt: skip
+                part.result()
+            compare_with_reference(
+                paths.reference_frames, folder, paths.mapping, paths.tica, native,
+                config.segment_length_fs, config.frame_interval_fs,
+                config.burn_in_fraction, config.n_bootstrap, self._seed("bootstrap"),
+                stage=stage,
+            ).result()  # fmt: skip
+
+        outputs = [folder / n for n in ("west.h5", "metrics.json", "densities.npz")]
+        return self.ctx.drive(stage, outputs, work, after)
+
+    def _benchmark_run(self, stage: str, variant: Variant, learnt: Learnt) -> WERun:
+        config, folder = self.config.benchmark, self.paths.benchmark(variant.name)
+        n_steps, per_frame = count_segment(config, config.timestep_fs)
+        propagator = {
+            "kind": "cg",
+            "mapping": str(self.paths.mapping),
+            "prior": str(learnt.prior),
+            "checkpoint": str(self.paths.checkpoint(variant.name)),
+            "timestep_fs": config.timestep_fs,
+            "temperature_kelvin": self.system.temperature_kelvin,
+            "friction_per_ps": config.friction_per_ps,
+            "n_steps": n_steps,
+            "n_steps_per_frame": per_frame,
+            "device": config.device,
+        }
+        pcoord = {"kind": "tica", "model": str(self.paths.tica), "mapping": None}
+        # all models see the same seed: the same starts and the same noise
+        spec = PropagationSpec(
+            self._seed("benchmark"), propagator, pcoord, str(folder / "starts.npz"),
+            keep_failed=True, n_reseeds=config.failures.numerical,
+        )  # fmt: skip
+        n = config.n_starts
+        return WERun(
+            stage, folder, config, spec, n_steps // per_frame,
+            [f"reference_{k}" for k in range(n)], [1.0 / n] * n,
+        )  # fmt: skip
+
+    def _seed(self, purpose: str) -> int:
+        return derive_seed(self.config.seed, self.protein.stage(purpose))

@@ -1,0 +1,206 @@
+"""From frames to trained models: prior, training set, training.
+
+Models that agree in what a prior or a training set is made with share it.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from apps.science.files import write_text
+from apps.science.seeds import derive_seed
+from campaign.context import Context, StageFuture
+from campaign.layout import RunDir
+from campaign.types._experiments import Variant
+from campaign.types._learning_config import LearningConfig
+
+Futures = list["Future[Any]"]
+
+_BESIDE_PRIOR: Final = ("prior_fit.json", "force_maps.json", "learning_mapping.json")
+"""Data against fit; how each force map does; the mapping with the one asked for."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a model is learnt from.
+
+    Attributes
+    ----------
+    prior_of, dataset_of : the first model that has this prior, this training set;
+        empty for those of the first model of all
+    """
+
+    prior: Path
+    dataset: Path
+    prior_of: str
+    dataset_of: str
+
+    @property
+    def prior_stage(self) -> str:
+        """The stage that fits the prior."""
+        return f"prior_{self.prior_of}".rstrip("_")
+
+    @property
+    def dataset_stage(self) -> str:
+        """The stage that writes the training set."""
+        return f"dataset_{self.dataset_of}".rstrip("_")
+
+
+def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
+    """Return what each variant is learnt from, by its name."""
+    priors: dict[tuple[str, ...], str] = {}
+    datasets: dict[tuple[str, ...], str] = {}
+    found = {}
+    for variant in variants:
+        own = variant.name if priors else ""
+        prior_of = priors.setdefault(variant.prior_key, own)
+        dataset_of = datasets.setdefault(variant.dataset_key, own)
+        found[variant.name] = Learnt(
+            paths.prior.parent / prior_of / paths.prior.name,
+            paths.dataset.parent / dataset_of / paths.dataset.name,
+            prior_of, dataset_of,
+        )  # fmt: skip
+    return found
+
+
+def learning_stage_names(config: LearningConfig, paths: RunDir) -> list[str]:
+    """Return the stages from the first prior to the last training."""
+    learnt = share_out(config.variants, paths)
+    return list(dict.fromkeys((
+        *(one.prior_stage for one in learnt.values()),
+        *(one.dataset_stage for one in learnt.values()),
+        *(f"train_{name}" for name in learnt),
+    )))  # fmt: skip
+
+
+class LearningStages:
+    """Each method submits one stage and returns its future.
+
+    Parameters
+    ----------
+    homes : where the data of each protein lie
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        config: LearningConfig,
+        homes: Sequence[RunDir],
+        temperature_kelvin: float,
+    ) -> None:
+        self.ctx, self.config, self.homes = ctx, config, homes
+        self.temperature_kelvin = temperature_kelvin
+        self.learnt = share_out(config.variants, ctx.paths)
+        self._shared: dict[str, StageFuture] = {}
+
+    def prior(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
+        """Fit the prior, check that it is stable by itself, and measure force maps."""
+        from apps.coarse_grain import fit_force_map, fit_prior
+
+        learnt = self.learnt[variant.name]
+        stage, mapping = learnt.prior_stage, variant.mapping.model_dump_json()
+        frames = variant.frames.model_dump_json()
+        known = {
+            "temperature_kelvin": self.temperature_kelvin,
+            "weights": variant.prior.weights or variant.dataset.weights,
+        }
+        config = variant.prior.model_copy(update=known).model_dump_json()
+        beside = [self._beside_prior(home, learnt) for home in self.homes]
+        sources = [
+            (home.segments, home.mapping, report)
+            for home, (report, _, _) in zip(self.homes, beside, strict=True)
+        ]
+
+        def submit(after: Futures) -> Futures:
+            return [
+                fit_prior(sources, config, learnt.prior, stage=stage, inputs=after),
+                *(
+                    fit_force_map(
+                        home.segments, home.mapping, mapping, frames,
+                        self._seed("split"), fitted, maps, variant.dataset.weights,
+                        stage=stage, inputs=after,
+                    )
+                    for home, (_, maps, fitted) in zip(self.homes, beside, strict=True)
+                ),
+            ]  # fmt: skip
+
+        outputs = [learnt.prior, *(path for paths in beside for path in paths)]
+        return self._once(stage, outputs, submit, after)
+
+    def dataset(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
+        """Write what the prior leaves to learn, of every protein."""
+        from apps.coarse_grain import write_delta_forces
+
+        learnt = self.learnt[variant.name]
+        stage, config = learnt.dataset_stage, variant.dataset
+        asked = variant.mapping.force_map
+        sources = [
+            (
+                home.protein or config.molecule, home.segments,
+                home.mapping
+                if asked == self.config.mapping.force_map and asked != "optimal"
+                else self._beside_prior(home, learnt)[-1],
+            )
+            for home in self.homes
+        ]  # fmt: skip
+
+        def submit(after: Futures) -> Futures:
+            return [
+                write_delta_forces(
+                    sources, learnt.prior, config.model_dump_json(),
+                    self._seed("split"), learnt.dataset, stage=stage, inputs=after,
+                )
+            ]  # fmt: skip
+
+        return self._once(stage, [learnt.dataset], submit, after)
+
+    def train(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
+        """Train one model through torchrun."""
+        from apps.train import train_model
+
+        paths, learnt = self.ctx.paths, self.learnt[variant.name]
+        stage, folder = f"train_{variant.name}", paths.model(variant.name)
+        job = {
+            "dataset": str(learnt.dataset),
+            "prior": str(learnt.prior) if variant.dataset.one_prior else None,
+            "out": str(folder),
+            "progress": str(paths.progress(stage)),
+            "seed": derive_seed(variant.seed, "train"),
+            "device": "auto",
+            "model": variant.model.model_dump(mode="json"),
+            "training": variant.training.model_dump(mode="json"),
+        }
+
+        def submit(after: Futures) -> Futures:
+            written = write_text(
+                folder / "config.yaml", yaml.safe_dump(job, sort_keys=False)
+            )
+            stream = (str(said), "a")
+            return [
+                train_model(
+                    written, self.config.n_train_processes, stage,
+                    stdout=stream, stderr=stream, inputs=after,
+                )
+            ]  # fmt: skip
+
+        said = folder / "train.log"
+        outputs = [paths.checkpoint(variant.name), folder / "metrics.csv"]
+        return self.ctx.stage(stage, outputs, submit, after, said)
+
+    def _once(
+        self, stage: str, outputs: list[Path], submit: Any, after: Sequence[StageFuture]
+    ) -> StageFuture:
+        """Submit a stage that several models wait for, the first time it is asked."""
+        if stage not in self._shared:
+            self._shared[stage] = self.ctx.stage(stage, outputs, submit, after)
+        return self._shared[stage]
+
+    def _beside_prior(self, home: RunDir, learnt: Learnt) -> list[Path]:
+        return [home.beside_prior(name, learnt.prior_of) for name in _BESIDE_PRIOR]
+
+    def _seed(self, purpose: str) -> int:
+        return derive_seed(self.config.seed, purpose)

@@ -1,0 +1,125 @@
+"""One campaign.yaml: two proteins, one prior, several models, each judged on both."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import mdtraj
+import pytest
+import torch
+import yaml
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "05_two_proteins" / "campaign.yaml"
+SHORT: dict[str, dict[str, Any]] = {
+    "reference": {"n_walks": 2, "walk_length_ps": 4, "frame_interval_ps": 0.1,
+                  "lineage_block_ps": 1},
+    "tica": {"lag_ps": 0.2},
+    "sample": {"n_iterations": 3, "walkers_per_bin": 2,
+               "bins": {"kind": "mab", "nbins": [2, 2]}, "segment_length_fs": 400,
+               "frame_interval_fs": 80},
+    "prior": {"gate_steps": 2000},
+    "model": {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1},
+    "training": {"n_epochs": 2, "batch_size": 32, "protein_balance": "equal"},
+    "experiments": {
+        "variants": {"weighted": {}, "stiff": {"prior": {"dihedral_scale": 1.0}}}
+    },
+    "benchmark": {"n_iterations": 2, "walkers_per_bin": 2, "n_bootstrap": 20,
+                  "bins": {"kind": "mab", "nbins": [2, 2]}, "segment_length_fs": 400,
+                  "frame_interval_fs": 80, "n_starts": 2},
+}  # fmt: skip
+PROTEINS = {"chignolin": 10, "trp_cage": 20}
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory, weft_in: Any) -> Path:
+    """Run the example, shortened and in vacuum."""
+    weft = weft_in(tmp_path_factory.mktemp("two"))
+    body = yaml.safe_load(EXAMPLE.read_text()) | SHORT
+    for system in body["proteins"].values():
+        system |= {"solvent": "vacuum", "equilibration_ps": 0.4}
+    campaign = weft.folder / "campaign.yaml"
+    campaign.write_text(yaml.safe_dump(body, sort_keys=False))
+    done = weft.call("run", campaign)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    found: Path = weft.folder / "runs" / "two_proteins"
+    return found
+
+
+def test_both_are_in_one_training_set_with_one_prior(run_dir: Path) -> None:
+    with h5py.File(run_dir / "cg" / "dataset.h5") as h5:
+        shapes = {name: group["pos"].shape[1] for name, group in h5["mol"].items()}
+        assert shapes == PROTEINS
+        assert len({g.attrs["prior_sha256"] for g in h5["mol"].values()}) == 1
+    for name in PROTEINS:
+        said = json.loads((run_dir / f"proteins/{name}/cg/prior_fit.json").read_text())
+        assert said["gate"]["passed"] is True
+    # the second model learnt from what a prior of its own leaves
+    priors = (run_dir / "cg/prior.yaml", run_dir / "cg/stiff/prior.yaml")
+    assert len({path.read_text() for path in priors}) == 2
+
+
+@pytest.mark.parametrize("model", ["weighted", "stiff"])
+def test_one_model_runs_both(run_dir: Path, model: str) -> None:
+    checkpoint = torch.load(
+        run_dir / f"models/{model}/checkpoints/best.pt", weights_only=True
+    )
+    assert set(checkpoint["proteins"]) == set(PROTEINS)
+    for name in PROTEINS:
+        metrics = run_dir / f"proteins/{name}/benchmark/{model}/metrics.json"
+        assert json.loads(metrics.read_text())["metrics"]["tic0"]["defined"]
+
+
+def test_a_trained_model_is_simulated_as_either(
+    run_dir: Path, weft_in: Any, tmp_path: Path
+) -> None:
+    weft = weft_in(tmp_path)
+    model = run_dir / "models" / "weighted"
+    for name, n_beads in PROTEINS.items():
+        done = weft.call("simulate", model, "--protein", name, "--steps", "200",
+                         "--out", tmp_path / name)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (trajectory,) = (tmp_path / name).glob("*.dcd")
+        (topology,) = (tmp_path / name).glob("*.pdb")
+        assert mdtraj.load(str(trajectory), top=str(topology)).n_atoms == n_beads
+    refused = weft.call("simulate", model, "--steps", "200", "--out", tmp_path / "x")
+    assert refused.returncode == 1
+    assert "chignolin, trp_cage" in refused.stderr
+
+
+def test_experiments_end_in_one_table(run_dir: Path) -> None:
+    rows = list(csv.DictReader((run_dir / "experiments/table.csv").open()))
+    assert [row["model"] for row in rows] == ["weighted", "stiff"]
+    assert [row["prior.dihedral_scale"] for row in rows] == ["", "1.0"]
+    for row in rows:
+        assert float(row["val_loss_weighted"]) > 0
+        for name in PROTEINS:
+            assert int(row[f"{name}.place"]) in {1, 2}
+            low, value, high = (
+                float(row[f"{name}.kl_tic0{end}"]) for end in ("_low", "", "_high")
+            )
+            assert low <= value <= high
+
+
+def test_the_page_leads_to_a_page_of_each_protein(run_dir: Path) -> None:
+    page = (run_dir / "report/index.html").read_text()
+    assert "could not be drawn" not in page
+    for name in PROTEINS:
+        assert f'href="../proteins/{name}/report/index.html"' in page
+        own = (run_dir / f"proteins/{name}/report/index.html").read_text()
+        assert "could not be drawn" not in own
+
+
+def test_data_and_references_of_each_are_found(
+    run_dir: Path, weft_in: Any, tmp_path: Path
+) -> None:
+    weft = weft_in(tmp_path)
+    shown = weft.call("data", run_dir)
+    assert shown.returncode == 0, shown.stderr
+    refused = weft.call("benchmark", run_dir, "go")
+    assert refused.returncode != 0
+    assert "proteins/trp_cage" in refused.stderr
+    done = weft.call("export", run_dir, "--stage", "sample@chignolin", "--out",
+                     tmp_path / "dcd")  # fmt: skip
+    assert done.returncode == 0, done.stderr

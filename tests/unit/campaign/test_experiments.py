@@ -1,0 +1,149 @@
+"""Experiments and several proteins: what a campaign.yaml may ask, and what it means."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from apps.science.errors import ConfigError
+from campaign.config import dump_campaign, load_campaign, parse_campaign
+from campaign.layout import RunDir
+from campaign.stage_names import StageName, read_stage
+from campaign.types import force_field
+from campaign.types._experiments import Variant
+from campaign.types._learning_stages import share_out
+
+BODY: dict[str, Any] = {
+    "name": "some", "type": "force_field", "seed": 3,
+    "system": {"fold": "chignolin"},
+    "reference": {"walk_length_ps": 100},
+    "sample": {"bins": {"kind": "mab", "nbins": [2, 2]}, "n_iterations": 2},
+    "benchmark": {"bins": {"kind": "mab", "nbins": [2, 2]}, "n_iterations": 2},
+    "model": {"kind": "torchmd_net"},
+}  # fmt: skip
+Load = Callable[..., force_field.Config]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load_changed(**changes: Any) -> force_field.Config:
+        body = {k: v for k, v in (BODY | changes).items() if v is not None}
+        path = tmp_path / "campaign.yaml"
+        path.write_text(yaml.safe_dump(body, sort_keys=False))
+        found = load_campaign(path)
+        assert isinstance(found, force_field.Config)
+        return found
+
+    return load_changed
+
+
+def by_name(config: force_field.Config) -> dict[str, Variant]:
+    return {v.name: v for v in config.variants}
+
+
+def test_weighted_and_unweighted_are_the_usual_models(load: Load) -> None:
+    found = by_name(load())
+    assert {n: v.training.weighted for n, v in found.items()} == {
+        "weighted": True, "unweighted": False
+    }  # fmt: skip
+    assert {v.seed for v in found.values()} == {3}
+    assert "experiments" not in force_field.stage_names(load())
+
+
+def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
+    experiments = {
+        "variants": {"a": {}, "b": {"prior": {"dihedral_scale": 1.0}}},
+        "sweep": {"seed": [1, 2], "dataset.weight_cutoff": [0.0, 1e-6]},
+    }
+    config = load(experiments=experiments)
+    found = by_name(config)
+    assert len(found) == 8
+    one = found["b_seed_2_weight_cutoff_1e-06"]
+    assert (one.seed, one.dataset.weight_cutoff, one.prior.dihedral_scale) == (
+        2, 1e-6, 1.0
+    )  # fmt: skip
+    assert one.changes == {
+        "prior.dihedral_scale": 1.0, "seed": 2, "dataset.weight_cutoff": 1e-6
+    }  # fmt: skip
+    # a prior for each of a, b; a training set for each cutoff of those; seeds share
+    learnt = share_out(config.variants, RunDir(Path("run")))
+    assert len({one.prior for one in learnt.values()}) == 2
+    assert len({one.dataset for one in learnt.values()}) == 4
+    assert learnt["a_seed_1_weight_cutoff_0"].prior == Path("run/cg/prior.yaml")
+    names = force_field.stage_names(config)
+    assert len(set(names)) == len(names)
+    assert "experiments" in names
+
+
+def test_a_sweep_alone_is_of_the_campaigns_own_model(load: Load) -> None:
+    found = by_name(load(experiments={"sweep": {"training.weighted": [True, False]}}))
+    assert list(found) == ["weighted_true", "weighted_false"]
+
+
+def test_a_model_of_another_kind_takes_none_of_the_firsts_settings(load: Load) -> None:
+    model = {"kind": "torchmd_net", "embedding_dimension": 32}
+    variants = {
+        "wide": {"model": {"embedding_dimension": 64}},
+        "cgschnet": {"model": {"kind": "cgschnet", "num_layers": 1}},
+    }
+    found = by_name(load(model=model, experiments={"variants": variants}))
+    wide, other = (found[n].model.model_dump() for n in variants)
+    assert (wide["kind"], wide["embedding_dimension"]) == ("torchmd_net", 64)
+    assert (other["kind"], other["embedding_dimension"]) == ("cgschnet", 128)
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ({"sample": {"n_iterations": 3}}, "sample.n_iterations cannot differ"),
+        ({"prior": {"dihedral_scale": 7}}, "prior.dihedral_scale: Input should be"),
+        ({"training": {"n_epoch": 7}}, "training.n_epoch: Extra inputs"),
+        ({"mapping": {"beads": "backbone"}}, "only force_map can differ"),
+        ({"model": {"kind": "none"}}, "kinds that exist are"),
+        ({"seed": -1}, "whole number of at least 0"),
+    ],
+)
+def test_what_cannot_differ_is_named(load: Load, variant: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(experiments={"variants": {"odd": variant}})
+
+
+def test_experiments_of_one_name_are_refused(load: Load) -> None:
+    with pytest.raises(ConfigError, match="Two experiments are called seed_1"):
+        load(experiments={"sweep": {"seed": [1, 1]}})
+    with pytest.raises(ConfigError, match="has no values"):
+        load(experiments={"sweep": {"seed": []}})
+    with pytest.raises(ConfigError, match="cannot be the name"):
+        load(experiments={"variants": {"a/b": {}}})
+
+
+def test_a_campaign_is_read_again_as_it_was_written(load: Load) -> None:
+    config = load(experiments={"sweep": {"dataset.split_fraction": [0.1, 0.2]}})
+    again = parse_campaign(yaml.safe_load(dump_campaign(config)), Path("x.yaml"))
+    assert again.model_dump() == config.model_dump()
+
+
+def test_stages_of_several_proteins_say_whose_they_are(load: Load) -> None:
+    proteins = {"one": {"fold": "chignolin"}, "two": {"sequence": "GGGGG"}}
+    names = force_field.stage_names(load(system=None, proteins=proteins))
+    assert "sample@two" in names
+    assert names.count("train_weighted") == 1
+    assert names[-2] == "benchmark_unweighted@two"
+    assert read_stage("benchmark_unweighted@two") == StageName(
+        "benchmark", "unweighted", "two"
+    )
+
+
+def test_proteins_must_agree_and_be_there(load: Load) -> None:
+    proteins = {
+        "one": {"fold": "chignolin"},
+        "two": {"fold": "chignolin", "temperature_kelvin": 310},
+    }
+    with pytest.raises(ConfigError, match="temperature_kelvin is 310"):
+        load(system=None, proteins=proteins)
+    with pytest.raises(ConfigError, match="found both"):
+        load(proteins=proteins)
+    with pytest.raises(ConfigError, match="found neither"):
+        load(system=None)
