@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.benchmark.judge import drop_burn_in, make_plain, run_benchmark
-from apps.science.benchmark.model_kinds import Judged, RunSettings
+from apps.science.benchmark.model_kinds import (
+    GivenFrames,
+    GivenTrajectory,
+    Judged,
+    RunSettings,
+)
 from apps.science.benchmark.ranking import compare_models, rank_models, write_table
 from apps.science.benchmark.reference_set import ReferenceSet, check_reference
 from apps.science.errors import ConfigError
 from apps.science.files import write_json
+from apps.science.pcoords.tica import read_tica
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +58,6 @@ def judge_models(
     WeftError
         If a model does not fit the reference; nothing has been simulated then.
     """
-    from apps.science.benchmark.model_kinds import GivenFrames, GivenTrajectory
-
     if not models:
         raise ConfigError("No model is given. Name at least one to judge.")
     for name in models:
@@ -73,6 +77,9 @@ def judge_models(
         course = model.make_frames(reference, settings, folder)
         given = isinstance(model, GivenFrames | GivenTrajectory)
         cut = 0.0 if given else burn_in_fraction
+        passage = None
+        if isinstance(model, GivenFrames) and reference.tica is not None:
+            passage = model.read_passage(read_tica(reference.tica), burn_in_fraction)
         tell(f"{name}: comparing {len(course)} frames with the reference")
         path = run_benchmark(
             reference.frames,
@@ -87,6 +94,7 @@ def judge_models(
             model_course=course.write(folder / "course.h5"),
             temperature_kelvin=reference.temperature_kelvin,
             folded_angstrom=folded_angstrom,
+            passage=passage,
         )
         bodies[name] = json.loads(path.read_text(encoding="utf-8"))
     rows = compare_models(bodies)

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.benchmark.model_run import read_passage
 from apps.science.benchmark.reference_set import ReferenceSet
 from apps.science.cg.dataset.brought_frames import bring_frames
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
+from apps.science.metrics.base import Passage, ProjectsFrames
 from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.units import FS_PER_PS, count_whole, thermal_speed
+from apps.science.we.spec import read_spec
 
 if TYPE_CHECKING:
     from apps.science.propagators._packed import ComputesForces
@@ -100,6 +103,20 @@ class GivenFrames:
     ) -> WeightedFrames:
         """Read them."""
         return read_frames(self.path)
+
+    def read_passage(
+        self, tica: ProjectsFrames, burn_in_fraction: float
+    ) -> Passage | None:
+        """Return what arrived at the targets of the WE run that the frames are of.
+
+        None where they lie beside no such run, or it has no targets.
+        """
+        folder = self.path.parent
+        if not (folder / "propagation.json").is_file():
+            return None
+        asked = read_spec(folder / "propagation.json").propagator
+        tau_ps = asked["timestep_fs"] * asked["n_steps"] / FS_PER_PS
+        return read_passage(folder, tica, tau_ps, burn_in_fraction)
 
 
 @dataclass(frozen=True)

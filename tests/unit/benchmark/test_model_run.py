@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from apps.science.benchmark.model_kinds import GivenFrames
 from apps.science.benchmark.model_run import (
     choose_lineage,
     model_frames,
@@ -103,6 +104,12 @@ def test_what_arrives_at_a_target_is_read_from_the_run(tmp_path, run_walkers) ->
     np.testing.assert_array_equal(passage.flux, flux[len(flux) // 4 :])
     assert passage.regions == (((0.5, np.inf),),)
     assert passage.starts.tolist() == [[-1.0]]
+    beside = GivenFrames(tmp_path / "we" / "frames.h5")
+    again = beside.read_passage(Cartesian(), 0.25)
+    assert again is not None and again.tau_ps == 2.0
+    np.testing.assert_array_equal(again.flux, passage.flux)
+    elsewhere = GivenFrames(tmp_path / "frames.h5")
+    assert elsewhere.read_passage(Cartesian(), 0.25) is None
     assert read_temperature(tmp_path / "we") == toy.get("temperature_kelvin")
     assert read_passage(tmp_path, Cartesian(), 2.0, 0.0) is None
 
