@@ -82,7 +82,7 @@ def _describe(one: Experiment, asked: Sequence[Experiment]) -> dict[str, Any]:
     A setting that others change and it does not is left empty: the campaign's own.
     """
     settings = dict.fromkeys(key for other in asked for key in other.changes)
-    return {"model": one.name} | {
+    return {"name": one.name} | {
         key: _spell(one.changes[key]) if key in one.changes else ""
         for key in settings
     }

@@ -11,6 +11,7 @@ from campaign.layout import RunDir
 from campaign.report.blocks import Note, Section
 from campaign.report.canvas import Canvas
 from campaign.report.sources import RunSource
+from campaign.stage_names import read_stage
 
 if TYPE_CHECKING:
     from campaign.report.verdict import Verdict
@@ -77,13 +78,15 @@ def _parts(source: RunSource) -> dict[str, Part]:
 
     one_of_several = source.paths.protein is not None
     all_of_several = not one_of_several and bool(source.paths.proteins)
+    kinds = {read_stage(stage).kind for stage in source.stages}
+    sampled = not all_of_several and (not kinds or "sample" in kinds)
     asked = any((source.config.get("experiments") or {}).values())
     parts: list[tuple[str, Part, bool]] = [
         ("Proteins", proteins, all_of_several),
         ("Scores", scores, not all_of_several),
         ("Experiments", experiments, asked and not one_of_several),
         ("What was run", what_was_run, True),
-        ("The weighted-ensemble run", weighted_ensemble, not all_of_several),
+        ("The weighted-ensemble run", weighted_ensemble, sampled),
         ("Prior and force map", prior, not all_of_several),
         ("Training", training, not one_of_several),
         ("Densities and maps", densities, not all_of_several),

@@ -38,7 +38,7 @@ def experiments(source: RunSource, canvas: Canvas) -> Section:
     proteins: list[str | None] = [*source.paths.proteins] or [None]
     settings = [
         key for key in rows[0]
-        if key not in ("model", *_LOSSES, *_TRAINING)
+        if key not in ("name", *_LOSSES, *_TRAINING)
         and key.rpartition(".")[2] not in _RESULTS
     ]  # fmt: skip
     for protein in proteins:
@@ -55,7 +55,8 @@ def _table(
 ) -> Table:
     above = f"{protein}." if protein else ""
     ranked = sorted(rows, key=lambda row: _number(row.get(above + "mean_rank")))
-    best = min(_number(row.get(above + "place")) for row in rows)
+    places = [_number(row.get(above + "place")) for row in rows]
+    best, all_alike = min(places), len(set(places)) == 1
     lines = []
     for row in ranked:
         place = row.get(above + "place") or words.NONE
@@ -65,16 +66,15 @@ def _table(
             ends = (_number(row[above + f"kl_tic0_{end}"]) for end in ("low", "high"))
             interval = " to ".join(map(words.divergence, ends))
         lines.append([
-            Cell(row["model"]),
-            *(Cell(row[key] or "as the campaign") for key in settings),
-            *(Cell(words.number(_number(row.get(key)))) for key in _LOSSES),
+            Cell(row["name"], ", ".join(f"{k} {row[k]}" for k in settings if row[k])),
+            *(Cell(words.number(_number(row.get(key)), 5)) for key in _LOSSES),
             Cell(words.divergence(_number(row.get(above + "kl_tic0"))), interval),
             Cell(f"{near} of {n}" if n else words.NONE),
             Cell(words.number(_number(row.get(above + "mean_rank")))),
-            Cell(place, best=_number(place) == best),
+            Cell(place, best=_number(place) == best and not all_alike),
         ])  # fmt: skip
     heads = [
-        str(protein).replace("_", " ").capitalize() if protein else "Model", *settings,
+        str(protein).replace("_", " ").capitalize() if protein else "Model",
         *_LOSSES.values(), "KL on TIC 0, nats", "Within twice the floor", "Mean rank",
         "Place",
     ]  # fmt: skip
@@ -83,7 +83,8 @@ def _table(
         "between models that learn from the same training set only. Place: by the mean "
         "rank over one figure of each metric; a model ranks behind another where the "
         "difference exceeds their 95 % intervals, so models of one place cannot be "
-        "told apart. An empty setting is the campaign's own.",
+        "told apart. Below each name: the settings in which it differs from the "
+        "campaign's own.",
         heads,
         lines,
     )

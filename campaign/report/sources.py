@@ -125,9 +125,9 @@ class RunSource:
         if len(self.all_models) <= MOST_DRAWN or not self.experiments:
             return self.all_models[:MOST_DRAWN]
         rank = f"{self.paths.protein}.mean_rank" if self.paths.protein else "mean_rank"
-        asked = [row["model"] for row in self.experiments]
+        asked = [row["name"] for row in self.experiments]
         ranked = sorted(self.experiments, key=lambda row: _number(row.get(rank) or ""))
-        chosen = dict.fromkeys([asked[0], *(row["model"] for row in ranked)])
+        chosen = dict.fromkeys([asked[0], *(row["name"] for row in ranked)])
         return [m for m in asked if m in list(chosen)[:MOST_DRAWN]]
 
     @cached_property

@@ -190,6 +190,8 @@ def _build(
                     f"{name}: seed is a whole number of at least 0; found {value!r}."
                 )
             seed = value
+        elif section in _SECTIONS and not setting and isinstance(value, Mapping):
+            by_section.setdefault(section, {}).update(value)
         elif section not in _SECTIONS or not setting:
             raise ValueError(
                 f"{name}: {key} cannot differ between models. What can: "

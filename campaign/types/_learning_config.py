@@ -87,7 +87,10 @@ class LearningConfig(CampaignConfig):
             name: getattr(self, name)
             for name in ("mapping", "prior", "dataset", "model", "training")
         }
-        self._variants = list_variants(
-            sections, self.seed, self.experiments, self.usual_variants, info.context
-        )
+        try:
+            self._variants = list_variants(
+                sections, self.seed, self.experiments, self.usual_variants, info.context
+            )
+        except ValueError as error:
+            raise ValueError(f"experiments: {error}") from None
         return self

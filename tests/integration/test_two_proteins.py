@@ -90,7 +90,7 @@ def test_a_trained_model_is_simulated_as_either(
 
 def test_experiments_end_in_one_table(run_dir: Path) -> None:
     rows = list(csv.DictReader((run_dir / "experiments/table.csv").open()))
-    assert [row["model"] for row in rows] == ["weighted", "stiff"]
+    assert [row["name"] for row in rows] == ["weighted", "stiff"]
     assert [row["prior.dihedral_scale"] for row in rows] == ["", "1.0"]
     for row in rows:
         assert float(row["val_loss_weighted"]) > 0

@@ -106,7 +106,7 @@ def test_what_arrives_at_a_target_is_read_from_the_run(tmp_path, run_walkers) ->
     assert passage.starts.tolist() == [[-1.0]]
     beside = GivenFrames(tmp_path / "we" / "frames.h5")
     again = beside.read_passage(Cartesian(), 0.25)
-    assert again is not None and again.tau_ps == 2.0
+    assert again.tau_ps == 2.0
     np.testing.assert_array_equal(again.flux, passage.flux)
     elsewhere = GivenFrames(tmp_path / "frames.h5")
     assert elsewhere.read_passage(Cartesian(), 0.25) is None

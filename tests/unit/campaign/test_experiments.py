@@ -94,6 +94,14 @@ def test_a_model_of_another_kind_takes_none_of_the_firsts_settings(load: Load) -
     assert (other["kind"], other["embedding_dimension"]) == ("cgschnet", 128)
 
 
+def test_whole_models_can_be_swept(load: Load) -> None:
+    kinds = [{"kind": "cgschnet", "num_layers": 1}, {"kind": "torchmd_net"}]
+    found = by_name(load(experiments={"sweep": {"model": kinds}}))
+    assert {n: v.model.kind for n, v in found.items()} == {
+        "model_cgschnet+1": "cgschnet", "model_torchmd_net": "torchmd_net"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
