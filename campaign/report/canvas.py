@@ -70,17 +70,20 @@ class Canvas:
         alt: str,
         numbers: Mapping[str, Any],
         wide: bool = False,
+        raster_dpi: int = PNG_DPI,
     ) -> Picture:
         """Write ``name``.png and ``name``.json; return the picture as inline SVG.
 
-        Must be called within ``axes``, whose style it needs.
+        Must be called within ``axes``, whose style it needs. ``raster_dpi`` is of what
+        is drawn as dots within the SVG.
         """
         with atomic_path(self.folder / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": "weft"})
+        figure.set_layout_engine("none")  # laid out once, for both files
         body = {"caption": caption} | {k: plain(v) for k, v in numbers.items()}
         write_text(self.folder / f"{name}.json", json.dumps(body) + "\n")
         out = io.StringIO()
-        figure.savefig(out, format="svg", dpi=PNG_DPI, metadata={"Date": None})
+        figure.savefig(out, format="svg", dpi=raster_dpi, metadata={"Date": None})
         svg = re.sub(r"'?DejaVu Sans'?(, sans-serif)?", FONTS, out.getvalue())
         data = base64.b64encode(svg.encode()).decode()
         uri = f"data:image/svg+xml;base64,{data}"

@@ -1,19 +1,14 @@
 """The plane of the two slowest coordinates: densities and free energies on one grid."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.errors import WeftError
-from apps.science.pcoords.tica import read_tica
-from apps.science.segments.frames import WeightedFrames
 from apps.science.statistics import weighted_quantile
 from apps.science.units import thermal_energy
+from campaign.report.clouds import Cloud, read_clouds
 from campaign.report.sources import RunSource
-
-log = logging.getLogger(__name__)
 
 AXES = ("TIC 0", "TIC 1")
 N_CELLS = 50
@@ -90,34 +85,25 @@ class Plane:
 
 
 def read_planes(source: RunSource, models: list[str]) -> dict[str, Plane]:
-    """Return the planes of the reference and of those models that have frames.
+    """Return the planes of TIC 0 and TIC 1 of the reference and of models with frames.
 
     Empty until the reference stage has fitted TICA.
     """
-    frames = source.reference_frames()
-    if frames is None or not source.paths.tica.exists():
-        return {}
-    try:
-        tica = read_tica(source.paths.tica)
-    except WeftError as error:
-        log.warning("report: %s", error)
-        return {}
-    if tica.n_dim < 2:
-        return {}
+    return make_planes(read_clouds(source, models), 0)
 
-    def project(one: WeightedFrames) -> tuple[Array, Array]:
-        points = tica.project(one.positions)[:, :2]
-        whole = np.isfinite(points).all(axis=1) & (one.weight > 0)
-        return points[whole], one.weight[whole]
 
-    sets = {"reference": project(frames)}
-    for model in models:
-        found = source.model_frames(model)
-        if found is not None and len(found):
-            sets[model] = project(found)
-    points, weights = sets["reference"]
+def make_planes(clouds: dict[str, Cloud], axis: int) -> dict[str, Plane]:
+    """Return the planes of components ``axis`` and the next, on the reference's grid.
+
+    Empty where there are not so many components.
+    """
+    reference = clouds.get("reference")
+    if reference is None or reference.n_dim < axis + 2:
+        return {}
+    both = slice(axis, axis + 2)
+    points, weights = reference.points[:, both], reference.weights
     edges = (_edges(points[:, 0], weights), _edges(points[:, 1], weights))
-    return {name: Plane(p, w, edges) for name, (p, w) in sets.items() if len(p)}
+    return {n: Plane(c.points[:, both], c.weights, edges) for n, c in clouds.items()}
 
 
 def _edges(values: Array, weights: Array) -> Array:

@@ -1,19 +1,36 @@
 """Densities of each quantity, free-energy maps and contact maps, model by model."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from apps.science.arrays import Array
 from campaign.report import style, words
-from campaign.report.blocks import Block, Fold, Gallery, Note, Picture, Section
-from campaign.report.canvas import Canvas, above_axes
-from campaign.report.landscape import AXES, Plane, read_planes
-from campaign.report.scores import Density, read_arrays, read_densities
+from campaign.report.blocks import (
+    Block,
+    Fold,
+    Gallery,
+    Note,
+    Picture,
+    Section,
+    Text,
+)
+from campaign.report.canvas import Canvas
+from campaign.report.clouds import read_clouds, read_native_point
+from campaign.report.density_pictures import draw_density, further_densities
+from campaign.report.landscape import AXES, Plane, make_planes
+from campaign.report.plane_points import draw_planes
+from campaign.report.scores import read_arrays, read_densities
 from campaign.report.sources import RunSource
+from campaign.report.structure_sets import read_native_beads
 
 DEFAULT_KELVIN = 300.0
+
+HOW_TO_READ = (
+    "Grey is the reference, lines are the models; bands, where drawn, hold 95 % of "
+    "the bootstrap. All are smoothed by a kernel of 1.5 bins for the eye; scores use "
+    "the bins as they are."
+)
 
 
 def densities(source: RunSource, canvas: Canvas) -> Section:
@@ -23,67 +40,36 @@ def densities(source: RunSource, canvas: Canvas) -> Section:
         "Densities and maps",
         "Where do the models put their probability, and where should it be?",
     )
+    clouds = read_clouds(source, source.models)
     found = {m: d for m in source.models if (d := read_densities(source, m))}
-    names = dict.fromkeys(n for d in found.values() for n in d)
+    for model, more in further_densities(clouds).items():
+        if model in found:
+            found[model] |= more
+    every = dict.fromkeys(n for d in found.values() for n in d)
+    names = sorted(every, key=lambda n: not n.startswith("tic"))
     if names:
         pictures = [
             draw_density(n, {m: d[n] for m, d in found.items() if n in d}, canvas)
             for n in names
         ]
-        section.blocks.append(Gallery(pictures, columns=3))
+        section.blocks.extend([Text(HOW_TO_READ), Gallery(pictures, columns=3)])
     else:
         text = "No model has been benchmarked yet, so there are no densities."
         section.blocks.append(Note(text, "missing"))
-    planes = read_planes(source, source.models)
+    planes = make_planes(clouds, 0)
     if planes:
         kelvin = float(source.system.get("temperature_kelvin", DEFAULT_KELVIN))
         usual = planes["reference"].free_energy(kelvin)
         top = float(np.clip(np.ceil(2 * np.nanpercentile(usual, 98)) / 2, 1.0, 8.0))
         maps = [draw_map(n, plane, kelvin, top, canvas) for n, plane in planes.items()]
         section.blocks.append(Gallery(maps, columns=3))
+        native = read_native_point(source, read_native_beads(source))
+        section.blocks.extend(draw_planes(clouds, native, canvas))
     else:
         text = "The plane of TIC 0 and TIC 1 is drawn once the reference is made."
         section.blocks.append(Note(text, "missing"))
     section.blocks.extend(_contact_maps(source, canvas))
     return section
-
-
-def draw_density(name: str, found: dict[str, Density], canvas: Canvas) -> Picture:
-    """Draw the density of one quantity: reference filled, models as lines."""
-    first = next(iter(found.values()))
-    edges = first.edges
-    numbers: dict[str, Any] = {"edges": edges, "unit": first.unit}
-    with canvas.axes(style.SMALL) as (figure, axes):
-        reference = first.reference_density
-        axes.stairs(
-            reference, edges, fill=True, color=style.REFERENCE, alpha=0.16, lw=0
-        )
-        axes.stairs(reference, edges, color=style.REFERENCE, lw=1.2, label="reference")
-        numbers["reference"] = reference
-        outside = []
-        for index, (model, density) in enumerate(found.items()):
-            axes.stairs(
-                density.model_density, density.edges, lw=1.7, label=model,
-                color=style.model_colour(model, index), ls=style.model_dashes(model),
-            )  # fmt: skip
-            numbers |= {model: density.model_density,
-                        f"{model}_outside": density.model_outside}  # fmt: skip
-            if density.model_outside >= 0.005:
-                share = words.percent(density.model_outside)
-                outside.append(f"{share} of the {model} model")
-        axes.set_ylim(bottom=0)
-        axes.set_xlim(edges[0], edges[-1])
-        axes.set_xlabel(first.label + (f", {first.unit}" if first.unit else ""))
-        axes.set_ylabel("density" + (f", 1/{first.unit}" if first.unit else ""))
-        above_axes(axes, small=True)
-        beyond = f" Beyond the drawn range: {words.joined(outside)}." if outside else ""
-        return canvas.keep(
-            figure,
-            f"density_{name}",
-            caption=f"{first.label[:1].upper()}{first.label[1:]}.{beyond}",
-            alt=f"Density of {first.label}: reference and models",
-            numbers=numbers,
-        )
 
 
 def draw_map(
@@ -105,8 +91,9 @@ def draw_map(
         return canvas.keep(
             figure,
             f"free_energy_{name}",
-            caption=f"Free energy of {which}, from its lowest point up; white was "
-            "never visited. All maps have the same axes and colours.",
+            caption=f"Where are the basins, and how deep? Free energy of {which}, from "
+            "its lowest point up; white was never visited. All maps have the same axes "
+            "and colours.",
             alt=f"Free energy of {which} over TIC 0 and TIC 1",
             numbers={
                 "edges_0": plane.edges[0],
@@ -162,12 +149,14 @@ def draw_contacts(
     beads = about.beads
     with canvas.axes(style.SMALL) as (figure, axes):
         if top is None:
-            image = axes.imshow(matrix, cmap="Greys_r" if unit else "Greys",
-                                origin="lower")  # fmt: skip
-            label, title = about.title.lower() + unit, f"{about.title}, reference"
+            image = axes.imshow(
+                matrix, cmap="Greys_r" if unit else "Greys", origin="lower",
+                vmin=None if unit else 0, vmax=None if unit else 1,
+            )  # fmt: skip
+            label, title = about.title.lower() + unit, "Reference"
             caption = (
                 f"{about.title} of beads in the reference. Beads nearer than three "
-                "along the chain are left out."
+                "along the chain are left out (hatched)."
             )
         else:
             # red is always "nearer to each other"
@@ -184,6 +173,7 @@ def draw_contacts(
                 f"{largest}{' ' + about.unit if about.unit else ''}."
             )
         axes.grid(visible=False)
+        axes.patch.set(facecolor="#f4f5f7", hatch="////", edgecolor="#d9dde2")
         figure.colorbar(image, ax=axes, pad=0.02, aspect=28, label=label)
         shown = range(0, len(beads), max(1, -(-len(beads) // 12)))
         axes.set_xticks(list(shown), [beads[k] for k in shown], rotation=90, fontsize=8)

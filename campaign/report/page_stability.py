@@ -13,6 +13,11 @@ from campaign.report.courses import Yardstick, mean_size, measure_reference
 from campaign.report.model_courses import draw_courses
 from campaign.report.scores import read_arrays, read_details
 from campaign.report.sources import RunSource
+from campaign.report.structure_sets import gather_structures
+from campaign.report.turning_view import count_frames, make_turning
+
+SCALE_BARS = (10, 5, 2, 1)
+"""Lengths of the scale bar, Angstrom; the longest that fits is drawn."""
 
 GAP = 1.08
 """Width of a column over the widest structure."""
@@ -44,17 +49,15 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
     else:
         text = "Stability over time is not measured yet (benchmark stage)."
         section.blocks.append(Note(text, "missing"))
-    rows = structures.pick_frames(reference)
-    first = np.asarray(reference.positions[rows[0]], dtype=float)
-    traces = {
-        "reference": structures.make_traces(
-            reference.positions[rows], reference.time_ps[rows], first
-        )
-    }
-    for model, frames in found.items():
-        positions, time_ps = model_course(source, model, frames)
-        traces[model] = structures.make_traces(positions, time_ps, first)
-    picture = draw_structures(traces, first, yardstick, canvas)
+    n_times = count_frames(reference.positions.shape[1], 1 + len(found))
+    sets = gather_structures(source, reference, found, n_times)
+    view = structures.lay_flat(sets.ghost[1])
+    section.blocks.append(
+        make_turning(sets.traces, view, yardstick, sets.residues, sets.ghost)
+    )
+    picture = draw_structures(
+        sets.thin(structures.N_TIMES), view, sets.ghost[0], yardstick, canvas
+    )
     section.blocks.append(Gallery([picture], columns=1))
     return section
 
@@ -67,22 +70,6 @@ def intact_courses(source: RunSource) -> dict[str, tuple[Array, Array]]:
         if "stability/intact" in arrays:
             courses[model] = arrays["stability/time_ps"], arrays["stability/intact"]
     return courses
-
-
-def model_course(
-    source: RunSource, model: str, frames: WeightedFrames
-) -> tuple[Array, Array]:
-    """Return structures over time of a model: one walker's where its run is at hand."""
-    segments = source.paths.benchmark(model) / "segments.h5"
-    lengths = source.config.get("benchmark")
-    if segments.exists() and isinstance(lengths, dict):
-        segment, frame = (
-            lengths.get(k) for k in ("segment_length_fs", "frame_interval_fs")
-        )
-        if isinstance(segment, int | float) and isinstance(frame, int | float):
-            return structures.follow_walker(segments, segment / 1000, frame / 1000)
-    rows = structures.pick_frames(frames)
-    return frames.positions[rows], frames.time_ps[rows]
 
 
 def model_sets(source: RunSource) -> dict[str, WeightedFrames]:
@@ -161,12 +148,12 @@ def draw_size(
 
 def draw_structures(
     traces: dict[str, list[structures.Trace]],
-    first: Array,
+    view: Array,
+    ghost: str,
     yardstick: Yardstick,
     canvas: Canvas,
 ) -> Picture:
     """Draw one row of structures for the reference and one for each model."""
-    view = structures.lay_flat(first)
     half = structures.half_extent(traces, view)
     columns = max(len(rows) for rows in traces.values())
     cell = 2 * half * GAP
@@ -177,7 +164,7 @@ def draw_structures(
         if np.isfinite(t.beads).all()
     ]
     # the broadest axis lies across; rows need only the height that chains take
-    tall = 2 * min(half, max(flat)) + 0.42 * cell
+    tall = 2 * min(half, max(flat)) + 0.5 * cell
     height = style.WIDE_INCH * len(traces) * tall / (cell * columns)
     with canvas.axes((style.WIDE_INCH, height)) as (figure, axes):
         for row, (name, drawn) in enumerate(traces.items()):
@@ -187,30 +174,28 @@ def draw_structures(
                       color=colour, va="center", fontsize=11)  # fmt: skip
             for column, trace in enumerate(drawn):
                 x = column * cell
-                label = words.simulated(trace.time_ps)
                 if np.isfinite(trace.beads).all():
                     structures.draw_trace(
                         axes, (x, y), trace.beads @ view.T, yardstick.bonds,
                         yardstick.lengths, colour,
                     )  # fmt: skip
-                    label += f"  ·  {trace.rmsd:.1f} Å"
-                else:
-                    label += "  ·  not finite"
-                axes.text(x, y - 0.4 * tall, label, ha="center", va="center",
-                          color=style.QUIET)  # fmt: skip
+                axes.text(x, y - 0.4 * tall, structures.frame_label(trace), ha="center",
+                          va="center", color=style.QUIET)  # fmt: skip
         axes.set_xlim(-0.5 * cell, (columns - 0.5) * cell)
         axes.set_ylim(-(len(traces) - 0.5) * tall, 0.5 * tall)
         right = (columns - 0.52) * cell
-        axes.plot([right - 10, right], [0.43 * tall] * 2, color=style.INK, lw=1.8)
-        axes.text(right - 10.6, 0.43 * tall, "10 Å", ha="right", va="center")
+        bar = next((b for b in SCALE_BARS if b < 0.5 * cell), SCALE_BARS[-1])
+        axes.plot([right - bar, right], [0.43 * tall] * 2, color=style.INK, lw=1.8)
+        axes.text(right - bar - 0.02 * cell, 0.43 * tall, f"{bar} Å", ha="right",
+                  va="center")  # fmt: skip
         axes.set_aspect("equal")
         axes.axis("off")
         return canvas.keep(
             figure,
             "structures",
             caption="What do the structures look like over time? Bead traces from N "
-            "(pale) to C (full colour), superposed on the first reference frame and "
-            "drawn at one scale; below, the time and the RMSD to that first frame. "
+            f"(pale) to C (full colour), superposed on {ghost} and "
+            "drawn at one scale; below, the time and the RMSD to it. "
             "Reference: one plain MD walk. Models: the walker that is heaviest at the "
             "end, followed back through its ancestors. A bond stretched by more than "
             "35 % is a red dotted line.",

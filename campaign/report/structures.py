@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from apps.science.arrays import Array, IntArray
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import open_store
+from campaign.report import words
 
 N_TIMES = 5
 N_SMOOTH = 8
@@ -80,6 +81,14 @@ def follow_walker(
         picked = _spread(order, time, weight[course], n_times)
         positions = h5["positions"][np.sort(course[picked])]
     return np.asarray(positions, dtype=float), np.asarray(time[picked])
+
+
+def frame_label(trace: Trace) -> str:
+    """Return the time of a structure and its RMSD to what it is superposed on."""
+    time = words.simulated(trace.time_ps)
+    if not np.isfinite(trace.beads).all():
+        return f"{time}  ·  not finite"
+    return f"{time}  ·  {trace.rmsd:.1f} Å"
 
 
 def lay_flat(beads: Array) -> Array:

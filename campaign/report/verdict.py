@@ -92,8 +92,8 @@ def headline(scores: dict[str, Score]) -> str:
         )
     return (
         f"On the slowest coordinate (TIC 0) this run cannot tell the {first} model "
-        f"from the {second} one: {values}. The difference is within their 95 % "
-        f"intervals. {floor}."
+        f"from the {second} one: {values}. The difference is within their "
+        f"95\N{NO-BREAK SPACE}% intervals. {floor}."
     )
 
 
