@@ -306,9 +306,12 @@ def fit_tica_on_walks(
     out: Path,
     n_dim: int = 2,
 ) -> Path:
-    """Fit TICA on the walks' beads and write the model to ``out``."""
+    """Fit TICA on the walks' beads and write the model to ``out``.
+
+    ``n_dim`` components are needed; two more are kept to look at.
+    """
     from apps.science.cg.mapping.mapping import read_mapping
-    from apps.science.pcoords.tica import fit_tica
+    from apps.science.pcoords.tica import N_TO_LOOK_AT, fit_tica
 
     mapping = read_mapping(mapping_path)
     walks = [read_walk(path) for path in walk_paths]
@@ -319,5 +322,7 @@ def fit_tica_on_walks(
             "Run them again with the same settings."
         )
     beads = [mapping.map_positions(walk.positions) for walk in walks]
-    fit_tica(beads, intervals.pop(), lag_ps, features, n_dim, out=out)
+    fit_tica(
+        beads, intervals.pop(), lag_ps, features, n_dim, out=out, n_more=N_TO_LOOK_AT
+    )
     return out

@@ -32,7 +32,7 @@ from apps.science.metrics._distribution import DistributionMetric, observe_all
 from apps.science.metrics._transitions import find_interval
 from apps.science.metrics.base import WeightedSet
 from apps.science.pcoords._features import FeatureKind
-from apps.science.pcoords.tica import fit_tica, read_tica
+from apps.science.pcoords.tica import N_TO_LOOK_AT, fit_tica, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.statistics import periodic_edges, shared_edges, weighted_histogram
 
@@ -216,6 +216,7 @@ def fit_slow(
     fit_tica(
         [frames.positions[r] for r in rows], interval or lag_ps, lag_ps, features,
         n_dim, [frames.weight[r] for r in rows], out,
+        n_more=N_TO_LOOK_AT if n_dim > 1 else 0,
     )  # fmt: skip
     return out
 

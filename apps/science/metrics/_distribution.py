@@ -68,6 +68,11 @@ class DistributionMetric(ABC):
         )  # fmt: skip
         pad = 0 if self.period is None else 1
         drawn = [np.pad(m.sum(0) / m.sum(), pad) for m in masses]
+        plans = (comparison.plan.reference, comparison.plan.model)
+        bands = [
+            np.pad(bound_masses(plan, m), ((0, 0), (pad, pad)))
+            for plan, m in zip(plans, masses, strict=True)
+        ]
         means = None
         if self.period is None:
             means = [float(np.average(v.ravel(), weights=w))
@@ -79,8 +84,24 @@ class DistributionMetric(ABC):
                 "model_mean": None if means is None else means[1],
                 "model_outside": float(drawn[1][0] + drawn[1][-1]),
             },
-            arrays={"edges": edges, "reference": drawn[0], "model": drawn[1]},
+            arrays={
+                "edges": edges, "reference": drawn[0], "model": drawn[1],
+                "reference_band": bands[0], "model_band": bands[1],
+            },
         )
+
+
+def bound_masses(plan: Array, masses: Array) -> Array:
+    """Return the 95 % interval of each bin's share, (2, n_bins).
+
+    Parameters
+    ----------
+    plan : (n_bootstrap, n_blocks), how often each block is drawn
+    masses : (n_blocks, n_bins)
+    """
+    drawn = plan @ masses
+    drawn = drawn[drawn.sum(axis=1) > 0]
+    return np.asarray(np.percentile(normalise(drawn), [2.5, 97.5], axis=0))
 
 
 def observe_all(metric: DistributionMetric, positions: Array, beads: Beads) -> Array:

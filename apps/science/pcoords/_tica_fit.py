@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from apps.science.pcoords._features import (
 from apps.science.pcoords._tica_model import TicaModel
 from apps.science.units import count_whole
 
+N_TO_LOOK_AT: Final = 2
+"""Components that are kept beyond those in use, for pictures."""
+
 
 def fit_tica(
     bead_trajectories: Sequence[Array],
@@ -26,6 +29,7 @@ def fit_tica(
     weights: Sequence[Array] | None = None,
     out: Path | None = None,
     normalise: bool = True,
+    n_more: int = 0,
 ) -> TicaModel:
     """Fit TICA and, where ``out`` is given, write the model there.
 
@@ -42,6 +46,7 @@ def fit_tica(
         successive quadruples; phi and psi where the beads are a backbone)
     n_dim : components to keep
     weights : one (n_frames,) array per trajectory; by default all frames weigh alike
+    n_more : further components to keep, as far as the data have them
     normalise : scale each component to unit variance; else to the kinetic map
 
     Raises
@@ -68,7 +73,7 @@ def fit_tica(
     else:
         weighted = [np.asarray(weights[k], dtype=float) for k in usable]
     mean, components, eigenvalues = _solve(
-        chosen, weighted, features, indices, n_lag, n_dim
+        chosen, weighted, features, indices, n_lag, n_dim, n_more
     )
     timescales = -lag_ps / np.log(np.clip(np.abs(eigenvalues), 1e-12, 1 - 1e-12))
     model = TicaModel(
@@ -107,6 +112,7 @@ def _solve(
     indices: Any,
     n_lag: int,
     n_dim: int,
+    n_more: int,
 ) -> tuple[Array, Array, Array]:
     """Return mean (n_features,), components (n_features, n_dim), eigenvalues."""
     from deeptime.covariance import Covariance
@@ -120,19 +126,20 @@ def _solve(
         covariance.partial_fit(
             (values[:-n_lag], values[n_lag:]), weights=weight[:-n_lag].copy()
         )
-    estimator = TICA(lagtime=n_lag, dim=n_dim, scaling=None)
+    estimator = TICA(lagtime=n_lag, dim=n_dim + n_more, scaling=None)
     found = estimator.fit_from_covariances(covariance.fetch_model()).fetch_model()
-    components = np.real(found.instantaneous_coefficients)[:, :n_dim]
-    eigenvalues = np.real(found.singular_values)[:n_dim]
-    if components.shape[1] < n_dim:
+    components = np.real(found.instantaneous_coefficients)[:, : n_dim + n_more]
+    n_found = components.shape[1]
+    eigenvalues = np.real(found.singular_values)[:n_found]
+    if n_found < n_dim:
         raise DataError(
-            f"TICA found {components.shape[1]} independent directions in "
+            f"TICA found {n_found} independent directions in "
             f"{len(indices)} features; {n_dim} were asked for. Run longer walks, or "
             "ask for fewer."
         )
     mean = np.array(found.mean_0)
     largest = np.abs(components).argmax(axis=0)
-    signs = np.sign(components[largest, np.arange(n_dim)])
+    signs = np.sign(components[largest, np.arange(n_found)])
     return mean, components * signs, eigenvalues
 
 

@@ -8,11 +8,13 @@ from pydantic import Field
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError
 from apps.science.pcoords._beads import to_beads
-from apps.science.pcoords._tica_fit import fit_tica
+from apps.science.pcoords._tica_fit import N_TO_LOOK_AT, fit_tica
 from apps.science.pcoords._tica_model import TicaModel, read_tica
 from apps.science.pcoords.base import PcoordConfig
 
-__all__ = ["Config", "ProgressCoordinate", "TicaModel", "fit_tica", "read_tica"]
+__all__ = [
+    "N_TO_LOOK_AT", "Config", "ProgressCoordinate", "TicaModel", "fit_tica", "read_tica",
+]  # fmt: skip
 
 
 class Config(PcoordConfig):

@@ -13,7 +13,7 @@ from apps.science.metrics import (
     rmsd,
     tic0,
 )
-from apps.science.metrics._distribution import Transport, observe_all
+from apps.science.metrics._distribution import Transport, bound_masses, observe_all
 from apps.science.metrics.base import WeightedSet
 from apps.science.statistics import wasserstein1
 
@@ -211,3 +211,15 @@ def test_rmsd_of_the_native_itself_is_nought(sets) -> None:
         rmsd.Metric(), native[None] + 5.0, sets.chain(6, native=native)
     )
     assert values[0, 0] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_band_of_a_density_holds_the_truth() -> None:
+    rng = np.random.default_rng(8)
+    shares = np.array([0.1, 0.2, 0.3, 0.4])
+    inside = []
+    for _ in range(200):
+        blocks = rng.multinomial(50, shares, size=60).astype(float)
+        plan = rng.multinomial(60, np.full(60, 1 / 60), size=400).astype(float)
+        low, high = bound_masses(plan, blocks)
+        inside.append((low <= shares) & (shares <= high))
+    assert 0.92 < np.mean(inside) < 0.97

@@ -139,3 +139,13 @@ def test_a_missing_model_says_what_to_run(tmp_path: Path) -> None:
 def test_an_unknown_key_is_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Config.model_validate({"model": "tica.npz", "modle": 1})
+
+
+def test_more_components_are_kept_as_far_as_there_are_any() -> None:
+    line = [slow_and_fast(4000, 1)]  # two directions, no more
+    assert fit_tica(line, INTERVAL_PS, 5.0, n_more=2).n_dim == 2
+    cloud = [np.random.default_rng(4).normal(size=(4000, 6, 3)).cumsum(axis=1)]
+    two = fit_tica(cloud, INTERVAL_PS, 5.0)
+    more = fit_tica(cloud, INTERVAL_PS, 5.0, n_more=50)
+    assert more.n_dim == 6  # the pairs three or more apart
+    np.testing.assert_allclose(more.components[:, :2], two.components)
