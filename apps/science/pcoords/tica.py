@@ -13,7 +13,8 @@ from apps.science.pcoords._tica_model import TicaModel, read_tica
 from apps.science.pcoords.base import PcoordConfig
 
 __all__ = [
-    "N_TO_LOOK_AT", "Config", "ProgressCoordinate", "TicaModel", "fit_tica", "read_tica",
+    "N_TO_LOOK_AT", "Config", "ProgressCoordinate", "TicaModel", "fit_tica",
+    "read_tica",
 ]  # fmt: skip
 
 

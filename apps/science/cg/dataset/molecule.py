@@ -18,8 +18,8 @@ from apps.science.cg.dataset.file import (
 from apps.science.cg.dataset.split import VALIDATION, assign_split
 from apps.science.cg.dataset.weight_checks import check_weights
 from apps.science.cg.dataset.weights import read_equilibrium, report
-from apps.science.cg.mapping.beads import ONE_LETTER
 from apps.science.cg.mapping.mapping import Mapping, read_mapping
+from apps.science.cg.mapping.spelling import spell
 from apps.science.errors import DataError, NumericalError
 from apps.science.files import hash_file
 from apps.science.segments.store import PER_FRAME, iterate_frames, open_store
@@ -151,21 +151,6 @@ def _describe(
             "split_by": split_by,
         }
     )
-
-
-def spell(mapping: Mapping) -> str:
-    """Return the residues in one letter each where they have one, chains by ``/``."""
-    found: list[str] = []
-    last: tuple[int, int] | None = None
-    for chain, resid, name in zip(
-        mapping.chains, mapping.resids, mapping.resnames, strict=True
-    ):
-        if last is not None and chain != last[0]:
-            found.append("/")
-        if (chain, resid) != last:
-            found.append(ONE_LETTER.get(name, f"({name})"))
-        last = (chain, resid)
-    return "".join(found)
 
 
 def _create_molecule(parent: Any, mapping: Mapping, name: str, n_frames: int) -> Any:

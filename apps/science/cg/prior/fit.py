@@ -12,6 +12,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.mapping.spelling import spell_beginning
 from apps.science.cg.prior.counts import FitSettings, PriorCounts
 from apps.science.cg.prior.histograms import (
     TypeHistograms,
@@ -19,7 +20,6 @@ from apps.science.cg.prior.histograms import (
     interpolate_quantile,
     merge_histograms,
 )
-from apps.science.cg.prior.sources import spell_beginning
 from apps.science.cg.prior.tables import Fourier, PriorTables, Term, Types
 from apps.science.errors import DataError
 from apps.science.units import thermal_energy

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from apps.science.arrays import Array
 from apps.science.cg.dataset.file import Weights
 from apps.science.cg.mapping.mapping import Mapping
+from apps.science.cg.mapping.spelling import spell_beginning
 from apps.science.cg.prior.config import PRESETS, Preset, PriorConfig, choose_preset
 from apps.science.cg.prior.sources import (
     PriorSource,
@@ -16,7 +17,6 @@ from apps.science.cg.prior.sources import (
     count_frames,
     naming,
     read_proteins,
-    spell_beginning,
     starting_frames,
 )
 from apps.science.cg.prior.tables import PriorTables

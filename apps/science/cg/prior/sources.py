@@ -4,22 +4,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.cg.dataset.file import Weights
-from apps.science.cg.dataset.molecule import spell
 from apps.science.cg.dataset.weights import read_equilibrium
 from apps.science.cg.mapping.mapping import Mapping, read_mapping
+from apps.science.cg.mapping.spelling import spell_beginning
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.errors import DataError, WeftError
 
 if TYPE_CHECKING:
     from apps.science.cg.prior.counts import FitSettings, PriorCounts
-
-_N_SPELT: Final = 12
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,6 @@ class Protein:
     def name(self) -> str:
         """What a person knows it by: first residues, and where its mapping lies."""
         return f"{spell_beginning(self.mapping)} ({self.source.mapping})"
-
-
-def spell_beginning(mapping: Mapping) -> str:
-    """Return the first residues in one letter each: ``NLYIQWLKDGGP... of 20``."""
-    sequence = spell(mapping)
-    if len(sequence) <= _N_SPELT:
-        return sequence
-    n_residues = len(set(zip(mapping.chains, mapping.resids, strict=True)))
-    return f"{sequence[:_N_SPELT]}... of {n_residues}"
 
 
 def read_proteins(sources: Sequence[PriorSource]) -> list[Protein]:
