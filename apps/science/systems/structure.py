@@ -5,7 +5,7 @@ a second.
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from apps.science.systems.residues import (
     WATERS,
 )
 
+MIN_APART_ANGSTROM: Final = 0.5
 MAX_PEPTIDE_BOND_ANGSTROM: Final = 2.5
 """A longer C to N distance between neighbours in a file means missing residues."""
 
@@ -125,6 +126,7 @@ def check_chain(residues: list[Residue], source: str) -> None:
                 f"{source}: residue {residue} lacks its backbone atom {missing[0]}. "
                 "Side-chain atoms can be rebuilt, the backbone cannot: complete it."
             )
+        _check_places(residue, source)
     for before, after in pairwise(residues):
         if before.chain != after.chain or "N" not in after.atoms:
             continue
@@ -134,6 +136,17 @@ def check_chain(residues: list[Residue], source: str) -> None:
                 f"{source}: the chain is broken between {before} and {after} "
                 f"(C to N {gap:.1f} Angstrom). Model the missing residues first, or "
                 "cut the chain there."
+            )
+
+
+def _check_places(residue: Residue, source: str) -> None:
+    """Refuse atoms that lie on one point, or nowhere."""
+    for (a, place), (b, other) in combinations(residue.atoms.items(), 2):
+        apart = float(np.linalg.norm(place - other))
+        if not apart > MIN_APART_ANGSTROM:
+            raise StructureError(
+                f"{source}: atoms {a} and {b} of residue {residue} are {apart:.2f} "
+                "Angstrom apart; bonded atoms are 1.2 or more. Mend the coordinates."
             )
 
 

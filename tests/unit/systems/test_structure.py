@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.science.errors import StructureError
 from apps.science.systems.fold import build_fold
 from apps.science.systems.native_folds import list_folds, read_fold
 from apps.science.systems.sequence import build_extended
 from apps.science.systems.structure import (
     add_caps,
+    check_chain,
     format_pdb,
     measure_torsion,
     one_letter_sequence,
@@ -113,3 +115,13 @@ def test_rmsd_of_one_moved_point() -> None:
     stretched = points * 1.1
     expected = 0.1 * np.sqrt(np.square(points - points.mean(0)).sum() / 4)
     np.testing.assert_allclose(superposed_rmsd(stretched[None], points), [expected])
+
+
+@pytest.mark.parametrize("place", [0.0, np.nan])
+def test_atoms_on_one_point_or_nowhere_are_named(place: float) -> None:
+    chain = build_extended("GA")
+    check_chain(chain, "chain")
+    for atom in chain[1].atoms:
+        chain[1].atoms[atom] = chain[1].atoms["N"] + place
+    with pytest.raises(StructureError, match=r"atoms N and CA of residue ALA 2"):
+        check_chain(chain, "bad.pdb")
