@@ -39,7 +39,7 @@ def _write_page(paths: RunDir) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     source = RunSource(paths)
-    canvas = Canvas(paths.report.parent / "figures")
+    canvas = Canvas(paths.report.parent / "figures", source.models)
     parts = _parts(source)
     sections = [_draw(name, part, source, canvas) for name, part in parts.items()]
     here = Path(__file__).parent

@@ -22,15 +22,28 @@ from campaign.report import style
 from campaign.report.blocks import Picture
 
 PNG_DPI = 180
+LETTERS_PER_INCH = 13.5
+_HANDLE_LETTERS = 5
+_ROW_INCH = 0.17
+"""Of a legend: letters that fit, what a handle takes of them, height of a row."""
 FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
 
 class Canvas:
-    """Saves figures under ``folder`` and returns them as pictures for the page."""
+    """Saves figures under ``folder`` and returns them as pictures for the page.
 
-    def __init__(self, folder: Path) -> None:
+    ``models`` are those that the page draws: each has a colour of its own.
+    """
+
+    def __init__(self, folder: Path, models: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._others = [name for name in models if name not in style.KNOWN]
         folder.mkdir(parents=True, exist_ok=True)
+
+    def colour(self, name: str) -> str:
+        """Return the colour of a model, the same on the whole page."""
+        index = self._others.index(name) if name in self._others else 0
+        return style.model_colour(name, index)
 
     @contextmanager
     def axes(
@@ -96,13 +109,33 @@ def count_iterations(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def above_axes(axes: Axes, *, small: bool = False) -> None:
-    """Put the legend above the axes, where it hides no data."""
+def above_axes(axes: Axes, *, small: bool = False) -> int:
+    """Put the legend above the axes, where it hides no data; return its rows."""
+    labels = axes.get_legend_handles_labels()[1]
+    n_columns = make_room(axes, labels, 4)
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.12 if small else -0.02, 1.0), ncols=4,
+        loc="lower left", bbox_to_anchor=(-0.12 if small else -0.02, 1.0),
+        ncols=n_columns,
         columnspacing=0.9 if small else 1.3, handlelength=1.3 if small else 1.7,
         handletextpad=0.5, borderaxespad=0.1, fontsize=8.3 if small else 9,
     )  # fmt: skip
+    return math.ceil(len(labels) / n_columns)
+
+
+def make_room(axes: Axes, labels: Sequence[str], most: int) -> int:
+    """Return how many labels fit into a row; a higher figure holds further rows."""
+    figure = axes.get_figure()
+    if not isinstance(figure, Figure) or not labels:
+        return most
+    room = LETTERS_PER_INCH * figure.get_figwidth()
+    longest = max(map(len, labels)) + _HANDLE_LETTERS
+    in_a_row = sum(map(len, labels)) + _HANDLE_LETTERS * len(labels)
+    if len(labels) <= most and in_a_row <= room:
+        return most
+    n_columns = max(1, min(most, int(room // longest)))
+    n_rows = math.ceil(len(labels) / n_columns)
+    figure.set_figheight(figure.get_figheight() + _ROW_INCH * (n_rows - 1))
+    return n_columns
 
 
 def mark_resumes(axes: Axes, resumes: Iterable[float]) -> None:

@@ -33,8 +33,8 @@ def draw_density(name: str, found: dict[str, Density], canvas: Canvas) -> Pictur
         axes.plot(centres, drawn, color=style.REFERENCE, lw=1.2, label="reference")
         _draw_band(axes, first, first.reference_band, style.REFERENCE)
         numbers["reference"] = first.reference_density
-        for index, (model, density) in enumerate(found.items()):
-            colour = style.model_colour(model, index)
+        for model, density in found.items():
+            colour = canvas.colour(model)
             middles = (density.edges[1:] + density.edges[:-1]) / 2
             _draw_band(axes, density, density.model_band, colour)
             axes.plot(

@@ -70,10 +70,10 @@ def _draw(
 ) -> Picture:
     numbers: dict[str, Any] = {}
     with canvas.axes() as (figure, axes):
-        for index, (model, (time_ps, share)) in enumerate(found.items()):
+        for model, (time_ps, share) in found.items():
             axes.plot(
                 time_ps, 100 * share, label=model,
-                color=style.model_colour(model, index), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=style.model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: share}
         top = max(float(np.nanmax(share)) for _, share in found.values())

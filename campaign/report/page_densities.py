@@ -84,7 +84,7 @@ def draw_map(
         )  # fmt: skip
         bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28, extend="max")
         bar.set_label("kcal/mol")
-        axes.set_title(name.capitalize(), color=style.model_colour(name))
+        axes.set_title(name.capitalize(), color=canvas.colour(name))
         axes.set_xlabel(AXES[0])
         axes.set_ylabel(AXES[1])
         which = "the reference" if name == "reference" else f"the {name} model"
@@ -178,7 +178,7 @@ def draw_contacts(
         shown = range(0, len(beads), max(1, -(-len(beads) // 12)))
         axes.set_xticks(list(shown), [beads[k] for k in shown], rotation=90, fontsize=8)
         axes.set_yticks(list(shown), [beads[k] for k in shown], fontsize=8)
-        axes.set_title(title, color=style.model_colour(name))
+        axes.set_title(title, color=canvas.colour(name))
         return canvas.keep(
             figure,
             f"{about.kind}_map_{name}",

@@ -45,12 +45,12 @@ def prior(source: RunSource, canvas: Canvas) -> Section:
         "Prior and force map",
         "Does the prior follow the data, and how noisy are the forces to learn from?",
     )
-    fit = read_json(source.paths.prior.with_name("prior_fit.json"))
+    fit = read_json(source.paths.beside_prior("prior_fit.json"))
     if fit:
         section.blocks.extend(_describe_prior(fit, canvas))
     else:
         section.blocks.append(Note("The prior has not been fitted yet.", "missing"))
-    maps = read_json(source.paths.prior.with_name("force_maps.json"))
+    maps = read_json(source.paths.beside_prior("force_maps.json"))
     if maps:
         section.blocks.extend(_describe_maps(maps))
     gaps = source.mapping.get("gaps") or []

@@ -53,7 +53,9 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
     sets = gather_structures(source, reference, found, n_times)
     view = structures.lay_flat(sets.ghost[1])
     section.blocks.append(
-        make_turning(sets.traces, view, yardstick, sets.residues, sets.ghost)
+        make_turning(
+            sets.traces, view, yardstick, sets.residues, sets.ghost, canvas.colour
+        )
     )
     picture = draw_structures(
         sets.thin(structures.N_TIMES), view, sets.ghost[0], yardstick, canvas
@@ -94,10 +96,10 @@ def draw_intact(
     numbers: dict[str, Any] = {"causes": causes}
     told = []
     with canvas.axes() as (figure, axes):
-        for index, (model, (time_ps, intact)) in enumerate(courses.items()):
+        for model, (time_ps, intact) in courses.items():
             axes.plot(
                 time_ps, 100 * intact, label=model,
-                color=style.model_colour(model, index), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=style.model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: intact}
             shares = causes[model].get("causes") or {}
@@ -127,10 +129,10 @@ def draw_size(
         axes.axhspan(low, high, color=style.REFERENCE, alpha=0.1, lw=0,
                      label="reference, 95 %")  # fmt: skip
         axes.axhline(middle, color=style.REFERENCE, lw=1.2)
-        for index, (model, (time_ps, size)) in enumerate(sizes.items()):
+        for model, (time_ps, size) in sizes.items():
             axes.plot(
                 time_ps, size, label=model,
-                color=style.model_colour(model, index), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=style.model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: size}
         axes.set_xlabel("time, ps")
@@ -168,7 +170,7 @@ def draw_structures(
     height = style.WIDE_INCH * len(traces) * tall / (cell * columns)
     with canvas.axes((style.WIDE_INCH, height)) as (figure, axes):
         for row, (name, drawn) in enumerate(traces.items()):
-            colour = style.model_colour(name, row)
+            colour = canvas.colour(name)
             y = -row * tall
             axes.text(-0.5 * cell, y + 0.42 * tall, name.capitalize(), weight="bold",
                       color=colour, va="center", fontsize=11)  # fmt: skip

@@ -5,8 +5,8 @@ import numpy as np
 from apps.science.arrays import Array
 from campaign.report import style, words
 from campaign.report.blocks import Cell, Gallery, Note, Picture, Section, Table
-from campaign.report.canvas import Canvas
-from campaign.report.sources import RunSource
+from campaign.report.canvas import Canvas, above_axes
+from campaign.report.sources import FIRST_MODELS, RunSource
 
 KNOWN = {
     "train": "Training",
@@ -65,28 +65,32 @@ def draw_loss(
     numbers: dict[str, Array] = {}
     kind = loss_kind(name)
     with canvas.axes(style.SMALL) as (figure, axes):
-        for index, (model, columns) in enumerate(curves.items()):
+        for model, columns in curves.items():
             if name not in columns:
                 continue
             y = columns[name]
             x = columns.get("epoch", np.arange(1, len(y) + 1, dtype=float))
             numbers |= {f"{model}_epoch": x, f"{model}_loss": y}
             axes.plot(
-                x, y, color=style.model_colour(model, index), label=f"{model} model",
+                x, y, color=canvas.colour(model), label=f"{model} model",
                 ls=style.model_dashes(model), marker="o" if len(y) < 25 else "", ms=3.5,
             )  # fmt: skip
         values = np.concatenate([v for k, v in numbers.items() if k.endswith("loss")])
         values = values[np.isfinite(values)]
         if values.size and values.min() > 0 and values.max() / values.min() > 20:
             axes.set_yscale("log")
-        axes.set_title(KNOWN.get(kind, name.replace("_", " ")))
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss, (kcal/mol/Å)²")
-        axes.legend(loc="upper right")
+        if len(curves) > len(FIRST_MODELS):
+            n_rows = above_axes(axes, small=True)
+            axes.set_title(title_of(name), pad=6 + 12 * n_rows)
+        else:
+            axes.set_title(title_of(name))
+            axes.legend(loc="upper right")
         return canvas.keep(
             figure,
             f"training_{name}".lower(),
-            caption=QUESTIONS.get(kind, f"How did {name.replace('_', ' ')} change?"),
+            caption=QUESTIONS.get(kind, "Which model is better on this protein?"),
             alt=f"{name} against epoch",
             numbers=numbers,
         )
@@ -96,7 +100,8 @@ def summary_table(curves: dict[str, dict[str, Array]], losses: list[str]) -> Tab
     """Tabulate the best epoch of each model and its losses there."""
     rows = []
     for model, columns in curves.items():
-        own = [n for n in losses if loss_kind(n) == model] or losses
+        kinds = {loss_kind(n): n for n in losses}
+        own = [kinds[k] for k in (model, "weighted") if k in kinds] or losses
         best = int(np.nanargmin(columns[own[0]])) if own[0] in columns else 0
         epochs = columns.get("epoch", np.arange(1, len(columns[own[0]]) + 1))
         rows.append(
@@ -112,13 +117,19 @@ def summary_table(curves: dict[str, dict[str, Array]], losses: list[str]) -> Tab
                 ),
             ]
         )
-    heads = [KNOWN.get(loss_kind(n), n.replace("_", " ")) for n in losses]
+    heads = [title_of(n) for n in losses]
     return Table(
         "Losses, (kcal/mol/Å)², at the epoch where the validation loss of the model's "
         "own kind is least.",
         ["Model", "Epochs", "Best epoch", *heads],
         rows,
     )
+
+
+def title_of(name: str) -> str:
+    """Return what a column of metrics.csv is called; each protein may have one."""
+    protein = name.removeprefix("val_loss_").replace("_", " ")
+    return KNOWN.get(loss_kind(name), f"Validation, {protein}")
 
 
 def loss_kind(name: str) -> str:

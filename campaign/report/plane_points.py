@@ -59,7 +59,7 @@ def draw_contours(
 ) -> Picture:
     """Draw a model's density as lines over the reference's in grey."""
     seen, beyond = reference.coverage(model.points)
-    colour = style.model_colour(name)
+    colour = canvas.colour(name)
     densities = {"reference": reference.log_density(), name: model.log_density()}
     x, y = reference.centres(0), reference.centres(1)
     with canvas.axes(style.SMALL) as (figure, axes):
@@ -185,7 +185,7 @@ def draw_points(
         axes.set_ylim(plane.edges[1][0], plane.edges[1][-1])
         axes.set_xlabel(f"TIC {axis}")
         axes.set_ylabel(f"TIC {axis + 1}")
-        axes.set_title(name.capitalize(), color=style.model_colour(name))
+        axes.set_title(name.capitalize(), color=canvas.colour(name))
         return canvas.keep(
             figure,
             f"points_{colouring.key}_{axis}_{name}",

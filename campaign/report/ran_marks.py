@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from campaign.report import style
-from campaign.report.canvas import mark_resumes
+from campaign.report.canvas import make_room, mark_resumes
 from campaign.report.ran_pools import Pool
+from campaign.stage_names import read_stage
 from campaign.timeline import DriverClock
 
 IDLE = "#d9dee4"
 FAILED = style.INK
+MOST_NAMED = 14
+"""Stages that a legend names one by one; of more, their kinds."""
 
 
 def mark_events(axes: Any, clock: DriverClock, pool: Pool, size: float) -> None:
@@ -43,12 +46,17 @@ def add_legend(
     """Name the colours above the axes."""
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colours[s], label=s.replace("_", " ")) for s in stages]
+    named = {s: s.replace("_", " ") for s in stages}
+    if len(named) > MOST_NAMED:  # by kind then
+        kinds = {read_stage(s).kind: s for s in reversed(stages)}
+        named = {s: kind for kind, s in reversed(kinds.items())}
+    handles = [Patch(color=colours[s], label=label) for s, label in named.items()]
     if failed:
         handles.append(Patch(color=FAILED, label="failed"))
     handles.append(Patch(color=IDLE, label="idle"))
     axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=7,
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1),
+        ncols=make_room(axes, [str(h.get_label()) for h in handles], 7),
         borderaxespad=0.8, handlelength=1, columnspacing=1.4,
     )  # fmt: skip
 

@@ -8,10 +8,15 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
+from campaign.stage_names import read_stage
+
 REFERENCE: Final = "#3b4252"
 WEIGHTED: Final = "#00836a"
 UNWEIGHTED: Final = "#d1670a"
-OTHERS: Final = ("#0072b2", "#b0468c", "#8a6d00")
+OTHERS: Final = ("#0072b2", "#b0468c", "#8a6d00", "#c0392b")
+KNOWN: Final = {
+    "reference": REFERENCE, "weighted": WEIGHTED, "unweighted": UNWEIGHTED,
+}  # fmt: skip
 INK: Final = "#1f2933"
 QUIET: Final = "#7b8794"
 GRID: Final = "#e4e7eb"
@@ -64,9 +69,8 @@ RC: Final[Any] = {
 
 
 def model_colour(name: str, index: int = 0) -> str:
-    """Return the colour of a model; the two first ones have their own."""
-    known = {"reference": REFERENCE, "weighted": WEIGHTED, "unweighted": UNWEIGHTED}
-    return known.get(name) or OTHERS[index % len(OTHERS)]
+    """Return the colour of a model; the two usual ones have their own."""
+    return KNOWN.get(name) or OTHERS[index % len(OTHERS)]
 
 
 def model_dashes(name: str) -> Any:
@@ -77,14 +81,14 @@ def model_dashes(name: str) -> Any:
 def stage_colours(stages: Sequence[str]) -> dict[str, str]:
     """Return a colour for each stage; those of a kind have tints of one colour.
 
-    The kind is what stands before the underscore: train_weighted, train_unweighted.
+    A kind is train_weighted and train_unweighted, or sample@one and sample@two.
     """
     hues = itertools.cycle(APP_COLOURS)
     hue_of: dict[str, str] = {}
     seen: dict[str, int] = {}
     colours = {}
     for stage in stages:
-        kind = stage.partition("_")[0]
+        kind = read_stage(stage).kind
         hue = hue_of.setdefault(kind, "") or next(hues)
         hue_of[kind] = hue
         seen[kind] = seen.get(kind, -1) + 1

@@ -5,7 +5,7 @@ needs WebGL, this one is 8 kB and draws wherever a page can be read.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def make_turning(
     yardstick: Yardstick,
     residues: Sequence[int],
     ghost: tuple[str, Array],
+    colour: Callable[[str], str] = style.model_colour,
 ) -> Turning:
     """Return the view of several sets beside each other.
 
@@ -51,6 +52,7 @@ def make_turning(
     view : (3, 3), from ``lay_flat``: how the structures are turned at first
     residues : (n_beads,), number of each bead's residue; beads are coloured by it
     ghost : what is drawn in grey in each panel: its name and beads (n_beads, 3)
+    colour : of a model, by its name
     """
     name, beads = ghost
     body = {
@@ -64,10 +66,10 @@ def make_turning(
         "sets": [
             {
                 "name": label[:1].upper() + label[1:],
-                "colour": style.model_colour(label, row),
+                "colour": colour(label),
                 "frames": [_frame(t, view) for t in found],
             }
-            for row, (label, found) in enumerate(traces.items())
+            for label, found in traces.items()
         ],
     }
     return Turning(

@@ -138,20 +138,27 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
                 "effective. WE weights are unbiased for the law at each time, but are "
                 "equilibrium weights only after relaxation; a demo does not reach it."
             )
+    noisy = []
     for model in scores:
         about = read_set(source, model)
         worth, n_frames = about.get("ess"), about.get("n_frames", 0)
         if isinstance(worth, int | float) and worth < FEW_EFFECTIVE:
-            found.append(
-                f"The {model} model's benchmark is worth {words.number(worth)} frames "
-                f"of {n_frames:,} (effective sample size): its densities are noisy."
-            )
-    for model, share in intact_at_end(source).items():
-        if share < 0.99:
-            found.append(
-                f"At the end of the benchmark only {words.percent(share)} of the "
-                f"{model} model's weight was in intact structures (see Stability)."
-            )
+            noisy.append(f"{words.number(worth)} frames of {n_frames:,} ({model})")
+    if noisy:
+        found.append(
+            f"Benchmarks are worth only {words.joined(noisy)}, by effective "
+            "sample size: their densities are noisy."
+        )
+    broken = [
+        f"{words.percent(share)} ({model})"
+        for model, share in intact_at_end(source).items()
+        if share < 0.99
+    ]
+    if broken:
+        found.append(
+            "At the end of the benchmark not all of the weight was in intact "
+            f"structures: {words.joined(broken)} (see Stability)."
+        )
     floors = [s.floor for s in scores.values() if s.defined and np.isfinite(s.floor)]
     if floors and floors[0] > 0.5:
         found.append(
