@@ -184,10 +184,14 @@ def _describe_maps(maps: dict[str, Any]) -> list[Block]:
     held_out = maps["n_held_out_frames"] > 0
     key = "mean_squared_force" if held_out else "mean_squared_force_training"
     base = maps["maps"]["constraint_sum"][key]
+    quietest = min(
+        (kind for kind, row in maps["maps"].items() if row["is_consistent"]),
+        key=lambda kind: maps["maps"][kind][key], default=None,
+    )  # fmt: skip
     rows = [
         [
             Cell(kind.replace("_", " "), "used" if kind == maps["chosen"] else ""),
-            Cell(words.number(row[key], 4), best=kind == maps["chosen"]),
+            Cell(words.number(row[key], 4), best=kind == quietest),
             Cell(words.number(row[key] / base, 3) if base else words.NONE),
             Cell(f"{min(row['diagonal']):.2f} to {max(row['diagonal']):.2f}"),
             Cell(str(row["n_split_constraints"])),
@@ -200,8 +204,8 @@ def _describe_maps(maps: dict[str, Any]) -> list[Block]:
         Table(
             f"Mean squared bead force, (kcal/mol/Å)², on {n_frames:,} "
             f"{'held-out' if held_out else 'training'} frames. Consistent maps have "
-            "one mean force; of them the one with the smallest figure has the least "
-            "noise to learn from.",
+            "one mean force; of them the one with the smallest figure (bold) has the "
+            "least noise to learn from.",
             ["Force map", "Mean squared force", "To constraint sum",
              "Diagonal of D·Ξᵀ", "Constraints cut", "Consistent"],
             rows,

@@ -86,9 +86,14 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def divergence(value: float | None) -> str:
-    """Return a divergence with three decimals, as the thesis's Table 4.4 has it."""
+    """Return a divergence with three decimals, as the thesis's Table 4.4 has it.
+
+    One so small that they would all be noughts keeps two places of its own.
+    """
     if value is None or not math.isfinite(value):
         return NONE
+    if 0 < abs(value) < 5e-4:
+        return number(value, 2)
     return f"{value:.3f}" if value < 1000 else number(value)
 
 

@@ -12,6 +12,7 @@ from apps.science import plugins
 from apps.science.arrays import Array
 from apps.science.errors import DataError, NumericalError, ShapeMismatchError
 from apps.science.files import atomic_path, hash_file, write_json
+from apps.science.metrics._basins import say_crossings
 from apps.science.metrics._blocks import join_correlated
 from apps.science.metrics._geometry import measure_gyration
 from apps.science.metrics._tic import project_all
@@ -284,7 +285,7 @@ def judge_reference(
         there, back = crossings
         if min(there, back) < MIN_CROSSINGS:
             warnings.append(
-                f"The reference changes basin {there} and {back} times, so how its "
+                f"The reference {say_crossings(there, back)}, so how its "
                 "weight is shared between basins depends on where it began: "
                 "populations, dG and what depends on them cannot be told from this "
                 "reference. Run it longer."

@@ -55,3 +55,10 @@ def find_valleys(values: Array, weight: Array) -> Array:
         del cuts[lost]
     middles = 0.5 * (edges[:-1] + edges[1:])
     return np.asarray(middles[cuts], dtype=float)
+
+
+def say_crossings(there: int, back: int) -> str:
+    """Return how often a process changed basin, after its subject."""
+    if not there and not back:
+        return "never changes basin"
+    return f"changes basin {there} times one way and {back} the other"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.science.arrays import Array, IntArray
-from apps.science.metrics._basins import find_valleys
+from apps.science.metrics._basins import find_valleys, say_crossings
 from apps.science.metrics._tic import project_all, require_components
 from apps.science.metrics._transitions import (
     Pairs,
@@ -118,7 +118,7 @@ def count_both(comparison: Comparison, lag_ps: float) -> Counts | str:
         there, back = found.count_crossings(planes[name][:, cut[0]] > cut[1])
         if min(there, back) < MIN_CROSSINGS:
             return (
-                f"the {name} changes basin {there} and {back} times; {MIN_CROSSINGS} "
+                f"the {name} {say_crossings(there, back)}; {MIN_CROSSINGS} times "
                 "each way are the least to time it"
             )
         pairs[name] = found
