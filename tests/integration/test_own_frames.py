@@ -38,8 +38,10 @@ def campaign(uninterrupted: Path, tmp_path: Path) -> Path:
         "tica": {"features": "dihedrals"},
         "prior": {"terms": ["bonds", "angles", "dihedrals"], "gate_steps": 2000,
                   "shared_dihedral": False, "dihedral_scale": 1.0},
-        "model": {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1},
-        "training": {"n_epochs": 3},
+        # as in examples/04_own_frames, only smaller
+        "model": {"kind": "cgnet", "n_beads": 5, "width": 16, "n_members": 2},
+        "training": {"n_epochs": 3, "noise_angstrom": 0.005, "noise_pairs": True,
+                     "noise_force_share": 0.4},
         "simulation": {"n_replicas": 8, "length_ps": 20, "n_bootstrap": 20},
     }  # fmt: skip
     path = tmp_path / "campaign.yaml"

@@ -27,6 +27,10 @@ class CGNetNetwork(Network):
         pairs = torch.triu_indices(n, n, offset=1)
         self.register_buffer("_pairs", pairs, persistent=False)
         sizes = [pairs.shape[1] + 2 * (n - 3), *[config.width] * config.num_layers]
+        self.layers: nn.Module
+        if config.n_members > 1:
+            self.layers = _Members(sizes, config.n_members)
+            return
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layers += [nn.Linear(before, after), nn.Tanh()]
@@ -47,6 +51,43 @@ class CGNetNetwork(Network):
         scaled = (lengths - _MIDDLE_ANGSTROM) / _SPREAD_ANGSTROM
         features = torch.cat([scaled, *_dihedrals(positions)], dim=1)
         return self.layers(features).squeeze(-1)  # type: ignore[no-any-return]
+
+
+class _Members(nn.Module):
+    """The mean of several networks of one shape, all computed together."""
+
+    def __init__(self, sizes: list[int], n_members: int) -> None:
+        super().__init__()
+        # as nn.Linear begins; biases are vectors, since those are not decayed
+        self.weights = nn.ParameterList(
+            torch.empty(n_members, before, after).uniform_(-1, 1) / before**0.5
+            for before, after in pairwise([*sizes, 1])
+        )
+        # no bias at the end: it would only shift the energy
+        self.biases = nn.ParameterList(
+            torch.empty(n_members * after).uniform_(-1, 1) / before**0.5
+            for before, after in pairwise(sizes)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (R, 1) for (R, n_features).
+
+        In training each frame is learnt by one member, so that members stay apart and
+        their errors cancel in the mean; batches are shuffled, so all see all frames.
+        """
+        n_members, n = len(self.weights[0]), len(features)
+        if not self.training:
+            shared = features.expand(n_members, *features.shape)
+            return self._compute(shared).mean(dim=0)
+        padded = nn.functional.pad(features, (0, 0, 0, -n % n_members))
+        dealt = padded.view(n_members, -1, features.shape[1])
+        return self._compute(dealt).reshape(-1, 1)[:n]
+
+    def _compute(self, x: Tensor) -> Tensor:
+        """Return (n_members, R, 1) for (n_members, R, n_features)."""
+        for weight, bias in zip(self.weights, self.biases, strict=False):
+            x = torch.baddbmm(bias.view(len(weight), 1, -1), x, weight).tanh()
+        return torch.bmm(x, self.weights[-1])
 
 
 def _dihedrals(positions: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,19 @@ class TrainingConfig(StrictConfig):
         description="Learn from frames displaced by this much noise, with forces that "
         "also know the noise (Durumeric 2024); 0: none.",
     )
+    noise_pairs: bool = Field(
+        False,
+        description="Displace each frame both ways: what is random in the noise's own "
+        "force cancels, so that noise far below the width of a bond will do. Twice "
+        "the work; validation is then without noise.",
+    )
+    noise_force_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the frame's own force in what is learnt, the noise's "
+        "has the rest; null: by their spreads, which suits noise without pairs.",
+    )
     mixed_precision: bool = Field(
         False, description="Filter layers in bfloat16 while training."
     )

@@ -20,7 +20,7 @@ from apps.science.training.config import TrainingJob
 from apps.science.training.data import read_training_data
 from apps.science.training.evaluate import frame_errors, validate
 from apps.science.training.loss import frame_factors
-from apps.science.training.noise import prepare_noise
+from apps.science.training.noise import Noise, prepare_noise
 from apps.science.training.ranks import Ranks, join_ranks
 from apps.science.training.record import Row, write_metrics, write_progress
 from apps.science.training.state import TrainingState
@@ -88,7 +88,10 @@ class _Training:
         counts = [len(protein.train) for protein in self.data.proteins]
         self.batches = Batches(counts, self.config, job.seed, probability)
         self.state = TrainingState(job, self.data, self.batches, ranks)
-        self.noise = prepare_noise(self.data, self.config.noise_angstrom, ranks.device)
+        self.noise = prepare_noise(
+            self.data, self.config.noise_angstrom, ranks.device,
+            self.config.noise_pairs, self.config.noise_force_share,
+        )  # fmt: skip
         self.factors = torch.as_tensor(
             factors, dtype=torch.float32, device=ranks.device
         )
@@ -169,18 +172,27 @@ class _Training:
     def _train_errors(self, protein: int, rows: IntArray, mine: IntArray) -> Tensor:
         """Return the squared errors of this process's frames of one protein."""
         progress = self.state.progress
-        return frame_errors(
-            self.state.network, self.data.proteins[protein], "train", rows, mine,
-            self.noise[protein],
-            (self.job.seed, "noise", progress.epoch, progress.batch, protein),
-        )  # fmt: skip
+        draw = (self.job.seed, "noise", progress.epoch, progress.batch, protein)
+
+        def measure(noise: Noise | None) -> Tensor:
+            return frame_errors(
+                self.state.network, self.data.proteins[protein], "train", rows, mine,
+                noise, draw,
+            )  # fmt: skip
+
+        noise = self.noise[protein]
+        if noise is None or not noise.paired:
+            return measure(noise)
+        return (measure(noise) + measure(noise.mirrored)) / 2
 
     def _close_epoch(self) -> None:
         """Validate, keep the best, note the epoch, and decide whether to go on."""
         state, progress = self.state, self.state.progress
         began = time.monotonic()
+        # one side of a pair says little, and paired noise hardly blurs
+        noise = [None if n is None or n.paired else n for n in self.noise]
         losses = validate(
-            self.state.network, self.state.average, self.data, self.noise, self.config,
+            self.state.network, self.state.average, self.data, noise, self.config,
             self.ranks, self.job.seed,
         )  # fmt: skip
         weighted, unweighted = losses.weighted, losses.unweighted

@@ -12,10 +12,19 @@ that is free to draw thereby stands in for forces that are dear to sample (Durum
 al., Learning data efficient coarse-grained molecular dynamics from forces and noise,
 arXiv:2407.01286, 2024; they weigh by an optimised force map, here each bead by its own
 number). The learnt density is the blurred one: s belongs below the width of a bond.
+
+Noise that small has a force of great spread. In pairs r + s e, r - s e it cancels: with
+f the model and small s, the cross term of the two squared errors is
+
+    (1 - a) (kT / s) e . [f(r + s e) - f(r - s e)]  ->  2 (1 - a) kT e . (grad f) e
+
+whose mean over e is 2 (1 - a) kT div f, score matching (Hyvaerinen, J. Mach. Learn.
+Res. 6, 695, 2005; sliced: Song et al., UAI 2019). So positions, too, say what the mean
+force is, and where the forces' spread is large they say it better than forces do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -45,12 +54,21 @@ class Noise:
     width : s, Angstrom
     force : kT / s, kcal/mol/Angstrom
     share : (n_beads, 1), a: how much of the target is the frame's own force
+    paired : whether each frame is displaced both ways
+    sign : of the displacement
     """
 
     prior: "Prior"
     width: float
     force: float
     share: Tensor
+    paired: bool = False
+    sign: float = 1.0
+
+    @property
+    def mirrored(self) -> "Noise":
+        """The same, displacing the other way."""
+        return replace(self, sign=-self.sign)
 
     def displace(
         self, positions: Tensor, targets: Tensor, normal: Tensor
@@ -61,6 +79,7 @@ class Noise:
         ----------
         positions, targets, normal : (n_frames, n_beads, 3)
         """
+        normal = self.sign * normal
         moved = positions + self.width * normal
         _, before = self.prior.energy_and_forces(positions)
         _, after = self.prior.energy_and_forces(moved)
@@ -88,9 +107,17 @@ def weigh_parts(forces: Tensor, weight: Tensor, force: float) -> Tensor:
 
 
 def prepare_noise(
-    data: TrainingData, width: float, device: str
+    data: TrainingData,
+    width: float,
+    device: str,
+    paired: bool = False,
+    force_share: float | None = None,
 ) -> Sequence[Noise | None]:
     """Return the noise of every protein; none for a width of zero.
+
+    Parameters
+    ----------
+    force_share : a of all beads; None: what makes a target's variance least
 
     Raises
     ------
@@ -99,7 +126,12 @@ def prepare_noise(
     """
     if width == 0.0:
         return [None] * len(data.proteins)
-    return [_prepare(protein, width, device) for protein in data.proteins]
+    found = [_prepare(protein, width, device) for protein in data.proteins]
+    if force_share is not None:
+        found = [
+            replace(one, share=torch.full_like(one.share, force_share)) for one in found
+        ]
+    return [replace(one, paired=paired) for one in found]
 
 
 def _prepare(protein: Protein, width: float, device: str) -> Noise:

@@ -33,6 +33,30 @@ def test_a_mirror_image_has_another_energy() -> None:
     assert (change.abs() > 1e-4).float().mean() > 0.9
 
 
+def test_members_learn_from_frames_of_their_own_and_answer_by_their_mean() -> None:
+    torch.manual_seed(2)
+    network = build_network(
+        read_config({"kind": "cgnet", "width": 16, "n_members": 3})
+    ).eval()
+    positions = draw()[:7]
+    mean, forces = network.energy_and_forces(positions, EMBEDDINGS)
+    own = []
+    for member in range(3):
+        one = build_network(read_config({"kind": "cgnet", "width": 16}))
+        linear = [layer for layer in one.layers if isinstance(layer, torch.nn.Linear)]
+        with torch.no_grad():
+            for k, layer in enumerate(linear):
+                layer.weight.copy_(network.layers.weights[k][member].T)
+                if layer.bias is not None:
+                    layer.bias.copy_(network.layers.biases[k].view(3, -1)[member])
+        own.append(one.energy_and_forces(positions, EMBEDDINGS))
+    torch.testing.assert_close(mean, sum(energy for energy, _ in own) / 3)
+    torch.testing.assert_close(forces, sum(force for _, force in own) / 3)
+    dealt = network.train().energy(positions, EMBEDDINGS)
+    expected = torch.stack([own[k // 3][0][k] for k in range(7)])
+    torch.testing.assert_close(dealt, expected)
+
+
 def test_another_number_of_beads_is_refused() -> None:
     network = build_network(read_config({"kind": "cgnet"}))
     with pytest.raises(ShapeMismatchError, match="for 5 beads, and there are 6"):

@@ -1,5 +1,6 @@
 """Noise stands in for forces: the blurred density's mean force, with less variance."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,38 @@ def test_the_mixture_scatters_less_than_either_part() -> None:
     assert scatter[0] < scatter[1]
     assert scatter[0] < 0.2 * scatter[2]
     assert float(share) < 0.1
+
+
+def test_pairs_find_the_force_from_positions_alone() -> None:
+    """Noise a fortieth of the well's width, whose own force says nothing unpaired."""
+    r, forces, normal = draw_harmonic()
+    width, none = SPREAD / 40, torch.zeros(1, 1)
+    sides = [
+        (r + sign * width * normal, mix_forces(forces, sign * normal, KT / width, none))
+        for sign in (1.0, -1.0)
+    ]
+    products = sum((x * target).flatten(1).sum(1) for x, target in sides)
+    squares = sum(x.square().mean() for x, _ in sides)
+    expected = -KT / (SPREAD**2 + width**2)
+    assert float(products.mean() / squares / 3) == pytest.approx(expected, rel=0.02)
+    alone = (sides[0][0] * sides[0][1]).flatten(1).sum(1)
+    assert float(products.std() / 2) < 0.1 * float(alone.std())
+
+
+def test_training_by_pairs_validates_on_the_frames_as_they_are(
+    two_proteins: Path, make_job: Callable[..., TrainingJob]
+) -> None:
+    pairs = {"noise_angstrom": 0.01, "noise_pairs": True, "noise_force_share": 0.4}
+    losses = {}
+    for name, settings in {"plain": {}, "pairs": pairs}.items():
+        job = make_job(name, n_epochs=1, learning_rate=1e-9, **settings)
+        train(job.model_copy(update={"dataset": two_proteins}))
+        with (job.out / "metrics.csv").open() as file:
+            losses[name] = next(csv.DictReader(file))
+    validated = [float(row["val_loss_weighted"]) for row in losses.values()]
+    assert validated[0] == pytest.approx(validated[1], rel=1e-4)
+    trained = [float(row["train_loss"]) for row in losses.values()]
+    assert trained[1] > 100 * trained[0]
 
 
 def test_the_target_is_what_the_prior_leaves_at_the_displaced_frame(
