@@ -23,6 +23,7 @@ from campaign.report.plane_points import draw_planes
 from campaign.report.scores import read_arrays, read_densities
 from campaign.report.sources import RunSource
 from campaign.report.structure_sets import read_native_beads
+from campaign.report.torsion_pictures import torsions
 
 DEFAULT_KELVIN = 300.0
 
@@ -53,6 +54,7 @@ def densities(source: RunSource, canvas: Canvas) -> Section:
             for n in names
         ]
         section.blocks.extend([Text(HOW_TO_READ), Gallery(pictures, columns=3)])
+        section.blocks.extend(torsions(source, canvas))
     else:
         text = "No model has been benchmarked yet, so there are no densities."
         section.blocks.append(Note(text, "missing"))
