@@ -113,24 +113,6 @@ def js_divergence(first: Array, second: Array) -> Array:
     return (kl_divergence(first, middle) + kl_divergence(second, middle)) / 2
 
 
-def wasserstein1(
-    first: Array, first_weights: Array, second: Array, second_weights: Array
-) -> float:
-    """Return the exact W1 of two weighted samples, in the unit of their values."""
-    x, wx = _check_pair(first, first_weights)
-    y, wy = _check_pair(second, second_weights)
-    grid = np.sort(np.concatenate([x, y]))
-    gap = _cdf(x, wx, grid[:-1]) - _cdf(y, wy, grid[:-1])
-    return float(np.abs(gap) @ np.diff(grid))
-
-
-def _cdf(values: Array, weights: Array, at: Array) -> Array:
-    order = np.argsort(values, kind="stable")
-    cumulated = np.concatenate([[0.0], np.cumsum(weights[order])])
-    rows = np.searchsorted(values[order], at, side="right")
-    return np.asarray(cumulated[rows] / cumulated[-1])
-
-
 def _check_pair(values: Array, weights: Array) -> tuple[Array, Array]:
     x, w = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
     if x.ndim != 1 or x.shape != w.shape or not x.size:
