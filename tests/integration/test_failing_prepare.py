@@ -8,11 +8,12 @@ import yaml
 def test_the_reason_is_that_of_the_task_that_others_wait_for(
     uninterrupted: Path, alanine_yaml: Path, weft
 ) -> None:
-    folded = (uninterrupted / "system" / "protein.pdb").read_text().splitlines()
-    heap = [
-        line[:30] + 3 * "   0.000" + line[54:] if line[:4] in ("ATOM", "HETA") else line
-        for line in folded
-    ]
+    # residues upon each other, their atoms in a row: no force field can mend that
+    heap: list[str] = []
+    for line in (uninterrupted / "system" / "protein.pdb").read_text().splitlines():
+        if line.startswith(("ATOM", "HETATM")):
+            k = sum(line[22:27] == before[22:27] for before in heap)
+            heap.append(f"{line[:30]}{0.6 * k:8.3f}{2 * '   0.000'}{line[54:]}")
     (weft.folder / "heap.pdb").write_text("\n".join(heap) + "\n")
     campaign = yaml.safe_load(alanine_yaml.read_text())
     campaign["system"] = {"pdb": "heap.pdb", "solvent": "obc2", "beads": "backbone"}

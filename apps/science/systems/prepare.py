@@ -119,7 +119,13 @@ def _equilibrate(
     context = make_context(system, integrator, platform, "mixed")
     integrator = context.getIntegrator()
     context.setPositions(positions / ANGSTROM_PER_NM)
-    openmm.LocalEnergyMinimizer.minimize(context, 10.0, config.n_minimisation_steps)
+    try:
+        openmm.LocalEnergyMinimizer.minimize(context, 10.0, config.n_minimisation_steps)
+    except openmm.OpenMMException as error:
+        raise NumericalError(
+            f"Minimisation ran away: {error}. Atoms lie upon each other in the "
+            "structure; mend its coordinates."
+        ) from None
     minimised = _positions(context)
     context.setVelocitiesToTemperature(config.temperature_kelvin, number)
     _hold_at(context, built, minimised)
