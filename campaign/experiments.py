@@ -20,7 +20,7 @@ from apps.science.benchmark.ranking import (
 from apps.science.files import write_text
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
-from campaign.report.sources import read_columns
+from campaign.report.sources import name_own_loss, read_columns
 
 LOSSES: Final = ("val_loss_weighted", "val_loss_unweighted")
 """Mean squared deviation of forces, of the best epoch; columns of metrics.csv."""
@@ -96,10 +96,10 @@ def _read_training(paths: RunDir, model: str) -> dict[str, Any]:
     columns = read_columns(paths.model(model) / "metrics.csv")
     if not set(LOSSES) <= set(columns):
         return {}
-    weighted = columns[LOSSES[0]]
-    best = int(np.nanargmin(weighted))
+    own = columns[name_own_loss(paths, model)]
+    best = int(np.nanargmin(own))
     return {
-        "n_epochs": len(weighted),
+        "n_epochs": len(own),
         "best_epoch": best + 1,
         **{name: float(columns[name][best]) for name in LOSSES},
     }

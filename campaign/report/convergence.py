@@ -6,7 +6,7 @@ from apps.science.errors import WeftError
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
 from campaign.report import words
-from campaign.report.sources import RunSource
+from campaign.report.sources import RunSource, name_own_loss
 
 ENOUGH_TIMESCALES = 10.0
 """Slowest timescales that a reference walk should last, for populations to settle."""
@@ -57,12 +57,8 @@ def doubt_training(source: RunSource) -> list[str]:
     falling = []
     for model in source.models:
         columns = source.training(model)
-        losses = [n for n in columns if n.startswith("val")]
-        own = [n for n in losses if n.endswith(f"_{model}")] or losses[:1]
-        if not own or len(columns[own[0]]) < 2:
-            continue
-        values = columns[own[0]]
-        if np.isfinite(values).any():
+        values = columns.get(name_own_loss(source.paths, model), np.empty(0))
+        if len(values) > 1 and np.isfinite(values).any():
             best = int(np.nanargmin(values)) + 1
             if best > STILL_FALLING * len(values):
                 falling.append(model)

@@ -6,7 +6,7 @@ from apps.science.arrays import Array
 from campaign.report import style, words
 from campaign.report.blocks import Cell, Gallery, Note, Picture, Section, Table
 from campaign.report.canvas import Canvas, above_axes
-from campaign.report.sources import FIRST_MODELS, RunSource
+from campaign.report.sources import FIRST_MODELS, RunSource, name_own_loss
 
 KNOWN = {
     "train": "Training",
@@ -43,7 +43,7 @@ def training(source: RunSource, canvas: Canvas) -> Section:
     section.blocks.append(
         Gallery([draw_loss(name, curves, canvas) for name in losses], columns=3)
     )
-    section.blocks.append(summary_table(curves, losses))
+    section.blocks.append(summary_table(source, curves, losses))
     missing = [m for m in source.asked_models if not source.training(m)]
     section.blocks.extend(
         Note(f"The {m} model has not finished an epoch yet.", "missing")
@@ -96,14 +96,16 @@ def draw_loss(
         )
 
 
-def summary_table(curves: dict[str, dict[str, Array]], losses: list[str]) -> Table:
+def summary_table(
+    source: RunSource, curves: dict[str, dict[str, Array]], losses: list[str]
+) -> Table:
     """Tabulate the best epoch of each model and its losses there."""
     rows = []
     for model, columns in curves.items():
-        kinds = {loss_kind(n): n for n in losses}
-        own = [kinds[k] for k in (model, "weighted") if k in kinds] or losses
-        best = int(np.nanargmin(columns[own[0]])) if own[0] in columns else 0
-        epochs = columns.get("epoch", np.arange(1, len(columns[own[0]]) + 1))
+        own = name_own_loss(source.paths, model)
+        best = int(np.nanargmin(columns[own])) if own in columns else 0
+        n_epochs = len(next(iter(columns.values())))
+        epochs = columns.get("epoch", np.arange(1, n_epochs + 1))
         rows.append(
             [
                 Cell(model),

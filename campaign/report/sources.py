@@ -175,6 +175,20 @@ class RunSource:
         return self._frames[path]
 
 
+def name_own_loss(paths: RunDir, model: str) -> str:
+    """Return the column of metrics.csv by which a model's best epoch was chosen.
+
+    That of the weights it was trained with; where its settings are not at hand, those
+    that its name says.
+    """
+    weighted = model != "unweighted"
+    config = paths.model(model) / "config.yaml"
+    if config.exists():
+        asked = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+        weighted = (asked.get("training") or {}).get("weighted", weighted)
+    return f"val_loss_{'' if weighted else 'un'}weighted"
+
+
 def read_columns(path: Path) -> dict[str, Array]:
     """Return the numeric columns of a CSV with a header, empty where it is missing.
 

@@ -1,5 +1,6 @@
 """Experiments and several proteins: what a campaign.yaml may ask, and what it means."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from apps.science.errors import ConfigError
 from campaign.config import dump_campaign, load_campaign, parse_campaign
+from campaign.experiments import Experiment, write_experiments
 from campaign.layout import RunDir
 from campaign.stage_names import StageName, read_stage
 from campaign.types import force_field
@@ -155,3 +157,23 @@ def test_proteins_must_agree_and_be_there(load: Load) -> None:
         load(proteins=proteins)
     with pytest.raises(ConfigError, match="found neither"):
         load(system=None)
+
+
+def test_the_table_has_each_models_own_best_epoch(tmp_path: Path) -> None:
+    paths = RunDir(tmp_path)
+    for name, weighted in (("a", True), ("b", False)):
+        folder = paths.model(name)
+        folder.mkdir(parents=True)
+        (folder / "metrics.csv").write_text(
+            "epoch,val_loss_weighted,val_loss_unweighted\n1,5,9\n2,4,7\n3,6,8\n4,3,9\n"
+        )
+        job = {"training": {"weighted": weighted}}
+        (folder / "config.yaml").write_text(yaml.safe_dump(job))
+    asked = [Experiment("a", {}), Experiment("b", {"training.weighted": False})]
+    table = write_experiments(paths, asked, [paths])
+    rows = {row["name"]: row for row in csv.DictReader(table.open())}
+    assert (rows["a"]["best_epoch"], rows["a"]["val_loss_weighted"]) == ("4", "3")
+    assert (rows["b"]["best_epoch"], rows["b"]["val_loss_unweighted"]) == ("2", "7")
+    assert (rows["a"]["training.weighted"], rows["b"]["training.weighted"]) == (
+        "", "false"
+    )  # fmt: skip
