@@ -44,10 +44,10 @@ def proteins(source: RunSource, canvas: Canvas) -> Section:
             heads = [f"{title}: {what}", *(m.capitalize() for m in models), "Floor"]
             section.blocks.append(Table(f"{about} {SMALL_PRINT}".strip(), heads, rows))
     if not section.blocks:
-        text = "No model has been benchmarked on any of them yet. Their own pages: "
-        section.blocks.append(Note(text.rstrip(": ") + " are below.", "missing"))
+        text = "No model has been benchmarked on any of them yet."
+        section.blocks.append(Note(text, "missing"))
         rows = [[_name(source, home)] for home in homes]
-        section.blocks.append(Table("", ["Protein"], rows))
+        section.blocks.append(Table("Each has a page of its own.", ["Protein"], rows))
     return section
 
 

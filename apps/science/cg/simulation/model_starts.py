@@ -31,12 +31,17 @@ def find_checkpoint(model: Path) -> Path:
 
 
 def find_starts(
-    model: Path, mapping: Mapping, tables: PriorTables, structure: Path | None
+    model: Path,
+    mapping: Mapping,
+    tables: PriorTables,
+    structure: Path | None,
+    protein: str | None = None,
 ) -> Array:
     """Return starting positions (n_starts, n_beads, 3), Angstrom.
 
     From ``structure`` (beads in any form mdtraj reads, or a starts.npz); else from the
-    benchmark of the run the model lies in; else one extended chain.
+    benchmark of the run the model lies in (of ``protein``, where it has several); else
+    one extended chain.
 
     Raises
     ------
@@ -44,8 +49,10 @@ def find_starts(
         If the structure has other beads than the model.
     """
     if structure is None:
+        names = "benchmark/*/starts.npz"
         for folder in model.absolute().parents:
-            for name in sorted(folder.glob("benchmark/*/starts.npz")):
+            own = sorted(folder.glob(f"proteins/{protein}/{names}")) if protein else []
+            for name in own or sorted(folder.glob(names)):
                 found = _read(name)
                 if found.shape[1] == mapping.n_beads:
                     return found

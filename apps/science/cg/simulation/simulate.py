@@ -120,7 +120,9 @@ def simulate(
     _check(settings)
     force_field = load_model(model, protein, choose_device(settings.device))
     mapping = force_field.mapping
-    found = find_starts(model, mapping, force_field.prior.tables, structure)
+    found = find_starts(
+        model, mapping, force_field.prior.tables, structure, protein
+    )
     states = warm_up(
         found, mapping, _temperature(force_field, settings), settings.n_replicas,
         derive_seed(settings.seed, "simulate_starts"),

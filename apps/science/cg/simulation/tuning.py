@@ -65,7 +65,7 @@ def tune_model(
     )
     propagator = build_propagator(force_field, settings, n_steps)
     mapping = force_field.mapping
-    starts = find_starts(model, mapping, force_field.prior.tables, None)
+    starts = find_starts(model, mapping, force_field.prior.tables, None, protein)
     states = warm_up(starts, mapping, propagator.config.temperature_kelvin, largest, 1)
 
     def run(block: int) -> None:

@@ -20,7 +20,11 @@ from apps.science.cg.simulation.block_size import (
     measure_blocks,
     read_block,
 )
-from apps.science.cg.simulation.model_starts import extend_chain, find_checkpoint
+from apps.science.cg.simulation.model_starts import (
+    extend_chain,
+    find_checkpoint,
+    find_starts,
+)
 from apps.science.cg.simulation.simulate import Settings, simulate
 from apps.science.errors import ConfigError, ShapeMismatchError
 from apps.science.models.base import build_network, read_config
@@ -49,6 +53,20 @@ def model(tmp_path: Path, bead_chain: Callable[..., Mapping]) -> Path:
         build_network(config).state_dict(), proteins={"hexamer": facts},
     )  # fmt: skip
     return tmp_path / "models" / "one"
+
+
+def test_a_protein_of_several_starts_where_its_own_benchmark_did(
+    tmp_path: Path, bead_chain: Callable[..., Mapping]
+) -> None:
+    for k, protein in enumerate(("first", "second")):
+        folder = tmp_path / "proteins" / protein / "benchmark" / "weighted"
+        folder.mkdir(parents=True)
+        np.savez(folder / "starts.npz", positions=np.full((2, 6, 3), float(k)))
+    chain, model = bead_chain(["CAA"] * 6), tmp_path / "models" / "weighted"
+    for k, protein in enumerate(("first", "second")):
+        found = find_starts(model, chain, TABLES, None, protein)
+        np.testing.assert_array_equal(found, np.full((2, 6, 3), k))
+    assert find_starts(model, chain, TABLES, None).shape == (1, 6, 3)  # extended
 
 
 @pytest.mark.parametrize("form", ["dcd", "xtc"])
