@@ -36,15 +36,19 @@ PROTEINS = {"chignolin": 10, "trp_cage": 20}
 def run_dir(tmp_path_factory: pytest.TempPathFactory, weft_in: Any) -> Path:
     """Run the example, shortened and in vacuum."""
     weft = weft_in(tmp_path_factory.mktemp("two"))
-    body = yaml.safe_load(EXAMPLE.read_text()) | SHORT
-    for system in body["proteins"].values():
-        system |= {"solvent": "vacuum", "equilibration_ps": 0.4}
-    campaign = weft.folder / "campaign.yaml"
-    campaign.write_text(yaml.safe_dump(body, sort_keys=False))
-    done = weft.call("run", campaign)
+    done = weft.call("run", write_campaign(weft.folder))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found: Path = weft.folder / "runs" / "two_proteins"
     return found
+
+
+def write_campaign(folder: Path) -> Path:
+    body = yaml.safe_load(EXAMPLE.read_text()) | SHORT
+    for system in body["proteins"].values():
+        system |= {"solvent": "vacuum", "equilibration_ps": 0.4}
+    campaign = folder / "campaign.yaml"
+    campaign.write_text(yaml.safe_dump(body, sort_keys=False))
+    return campaign
 
 
 def test_both_are_in_one_training_set_with_one_prior(run_dir: Path) -> None:
@@ -123,3 +127,26 @@ def test_data_and_references_of_each_are_found(
     done = weft.call("export", run_dir, "--stage", "sample@chignolin", "--out",
                      tmp_path / "dcd")  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_kills_between_proteins_and_models_change_nothing(run_dir: Path, weft) -> None:
+    again = weft.folder / "runs" / "two_proteins"
+    log = again / "campaign.log"
+    start: tuple[str | Path, ...] = ("run", write_campaign(weft.folder))
+    for mark in ("sample@trp_cage: started", "benchmark_weighted@trp_cage: started"):
+        driver = weft.start(*start)
+        weft.wait_for(driver, lambda: log.exists() and mark in log.read_text())  # noqa: B023
+        weft.kill(driver)
+        start = ("resume", again)
+    done = weft.call("resume", again)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    names = ["table.csv", *(f"figures_{name}.csv" for name in PROTEINS)]
+    for name in names:
+        there, here = (run / "experiments" / name for run in (run_dir, again))
+        assert here.read_text() == there.read_text()
+    finished = [
+        entry["stage"]
+        for line in (again / "ledger.jsonl").read_text().splitlines()
+        if (entry := json.loads(line))["event"] == "done"
+    ]
+    assert len(finished) == len(set(finished))
