@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from apps.science.errors import ConfigError
+from apps.science.strict_yaml import load_yaml
 from site_configs.errors import SiteError
 from site_configs.python_site import check_python_site
 from site_configs.schema import ExecutorConfig, Retries, Site
@@ -73,11 +75,9 @@ def load_site(name_or_path: str | Path) -> Site:
         check_python_site(path)
         return Site(name=path.stem, description="a Python file", python=path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise SiteError(f"{path} is not valid YAML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SiteError(f"{path} cannot be read: {error}") from None
+        raw = load_yaml(path)
+    except ConfigError as error:
+        raise SiteError(str(error)) from None
     if not isinstance(raw, dict):
         raise SiteError(f"{path} must be a mapping with the key executors.")
     try:
