@@ -47,7 +47,7 @@ def test_an_empty_file_is_none() -> None:
         ("on: 1\n", "the key on, which YAML reads as true or false"),
         ("a:\n  1: x\n", "line 2 the key 1, which YAML reads as a number"),
         ("? [a, b]\n: 1\n", "a list or a mapping as a key"),
-        ("a: {: 1}\n", "no key before the colon"),
+        ("~: 1\n", "no key before the colon"),
         ("a: 0123\n", 'Put it in quotes if it is text, "0123"; else write 123'),
         ("a: 00\n", 'if it is text, "00"; else write 0'),
         ("a: !!python/object/apply:os.system [true]\n", "the tag !!python/object"),
