@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/weft run examples/01_chignolin/campaign.yaml --site local
 
 test: $(VENV)/.installed-dev check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -196,21 +196,18 @@ class ToyRun:
             time.sleep(0.2)
 
 
-_undisturbed: list[Path] = []
-
-
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(make_once: Callable[..., Path]) -> Path:
     """Run the toy campaign on this host, once for all suites; return its west.h5."""
-    if not _undisturbed:
-        folder = tmp_path_factory.mktemp("toy")
+
+    def run(folder: Path) -> None:
         done = subprocess.run(
             [*TOY, "run", write_toy(folder, N_ITERATIONS)], cwd=folder, text=True,
             capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        _undisturbed.append(folder / "runs" / "toy" / "we" / "west.h5")
-    return _undisturbed[0]
+
+    return make_once("toy", run) / "runs" / "toy" / "we" / "west.h5"
 
 
 @pytest.fixture

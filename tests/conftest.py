@@ -16,6 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+pytest_plugins = ("side_by_side",)
 REPOSITORY = Path(__file__).parents[1]
 ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
 WEFT = Path(sys.executable).with_name("weft")
@@ -118,16 +120,14 @@ def alanine_yaml() -> Path:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(make_once: Callable[..., Path]) -> Path:
     """Run the alanine example once, start to end, for every test that reads one."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    command = Weft(folder)
-    began = time.monotonic()
-    done = command.call("run", ALANINE)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    run_dir = folder / "runs" / "alanine_dipeptide"
-    (folder / "seconds.txt").write_text(f"{time.monotonic() - began:.1f}")
-    return run_dir
+
+    def run(folder: Path) -> None:
+        done = Weft(folder).call("run", ALANINE)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    return make_once("uninterrupted", run) / "runs" / "alanine_dipeptide"
 
 
 def compare_west(one: Path, other: Path, n_iterations: int | None = None) -> None:
@@ -194,10 +194,15 @@ def compare_ensembles() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def alanine_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alanine_system(make_once: Callable[..., Path]) -> Path:
     """Return a prepared alanine dipeptide in OBC2: 22 atoms, one start."""
     from apps.science.systems.config import SystemConfig
     from apps.science.systems.prepare import prepare_system
 
     config = SystemConfig(sequence="A", caps=True, solvent="obc2", equilibration_ps=1.0)
-    return prepare_system(config, 7, tmp_path_factory.mktemp("alanine") / "system")
+    return (
+        make_once(
+            "alanine", lambda folder: prepare_system(config, 7, folder / "system")
+        )
+        / "system"
+    )

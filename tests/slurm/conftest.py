@@ -134,11 +134,12 @@ def small_alanine() -> Path:
 
 @pytest.fixture(scope="session")
 def alanine_here(
-    small_alanine: Path, weft_in: Callable[[Path], Any],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:  # fmt: skip
+    small_alanine: Path, weft_in: Callable[[Path], Any], make_once: Callable[..., Path]
+) -> Path:
     """Return the run of that campaign on this host, undisturbed."""
-    folder = tmp_path_factory.mktemp("local")
-    done = weft_in(folder).call("run", small_alanine)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return folder / "runs" / "alanine"
+
+    def run(folder: Path) -> None:
+        done = weft_in(folder).call("run", small_alanine)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    return make_once("small_alanine", run) / "runs" / "alanine"
