@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.science.errors import ConfigError, DataError
+from campaign.terminal import make_console
 
 if TYPE_CHECKING:
     from apps.science.benchmark.model_kinds import Judged
@@ -112,7 +113,7 @@ def benchmark(
                     f"OTHER={text}"
                 )
             judged[name] = model
-    console = Console(highlight=False)
+    console = make_console()
     # what it warns of is said once, below the table
     logging.getLogger("apps.science.benchmark").addHandler(logging.NullHandler())
     body = judge_models(

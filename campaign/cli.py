@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from apps.science.errors import ConfigError, WeftError
 from campaign.benchmark_command import benchmark
+from campaign.faults import leave_quietly, say_fault
 from campaign.simulate_command import simulate
+from campaign.terminal import make_console, speak_any_encoding
 from campaign.tune_command import tune
 from site_configs.errors import SiteError
 
@@ -41,7 +42,7 @@ Walltime = Annotated[
 ]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
 
-out = Console(soft_wrap=True, highlight=False)
+out = make_console(soft_wrap=True)
 
 
 @app.command()
@@ -296,7 +297,7 @@ def sites_check(
     """Check that a site can be used from here, and what its workers see."""
     from campaign.sites_command import check
 
-    status = check(site, Console(highlight=False), submit, runs, wait_s)
+    status = check(site, make_console(), submit, runs, wait_s)
     if status:
         raise typer.Exit(status)
 
@@ -309,14 +310,23 @@ def _relative(path: Path) -> Path:
 
 def main() -> None:
     """Run the command; exit 0 done, 1 failed, 2 bad configuration."""
+    speak_any_encoding()
     try:
         app()
     except (ConfigError, SiteError) as error:
-        print(f"weft: {error}", file=sys.stderr)
-        sys.exit(2)
+        _leave(str(error), 2)
     except WeftError as error:
-        print(f"weft: {error}", file=sys.stderr)
+        _leave(str(error), 1)
+    except BrokenPipeError:
+        leave_quietly()
         sys.exit(1)
+    except Exception as error:
+        _leave(say_fault(error, sys.argv[1:]), 1)
+
+
+def _leave(said: str, status: int) -> None:
+    print(f"weft: {said}", file=sys.stderr)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -2,26 +2,29 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from apps.science import plugins
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, WeftError
+from apps.science.strict_yaml import load_yaml
 
 TYPES = "campaign.types"
 MODEL_KINDS = "apps.science.models"
+
+CampaignName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=200)
+]
+"""A name that every file system takes, with room for what is added to it."""
 
 
 class CampaignConfig(StrictConfig):
     """What every campaign type has; a type adds its own sections."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="Name of the run folder under runs/.",
-    )
+    name: CampaignName = Field(description="Name of the run folder under runs/.")
     type: str = Field(description="Campaign type: a file in campaign/types/.")
     seed: int = Field(
         1, ge=0, lt=2**63, description="Decides every random number of the campaign."
@@ -36,15 +39,25 @@ def load_campaign(path: Path) -> CampaignConfig:
     ConfigError
         With one message that names every wrong key, what was found and expected.
     """
-    if not path.exists():
+    if not _exists(path):
         raise ConfigError(f"{path} does not exist. `weft init` writes a first one.")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    raw = load_yaml(path)
+    if raw is None:
+        raise ConfigError(f"{path} is empty. `weft init` writes a first campaign.")
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path} holds {type(raw).__name__}; expected keys, values.")
+        what = "a list" if isinstance(raw, list) else f"nothing but {raw!r:.60}"
+        raise ConfigError(
+            f"{path} holds {what}; expected keys with their values (name: ..., "
+            "type: ...). `weft init` writes a first one."
+        )
     return parse_campaign(raw, path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, a folder that is closed to us
+        return True  # reading it says why not
 
 
 def parse_campaign(raw: dict[str, Any], source: Path) -> CampaignConfig:
@@ -55,7 +68,8 @@ def parse_campaign(raw: dict[str, Any], source: Path) -> CampaignConfig:
     kind = raw.get("type")
     if not isinstance(kind, str):
         kinds = ", ".join(plugins.list_kinds(TYPES))
-        raise ConfigError(f"{source} names no `type`. The types that exist: {kinds}.")
+        found = "names no `type`" if kind is None else f"has the type {kind!r}"
+        raise ConfigError(f"{source} {found}. The types that exist: {kinds}.")
     module = plugins.load_kind(TYPES, kind)
     try:
         config = module.Config.model_validate(raw, context={"folder": source.parent})
@@ -127,11 +141,37 @@ def explain(
             close = difflib.get_close_matches(str(item["loc"][-1]), keys, 1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             message = f"unknown key.{hint} The keys that exist: {', '.join(keys)}"
-        elif item["type"] not in {"missing", "value_error"}:
-            message = f"{message}; found {item['input']!r}"
+        else:
+            message = _say_mistake(item, message)
         lines.append(f"  {where}: {message}.".replace("..", "."))
     count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     return f"{source} has {count}:\n" + "\n".join(lines)
+
+
+def _say_mistake(item: Any, message: str) -> str:
+    """Return what is wrong with a value, and what YAML may have made of it."""
+    kind, found = item["type"], item["input"]
+    if kind in {"missing", "value_error"}:
+        return message
+    if found is None:
+        return "has no value. Give it one, or leave the key out"
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        reads = str(found).lower() if isinstance(found, bool) else f"the number {found}"
+        return (
+            f"expected text, but YAML reads what stands here as {reads}. Put it in "
+            'quotes, as in "NO"'
+        )
+    if kind == "finite_number":
+        return f"must be a finite number; found {found}"
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        known = item["ctx"].get("expected_tags", "") or "of the kinds that exist"
+        named = f"kind {found['kind']!r}" if "kind" in found else "no `kind`"
+        return f"found {named}; expected kind: {known}"
+    return f"{message}; found {_shorten(repr(found))}"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _keys_beside(model: Any, location: tuple[int | str, ...], raw: Any) -> list[str]:

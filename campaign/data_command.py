@@ -70,7 +70,7 @@ def show(path: Path, out: Console) -> None:
             out.print()
         lines = _of_dataset(facts) if facts["kind"] == "dataset" else _of_store(facts)
         for line in lines:
-            out.print(line, markup=False, soft_wrap=False)
+            out.print(line, soft_wrap=False)
 
 
 def _of_store(facts: dict[str, Any]) -> Iterator[Any]:

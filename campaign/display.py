@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from campaign.layout import RunDir
 from campaign.monitoring.sentences import (
@@ -25,14 +26,12 @@ from campaign.monitoring.sentences import (
 )
 from campaign.said import heard_by
 from campaign.status import StatusReader
+from campaign.terminal import make_console
 
-_MARKS = {
-    "done": "[green]done[/]",
-    "running": "[bold cyan]running[/]",
-    "failed": "[bold red]failed[/]",
-    "interrupted": "[yellow]interrupted[/]",
-    "waiting": "[dim]waiting[/]",
-}
+_STYLES = {
+    "done": "green", "running": "bold cyan", "failed": "bold red",
+    "interrupted": "yellow", "waiting": "dim",
+}  # fmt: skip
 
 WIDE = 108
 """Columns from which the times of tasks fit beside the progress."""
@@ -58,7 +57,7 @@ def status_table(status: dict[str, Any], width: int = 120) -> Table:
     for stage in status["stages"]:
         cells = [
             stage["name"],
-            _MARKS.get(stage["state"], stage["state"]),
+            Text(stage["state"], style=_STYLES.get(stage["state"], "")),
             _time(stage),
             "" if stage["left_s"] is None else f"~{about(stage['left_s'])}",
             _progress(stage, 12 if wide else 6),
@@ -169,7 +168,7 @@ def watch(paths: RunDir) -> Iterator[None]:
         with _plain_lines():
             yield
         return
-    console = Console()
+    console = make_console()
     stop = threading.Event()
     reader: list[StatusReader] = []
     with Live(console=console, auto_refresh=False, transient=False) as live:

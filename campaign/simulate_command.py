@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from apps.science.errors import ConfigError
+from campaign.terminal import make_console
 
 
 def simulate(
@@ -47,8 +48,6 @@ def simulate(
     ] = "auto",
 ) -> None:  # fmt: skip
     """Run copies of a trained model and write what they do."""
-    from rich.console import Console
-
     from apps.science.cg.simulation.files import Form
     from apps.science.cg.simulation.simulate import Settings
     from apps.science.cg.simulation.simulate import simulate as run
@@ -56,7 +55,7 @@ def simulate(
 
     written = choose(form, get_args(Form), "--format")
     computed = choose(inference, get_args(Inference), "--inference")
-    out = Console(soft_wrap=True, highlight=False)
+    out = make_console(soft_wrap=True)
     settings = Settings(
         n_replicas=replicas, n_steps=steps, n_steps_per_frame=every,
         temperature_kelvin=temperature, ladder_kelvin=_parse(temperatures),

@@ -25,7 +25,7 @@ def show_site(name: str, out: Console) -> None:
     """Print a site with every default, and the scripts it would submit."""
     site = load_site(name)
     asked = site.model_dump(mode="json", exclude_none=True)
-    out.print(yaml.safe_dump(asked, sort_keys=False), markup=False)
+    out.print(yaml.safe_dump(asked, sort_keys=False))
     _print_scripts(name, out)
 
 
@@ -60,7 +60,7 @@ def _probe(name: str, out: Console, runs: Path, wait_s: float) -> int:
     try:
         probes = probe_site(
             site, folder, {RUN_DIR_VARIABLE: str(folder)}, roles.ALL, wait_s,
-            lambda words: out.print(f"  {words}", style="dim", markup=False),
+            lambda words: out.print(f"  {words}", style="dim"),
         )  # fmt: skip
     finally:
         reap(folder)
@@ -70,7 +70,7 @@ def _probe(name: str, out: Console, runs: Path, wait_s: float) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         out.print(f"Next: weft run campaign.yaml --site {name}")
         return READY
-    out.print(f"What the jobs and workers said in full: {folder}", markup=False)
+    out.print(f"What the jobs and workers said in full: {folder}")
     return NOT_READY
 
 
@@ -96,5 +96,5 @@ def _table(title: str, rows: Iterable[Check]) -> Table:
 def _print_scripts(name: str, out: Console) -> None:
     site = load_site(name)
     for label, script in submit_scripts(site, _SCRIPT_FOLDER, roles.ALL).items():
-        out.print(f"# the script of a block for role {label}:", markup=False)
-        out.print(script, markup=False)
+        out.print(f"# the script of a block for role {label}:")
+        out.print(script)

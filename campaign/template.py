@@ -3,10 +3,13 @@
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
 from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
-from campaign.config import TYPES
+from campaign.config import TYPES, CampaignName
 
 
 def write_template(path: Path, name: str, kind: str) -> Path:
@@ -15,10 +18,26 @@ def write_template(path: Path, name: str, kind: str) -> Path:
     Raises
     ------
     ConfigError
-        If the type does not exist or ``path`` does.
+        If the type does not exist, ``path`` does, or no run can have that name.
     """
     plugins.load_kind(TYPES, kind)
+    _check_name(name)
     if path.exists():
         raise ConfigError(f"{path} exists already. Move it, or choose another --out.")
     text = (files(TYPES) / f"{kind}.yaml").read_text(encoding="utf-8")
-    return write_text(path, text.replace("NAME", name))
+    return write_text(path, text.replace("NAME", _quote(name)))
+
+
+def _check_name(name: str) -> None:
+    try:
+        TypeAdapter(CampaignName).validate_python(name)
+    except ValidationError:
+        raise ConfigError(
+            f"A campaign cannot be called {name!r}: its name becomes a folder. Use up "
+            "to 200 letters, digits, and . _ -, beginning with a letter or digit."
+        ) from None
+
+
+def _quote(name: str) -> str:
+    """Return the name so that YAML does not take it for a number, date or truth."""
+    return f'"{name}"' if name[0].isdigit() or yaml.safe_load(name) != name else name

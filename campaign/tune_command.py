@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from campaign.terminal import make_console
+
 if TYPE_CHECKING:
     from apps.science.cg.simulation.block_size import Timing, Tuning
 
@@ -31,12 +33,10 @@ def tune(
     ] = "auto",
 ) -> None:  # fmt: skip
     """Find how many replicas of a model to advance together on this machine."""
-    from rich.console import Console
-
     from apps.science.cg.simulation.block_size import cache_file, keep_tuning
     from apps.science.cg.simulation.tuning import tune_model
 
-    out = Console(soft_wrap=True, highlight=False)
+    out = make_console(soft_wrap=True)
     out.print("  block   segment, s   replica-steps/s")
     tuning = tune_model(
         model, device, inference, steps, largest, whole, protein,

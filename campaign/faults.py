@@ -1,0 +1,63 @@
+"""What nobody foresaw, as one sentence; its traceback goes to a file."""
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+_MARKS_A_RUN = "resolved.yaml"
+
+
+def say_fault(error: BaseException, words: list[str]) -> str:
+    """Return a sentence about an exception, and where its traceback was written.
+
+    Parameters
+    ----------
+    words : of the command line; the first run folder among them gets the file, else
+        the folder for temporary files
+    """
+    text = "".join(traceback.format_exception(error))
+    return f"{_sentence(error)}{_say_where(text, words)}"
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}. "
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this. "
+    said = " ".join(str(error).split())
+    short = said if len(said) <= 300 else f"{said[:300]} ..."
+    return f"Something unforeseen: {type(error).__name__}: {short or 'no words'}. "
+
+
+def _say_where(text: str, words: list[str]) -> str:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"fault-{stamp}-{os.getpid()}.txt"
+    for folder in (*_run_folders(words), Path(tempfile.gettempdir())):
+        path = folder / name
+        try:
+            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"weft {' '.join(words)}\n\n{text}")
+        except OSError:
+            continue
+        return f"Where it happened stands in {path}."
+    return f"No file could be written to say where it happened:\n{text}"
+
+
+def _run_folders(words: list[str]) -> list[Path]:
+    found = []
+    for word in words:
+        try:
+            if word and (Path(word) / _MARKS_A_RUN).is_file():
+                found.append(Path(word).absolute())
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def leave_quietly() -> None:
+    """Leave after the reader of a pipe has gone, as ``weft status | head`` does."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
