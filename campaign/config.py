@@ -151,23 +151,35 @@ def explain(
 def _say_mistake(item: Any, message: str) -> str:
     """Return what is wrong with a value, and what YAML may have made of it."""
     kind, found = item["type"], item["input"]
+    said = f"{message}; found {_shorten(repr(found))}"
     if kind in {"missing", "value_error"}:
-        return message
-    if found is None:
-        return "has no value. Give it one, or leave the key out"
-    if kind == "string_type" and isinstance(found, bool | int | float):
+        said = message
+    elif found is None:
+        said = "has no value. Give it one, or leave the key out"
+    elif kind == "string_type" and isinstance(found, bool | int | float):
         reads = str(found).lower() if isinstance(found, bool) else f"the number {found}"
-        return (
+        said = (
             f"expected text, but YAML reads what stands here as {reads}. Put it in "
             'quotes, as in "NO"'
         )
-    if kind == "finite_number":
-        return f"must be a finite number; found {found}"
-    if kind in {"union_tag_not_found", "union_tag_invalid"}:
-        known = item["ctx"].get("expected_tags", "") or "of the kinds that exist"
-        named = f"kind {found['kind']!r}" if "kind" in found else "no `kind`"
-        return f"found {named}; expected kind: {known}"
-    return f"{message}; found {_shorten(repr(found))}"
+    elif kind != "string_type" and found in ("true", "false"):
+        said = (
+            f"expected a number, but YAML reads what stands here as {found}, as it "
+            "does yes, no, on and off. Write the number"
+        )
+    elif kind == "string_pattern_mismatch":
+        said = (
+            f"found {_shorten(repr(found))}; expected letters, digits, and . _ -, "
+            "beginning with a letter or digit"
+        )
+    elif kind == "finite_number":
+        said = f"must be a finite number; found {found}"
+    elif kind == "union_tag_not_found":
+        said = f"names no `kind`; found {_shorten(repr(found))}"
+    elif kind == "union_tag_invalid":
+        context = item["ctx"]
+        said = f"found kind {context['tag']!r}; expected {context['expected_tags']}"
+    return said
 
 
 def _shorten(text: str) -> str:

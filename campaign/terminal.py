@@ -10,8 +10,8 @@ from rich.console import Console
 _HANDLER: Final = "weft-spelled"
 _SPELLED: Final = {
     "█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": "=", "▍": "=", "▎": "-", "▏": "-",
-    "░": ".", "Å": "A", "µ": "u", "°": " deg", "±": "+-", "·": ".", "–": "-",
-    "…": "...", "→": "->", "ō": "o", "×": "x", "≥": ">=", "≤": "<=",
+    "░": ".", "Å": "A", "µ": "u", "°": " deg", "±": "+-", "·": ".",
+    "…": "...", "→": "->", "ō": "o", "≥": ">=", "≤": "<=", "\N{EN DASH}": "-",
 }  # fmt: skip
 """How weft's own signs are written where the terminal has no such letters."""
 

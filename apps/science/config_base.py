@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class StrictConfig(BaseModel):
@@ -18,34 +18,41 @@ class StrictConfig(BaseModel):
         allow_inf_nan=False,
     )  # fmt: skip
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        name = info.field_name or ""
-        if name in _number_fields(cls) and _holds_truth(value):
-            raise ValueError(
-                "expected a number, but YAML reads what stands here (yes, no, on, "
-                f"off, true or false) as {str(value).lower()}. Write the number"
-            )
-        return value
+    def _truth_is_no_number(cls, data: Any) -> Any:
+        """Hand a truth on as its word where a number belongs: it is refused there."""
+        if not isinstance(data, dict):
+            return data
+        numbers = _number_fields(cls)
+        return {
+            key: _spell_truth(value) if key in numbers else value
+            for key, value in data.items()
+        }
 
 
 @cache
 def _number_fields(config: type[BaseModel]) -> frozenset[str]:
     """Return the fields that hold numbers, alone or in lists, and never a truth."""
-    kinds = {name: _plain_types(f.annotation) for name, f in config.model_fields.items()}
+    kinds = {
+        name: _plain_types(field.annotation)
+        for name, field in config.model_fields.items()
+    }
     return frozenset(
-        name for name, found in kinds.items()
-        if found & {int, float} and bool not in found and Any not in found
-    )  # fmt: skip
+        name
+        for name, found in kinds.items()
+        if found & {int, float} and not found & {bool, Any, object}
+    )
 
 
 def _plain_types(annotation: Any) -> set[Any]:
     parts = get_args(annotation)
-    return set().union(*map(_plain_types, parts)) if parts else {annotation}
+    if not parts:
+        return {annotation} if isinstance(annotation, type) else {type(annotation)}
+    return set[Any]().union(*map(_plain_types, parts))
 
 
-def _holds_truth(value: Any) -> bool:
+def _spell_truth(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return any(map(_holds_truth, value))
-    return isinstance(value, bool)
+        return [_spell_truth(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else value

@@ -1,12 +1,23 @@
 """What a person sets about a weighted-ensemble run."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from apps.science.config_base import StrictConfig
 from apps.science.we.failures import FailureBudgets
+
+MOST_BINS: Final = 10_000
+_BYTES_PER_PAIR: Final = 16
+"""WESTPA keeps a flux and a count for every pair of bins."""
+MOST_WALKERS: Final = 1_000_000
+"""In one iteration; WESTPA makes a Python object of each."""
+
+MOST_TARGETS: Final = 100
+
+_OpenFloat = Annotated[float, Field(allow_inf_nan=True)]
+"""A number that a check of its own requires to be finite, in better words."""
 
 
 class MabBins(StrictConfig):
@@ -31,6 +42,20 @@ class MabBins(StrictConfig):
         """Progress coordinates these bins divide."""
         return len(self.nbins)
 
+    @property
+    def n_bins(self) -> int:
+        """Bins in all: the linear ones, and those of ends and bottlenecks."""
+        skip = self.skip or (False,) * self.n_dim
+        direction = self.direction or (0,) * self.n_dim
+        ends = {0: 2, 1: 1, -1: 1, 86: 0}
+        necks = {0: 2, 1: 1, -1: 1, 86: 2}
+        linear, extra = 1, 0
+        for n, skipped, way in zip(self.nbins, skip, direction, strict=True):
+            if not skipped:
+                linear *= n
+                extra += ends[way] + self.bottleneck * necks[way]
+        return linear + extra
+
     @model_validator(mode="after")
     def _one_option_per_coordinate(self) -> Self:
         if min(self.nbins) < 1:
@@ -50,7 +75,7 @@ class RectilinearBins(StrictConfig):
     """A fixed grid; outer edges are extended to infinity."""
 
     kind: Literal["rectilinear"] = "rectilinear"
-    edges: tuple[tuple[float, ...], ...] = Field(
+    edges: tuple[tuple[_OpenFloat, ...], ...] = Field(
         min_length=1, description="Inner bin edges along each progress coordinate."
     )
 
@@ -58,6 +83,11 @@ class RectilinearBins(StrictConfig):
     def n_dim(self) -> int:
         """Progress coordinates these bins divide."""
         return len(self.edges)
+
+    @property
+    def n_bins(self) -> int:
+        """Bins in all."""
+        return math.prod(len(edges) + 1 for edges in self.edges)
 
     @model_validator(mode="after")
     def _edges_rise(self) -> Self:
@@ -78,7 +108,7 @@ class VoronoiBins(StrictConfig):
     """Cells around fixed centres: a walker belongs to the nearest one."""
 
     kind: Literal["voronoi"] = "voronoi"
-    centers: tuple[tuple[float, ...], ...] = Field(
+    centers: tuple[tuple[_OpenFloat, ...], ...] = Field(
         description="Centres, each a value per progress coordinate."
     )
     scale: tuple[float, ...] | None = Field(
@@ -90,6 +120,11 @@ class VoronoiBins(StrictConfig):
     def n_dim(self) -> int:
         """Progress coordinates these bins divide."""
         return len(self.centers[0])
+
+    @property
+    def n_bins(self) -> int:
+        """Bins in all."""
+        return len(self.centers)
 
     @model_validator(mode="after")
     def _centers_make_cells(self) -> Self:
@@ -122,19 +157,17 @@ class VoronoiBins(StrictConfig):
         return self
 
 
-Bins = Annotated[
-    MabBins | RectilinearBins | VoronoiBins, Field(discriminator="kind")
-]
+Bins = Annotated[MabBins | RectilinearBins | VoronoiBins, Field(discriminator="kind")]
 
 
 class Target(StrictConfig):
     """A state whose walkers are sent back to the starting states (steady state)."""
 
     label: str = Field("target", min_length=1, description="Name in west.h5.")
-    pcoord: tuple[float, ...] | None = Field(
+    pcoord: tuple[_OpenFloat, ...] | None = Field(
         None, description="A point: the bin or cell that holds it (no adaptive bins)."
     )
-    region: tuple[tuple[float | None, float | None], ...] | None = Field(
+    region: tuple[tuple[_OpenFloat | None, _OpenFloat | None], ...] | None = Field(
         None, description="Low and high per progress coordinate; null is open."
     )
 
@@ -180,9 +213,11 @@ class Target(StrictConfig):
 class WEConfig(StrictConfig):
     """Iterations, walkers and bins of one WE run."""
 
-    n_iterations: int = Field(gt=0, description="Iterations (resampling steps) to run.")
+    n_iterations: int = Field(
+        gt=0, le=1_000_000, description="Iterations (resampling steps) to run."
+    )
     walkers_per_bin: int = Field(
-        6, gt=0, description="Walkers kept in every occupied bin."
+        6, gt=0, le=MOST_WALKERS, description="Walkers kept in every occupied bin."
     )
     bins: Bins = Field(default_factory=MabBins, description="How walkers are binned.")
     segments_per_block: int | Literal["auto"] = Field(
@@ -204,7 +239,8 @@ class WEConfig(StrictConfig):
         default_factory=FailureBudgets, description="How often a block may fail."
     )
     targets: tuple[Target, ...] = Field(
-        (), description="Recycling targets; none gives an equilibrium run."
+        (),
+        description="Recycling targets; none gives an equilibrium run.",
     )
     weight_split_threshold: float = Field(
         2.0, gt=1, description="Split above this multiple of a bin's ideal weight."
@@ -225,6 +261,30 @@ class WEConfig(StrictConfig):
             raise ValueError(
                 f"smallest_allowed_weight {self.smallest_allowed_weight:g} must be "
                 f"below largest_allowed_weight {self.largest_allowed_weight:g}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bins_are_not_too_many(self) -> Self:
+        if len(self.targets) > MOST_TARGETS:
+            raise ValueError(
+                f"targets holds {len(self.targets)} targets; at most {MOST_TARGETS} "
+                "are possible. Join those that mean the same state into one region."
+            )
+        n_bins = self.bins.n_bins + len(self.targets)
+        if n_bins > MOST_BINS:
+            gib = _BYTES_PER_PAIR * n_bins**2 / 2**30
+            raise ValueError(
+                f"bins makes {n_bins:,} bins, and WESTPA keeps a table of every pair "
+                f"of them: {gib:,.0f} GiB of memory. At most {MOST_BINS:,} are "
+                "possible; a few dozen to a few hundred are usual."
+            )
+        n_walkers = n_bins * self.walkers_per_bin
+        if n_walkers > MOST_WALKERS:
+            raise ValueError(
+                f"{n_bins:,} bins of {self.walkers_per_bin:,} walkers (walkers_per_bin)"
+                f" may come to {n_walkers:,} walkers in an iteration. At most "
+                f"{MOST_WALKERS:,} are possible."
             )
         return self
 

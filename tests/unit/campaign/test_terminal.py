@@ -98,7 +98,7 @@ def test_a_fault_without_a_run_goes_to_a_temporary_file(
 
 def test_a_reader_who_leaves_early_sees_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"'{WEFT}' simulate --help | head -c 1; '{WEFT}' sites list | :"],
+        ["bash", "-c", f"'{WEFT}' tune --help | head -c 1; '{WEFT}' sites list | :"],
         cwd=tmp_path, capture_output=True, check=False, timeout=120,
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
