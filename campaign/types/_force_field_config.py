@@ -1,7 +1,7 @@
 """What a person writes in the campaign.yaml of a force-field campaign."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -10,7 +10,14 @@ from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import FS_PER_PS, count_whole
 from apps.science.we.config import WEConfig
-from campaign.types._learning_config import LearningConfig
+from campaign.types._learning_config import LearningConfig, check_kelvin
+
+LONGEST_PS: Final = 1e9
+"""A millisecond; nobody has run more."""
+LONGEST_SEGMENT_FS: Final = 1e9
+"""A microsecond between resamplings."""
+MOST_FRAMES: Final = 10_000_000
+"""Of a walk or a segment; a stage holds those of a walk in memory."""
 
 
 def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
@@ -30,6 +37,21 @@ def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> in
     return steps
 
 
+def check_frames(n_frames: int, section: str, what: str) -> None:
+    """Refuse more frames than fit into memory.
+
+    Raises
+    ------
+    ValueError
+        If so.
+    """
+    if n_frames > MOST_FRAMES:
+        raise ValueError(
+            f"{section} asks for {n_frames:,} frames of {what}; at most "
+            f"{MOST_FRAMES:,} are possible. Save them farther apart."
+        )
+
+
 def count_segment(
     config: "SampleConfig | BenchmarkConfig", timestep_fs: float
 ) -> tuple[int, int]:
@@ -42,19 +64,32 @@ def count_segment(
 class ReferenceConfig(StrictConfig):
     """Plain MD that serves as ground truth and for the TICA model."""
 
-    n_walks: int = Field(2, gt=0, description="Walks, from the starts in turn.")
-    walk_length_ps: float = Field(gt=0, description="Length of each walk.")
-    frame_interval_ps: float = Field(1.0, gt=0, description="Between saved frames.")
+    n_walks: int = Field(
+        2, gt=0, le=10_000, description="Walks, from the starts in turn."
+    )
+    walk_length_ps: float = Field(
+        gt=0, le=LONGEST_PS, description="Length of each walk."
+    )
+    frame_interval_ps: float = Field(
+        1.0, gt=0, le=LONGEST_PS, description="Between saved frames."
+    )
     lineage_block_ps: float = Field(
-        20.0, gt=0, description="Length of the blocks that are resampled for intervals."
+        20.0,
+        gt=0,
+        le=LONGEST_PS,
+        description="Length of the blocks that are resampled for intervals.",
     )
 
 
 class SampleConfig(WEConfig):
     """Weighted-ensemble sampling with all atoms."""
 
-    segment_length_fs: float = Field(4000.0, gt=0, description="Resampling time tau.")
-    frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
+    segment_length_fs: float = Field(
+        4000.0, gt=0, le=LONGEST_SEGMENT_FS, description="Resampling time tau."
+    )
+    frame_interval_fs: float = Field(
+        400.0, gt=0, le=LONGEST_SEGMENT_FS, description="Between saved frames."
+    )
     weight_cutoff: float = Field(
         0.0, ge=0, lt=1, description="Segments of smaller weight are not ingested."
     )
@@ -71,21 +106,29 @@ class SampleConfig(WEConfig):
 class BenchmarkConfig(WEConfig):
     """The WE run of each trained model and its comparison with the reference."""
 
-    timestep_fs: float = Field(4.0, gt=0, description="Step of CG dynamics.")
-    friction_per_ps: float = Field(1.0, gt=0, description="Langevin friction.")
-    segment_length_fs: float = Field(4000.0, gt=0, description="Resampling time tau.")
-    frame_interval_fs: float = Field(400.0, gt=0, description="Between saved frames.")
-    n_starts: int = Field(8, gt=0, description="Reference frames walkers begin at.")
+    timestep_fs: float = Field(4.0, gt=0, le=20, description="Step of CG dynamics.")
+    friction_per_ps: float = Field(1.0, gt=0, le=1000, description="Langevin friction.")
+    segment_length_fs: float = Field(
+        4000.0, gt=0, le=LONGEST_SEGMENT_FS, description="Resampling time tau."
+    )
+    frame_interval_fs: float = Field(
+        400.0, gt=0, le=LONGEST_SEGMENT_FS, description="Between saved frames."
+    )
+    n_starts: int = Field(
+        8, gt=0, le=100_000, description="Reference frames walkers begin at."
+    )
     burn_in_fraction: float = Field(
         0.25, ge=0, lt=1, description="Share of iterations left out at the start."
     )
     n_bootstrap: int = Field(
-        200, gt=1, description="Bootstrap samples behind each interval."
+        200, gt=1, le=100_000, description="Bootstrap samples behind each interval."
     )
     device: str = Field("auto", description="cpu, cuda, or auto.")
 
 
-ProteinName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+ProteinName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+]
 
 
 class Config(LearningConfig):
@@ -144,15 +187,23 @@ class Config(LearningConfig):
         return self
 
     @model_validator(mode="after")
+    def _temperatures_are_kelvin(self) -> Self:
+        for name, system in self.systems.items():
+            where = f"proteins.{name}" if name else "system"
+            check_kelvin(system.temperature_kelvin, f"{where}.temperature_kelvin")
+        return self
+
+    @model_validator(mode="after")
     def _lengths_are_whole(self) -> Self:
         step = self.conditions.timestep_fs
         reference = self.reference
         interval_fs = reference.frame_interval_ps * FS_PER_PS
         count_steps(interval_fs, step, "reference.frame_interval_ps", "steps")
-        count_steps(
+        n_frames = count_steps(
             reference.walk_length_ps, reference.frame_interval_ps,
             "reference.walk_length_ps (in ps, not fs)", "frames",
         )  # fmt: skip
+        check_frames(n_frames, "reference", "a walk")
         count_steps(
             self.tica.lag_ps, reference.frame_interval_ps,
             "tica.lag_ps (in ps, not fs)", "frames",
@@ -164,10 +215,11 @@ class Config(LearningConfig):
             count_steps(
                 we.frame_interval_fs, timestep, f"{name}.frame_interval_fs", "steps"
             )
-            count_steps(
+            n_frames = count_steps(
                 we.segment_length_fs, we.frame_interval_fs,
                 f"{name}.segment_length_fs", "frames",
             )  # fmt: skip
+            check_frames(n_frames, name, "a segment")
             if we.bins.n_dim != 2:
                 raise ValueError(
                     f"{name}.bins divide {we.bins.n_dim} coordinates; the TICA "

@@ -1,7 +1,7 @@
 """What every campaign that learns a force field asks for, wherever frames come from."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     Field,
@@ -26,11 +26,30 @@ from campaign.types._experiments import (
     list_variants,
 )
 
+COLDEST_KELVIN: Final = 100.0
+"""Below it no protein moves; what is meant is nearly always degrees Celsius."""
+
+
+def check_kelvin(kelvin: float, where: str) -> None:
+    """Refuse what is no temperature of a protein.
+
+    Raises
+    ------
+    ValueError
+        If so; what it would be in degrees Celsius is said.
+    """
+    if kelvin < COLDEST_KELVIN:
+        raise ValueError(
+            f"{where} is {kelvin:g} K, at which no protein moves; expected "
+            f"{COLDEST_KELVIN:g} K or more. If degrees Celsius are meant, write "
+            f"{kelvin + 273.15:g}."
+        )
+
 
 class TicaConfig(StrictConfig):
     """The progress coordinate of sampling and the axes of the benchmark."""
 
-    lag_ps: float = Field(10.0, gt=0, description="Lag time.")
+    lag_ps: float = Field(10.0, gt=0, le=1e9, description="Lag time.")
     features: Literal["distances", "dihedrals"] = Field(
         "distances", description="Bead distances with |i-j| >= 3, or backbone torsions."
     )
@@ -59,6 +78,7 @@ class LearningConfig(CampaignConfig):
     n_train_processes: int | None = Field(
         None,
         gt=0,
+        le=1024,
         description="DDP processes per model; default: one per GPU or slot that the "
         "site gives a training, and one on a laptop.",
     )

@@ -14,6 +14,7 @@ from campaign.layout import RunDir
 from campaign.stage_names import at_protein
 from campaign.types._benchmark_stages import BenchmarkStages
 from campaign.types._closing_stages import compare_experiments, report
+from campaign.types._feature_check import check_beads
 from campaign.types._force_field_config import Config
 from campaign.types._learning_stages import LearningStages, learning_stage_names
 from campaign.types._protein import list_proteins
@@ -39,8 +40,9 @@ def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
     from apps.science.systems.config import check_system
 
-    for system in config.systems.values():
+    for name, system in config.systems.items():
         check_system(system)
+        check_beads(config, system, f"proteins.{name}" if name else "The protein")
 
 
 def run(ctx: Context) -> None:

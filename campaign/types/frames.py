@@ -37,16 +37,20 @@ __all__ = ["Config", "check", "run", "stage_names"]
 class SimulationConfig(StrictConfig):
     """The dynamics by which the model is judged."""
 
-    n_replicas: int = Field(100, gt=0, description="Replicas, from as many frames.")
-    length_ps: float = Field(200.0, gt=0, description="Length of each.")
-    frame_interval_ps: float = Field(1.0, gt=0, description="Between saved frames.")
-    timestep_fs: float = Field(2.0, gt=0, description="Step of CG dynamics.")
-    friction_per_ps: float = Field(1.0, gt=0, description="Langevin friction.")
+    n_replicas: int = Field(
+        100, gt=0, le=100_000, description="Replicas, from as many frames."
+    )
+    length_ps: float = Field(200.0, gt=0, le=1e9, description="Length of each.")
+    frame_interval_ps: float = Field(
+        1.0, gt=0, le=1e9, description="Between saved frames."
+    )
+    timestep_fs: float = Field(2.0, gt=0, le=20, description="Step of CG dynamics.")
+    friction_per_ps: float = Field(1.0, gt=0, le=1000, description="Langevin friction.")
     burn_in_fraction: float = Field(
         0.25, ge=0, lt=1, description="Share of each replica left out at its start."
     )
     n_bootstrap: int = Field(
-        200, gt=1, description="Bootstrap samples behind each interval."
+        200, gt=1, le=100_000, description="Bootstrap samples behind each interval."
     )
     device: str = Field("auto", description="cpu, cuda, or auto.")
 

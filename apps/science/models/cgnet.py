@@ -21,12 +21,15 @@ class Config(ModelConfig):
     of_one_size: ClassVar[bool] = True
 
     kind: Literal["cgnet"] = "cgnet"
-    n_beads: int = Field(5, ge=4, description="Beads of the one chain it is for.")
-    width: int = Field(128, gt=0, description="Units of a hidden layer.")
-    num_layers: int = Field(3, gt=0, description="Hidden layers.")
+    n_beads: int = Field(
+        5, ge=4, le=10_000, description="Beads of the one chain it is for."
+    )
+    width: int = Field(128, gt=0, le=16_384, description="Units of a hidden layer.")
+    num_layers: int = Field(3, gt=0, le=100, description="Hidden layers.")
     n_members: int = Field(
         1,
         gt=0,
+        le=100,
         description="Networks whose energies are averaged; each learns from its share "
         "of every batch, so batch_size and n_epochs belong multiplied by their number.",
     )

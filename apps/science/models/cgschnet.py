@@ -18,9 +18,13 @@ class Config(ModelConfig):
     """A CGSchNet model."""
 
     kind: Literal["cgschnet"] = "cgschnet"
-    embedding_dimension: int = Field(128, gt=0, description="Channels per bead.")
-    num_layers: int = Field(4, gt=0, description="Interaction layers.")
-    num_rbf: int = Field(20, gt=1, description="Radial basis functions (expnorm).")
+    embedding_dimension: int = Field(
+        128, gt=0, le=16_384, description="Channels per bead."
+    )
+    num_layers: int = Field(4, gt=0, le=100, description="Interaction layers.")
+    num_rbf: int = Field(
+        20, gt=1, le=10_000, description="Radial basis functions (expnorm)."
+    )
     sequence_range: int = Field(
         6, ge=0, description="Edges know their distance along the chain up to here."
     )
@@ -38,7 +42,7 @@ class Config(ModelConfig):
         0.0, ge=0, description="No interaction below this distance."
     )
     cutoff_angstrom: float = Field(
-        12.0, gt=0, description="No interaction beyond this distance."
+        12.0, gt=0, le=1000, description="No interaction beyond this distance."
     )
 
     @model_validator(mode="after")

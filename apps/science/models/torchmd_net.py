@@ -17,9 +17,11 @@ class Config(ModelConfig):
     architecture: Literal["graph-network", "equivariant-transformer", "tensornet"] = (
         Field("graph-network", description="Representation network.")
     )
-    embedding_dimension: int = Field(64, gt=0, description="Channels per bead.")
-    num_layers: int = Field(2, gt=0, description="Interaction layers.")
-    num_rbf: int = Field(20, gt=1, description="Radial basis functions.")
+    embedding_dimension: int = Field(
+        64, gt=0, le=16_384, description="Channels per bead."
+    )
+    num_layers: int = Field(2, gt=0, le=100, description="Interaction layers.")
+    num_rbf: int = Field(20, gt=1, le=10_000, description="Radial basis functions.")
     trainable_rbf: bool = Field(True, description="Learn the radial basis.")
     activation: Literal["silu", "tanh", "ssp"] = Field(
         "tanh", description="Nonlinearity; tanh as in the published C-alpha models."
@@ -29,7 +31,7 @@ class Config(ModelConfig):
         0.0, ge=0, description="No interaction below this distance."
     )
     cutoff_angstrom: float = Field(
-        12.0, gt=0, description="No interaction beyond this distance."
+        12.0, gt=0, le=1000, description="No interaction beyond this distance."
     )
 
     @model_validator(mode="after")

@@ -37,8 +37,12 @@ _N_FITTED = 20_000
 class EquilibriumConfig(StrictConfig):
     """Settings of the Markov state models that equilibrium weights come from."""
 
-    n_clusters: int = Field(40, gt=1, description="Clusters per round, at most.")
-    n_rounds: int = Field(40, gt=1, description="Rounds, each with other clusters.")
+    n_clusters: int = Field(
+        40, gt=1, le=10_000, description="Clusters per round, at most."
+    )
+    n_rounds: int = Field(
+        40, gt=1, le=10_000, description="Rounds, each with other clusters."
+    )
     burn_in: int = Field(1, ge=0, description="Iterations left out at the start.")
     n_transitions_per_cluster: int = Field(
         20, gt=0, description="Fewer clusters are used where there are fewer than this."

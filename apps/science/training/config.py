@@ -38,6 +38,7 @@ class TrainingConfig(StrictConfig):
     noise_angstrom: float = Field(
         0.0,
         ge=0,
+        le=10,
         description="Learn from frames displaced by this much noise, with forces that "
         "also know the noise (Durumeric 2024); 0: none.",
     )
@@ -57,13 +58,22 @@ class TrainingConfig(StrictConfig):
     mixed_precision: bool = Field(
         False, description="Filter layers in bfloat16 while training."
     )
-    n_epochs: int = Field(50, gt=0, description="Passes over the training frames.")
-    batch_size: int = Field(
-        128, gt=0, description="Frames per step, over all processes together."
+    n_epochs: int = Field(
+        50, gt=0, le=1_000_000, description="Passes over the training frames."
     )
-    learning_rate: float = Field(1e-3, gt=0, description="AdamW's largest step.")
-    learning_rate_min: float = Field(1e-5, ge=0, description="Where schedules end.")
-    warmup_steps: int = Field(100, ge=0, description="Steps of linear warm-up.")
+    batch_size: int = Field(
+        128,
+        gt=0,
+        le=1_000_000,
+        description="Frames per step, over all processes together.",
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="AdamW's largest step.")
+    learning_rate_min: float = Field(
+        1e-5, ge=0, le=1, description="Where schedules end."
+    )
+    warmup_steps: int = Field(
+        100, ge=0, le=10**9, description="Steps of linear warm-up."
+    )
     schedule: Literal["cosine", "plateau", "constant"] = Field(
         "cosine", description="Course of the learning rate."
     )
@@ -72,7 +82,10 @@ class TrainingConfig(StrictConfig):
     )
     plateau_patience: int = Field(10, gt=0, description="Epochs that make a stall.")
     weight_decay: float = Field(
-        0.01, ge=0, description="AdamW's decay; biases, embeddings, RBF have none."
+        0.01,
+        ge=0,
+        le=100,
+        description="AdamW's decay; biases, embeddings, RBF have none.",
     )
     gradient_clip: float = Field(
         10.0, gt=0, description="Largest norm of a step's gradient."
@@ -84,7 +97,10 @@ class TrainingConfig(StrictConfig):
         30, gt=0, description="Epochs without a better validation loss before stopping."
     )
     checkpoint_seconds: float = Field(
-        60.0, gt=0, description="Longest time between checkpoints inside an epoch."
+        60.0,
+        gt=0,
+        le=604_800,
+        description="Longest time between checkpoints inside an epoch.",
     )
 
 

@@ -84,7 +84,7 @@ class PriorConfig(StrictConfig):
         "preset auto its terms and exclusions too.",
     )
     temperature_kelvin: float = Field(
-        300.0, gt=0, description="Temperature of the sampled data."
+        300.0, gt=0, le=1000, description="Temperature of the sampled data."
     )
     weights: Weights | None = Field(
         None,
@@ -92,14 +92,17 @@ class PriorConfig(StrictConfig):
         "those that the training set uses (dataset.weights).",
     )
     n_shrink: float = Field(
-        50.0, ge=0, description="Effective samples the pooled spread is worth."
+        50.0, ge=0, le=1e9, description="Effective samples the pooled spread is worth."
     )
     gate_steps: int = Field(
         100_000,
         ge=0,
+        le=10**9,
         description="Steps of prior-only dynamics that check it; 0: none.",
     )
-    gate_replicas: int = Field(4, gt=0, description="Replicas in that check.")
+    gate_replicas: int = Field(
+        4, gt=0, le=100_000, description="Replicas in that check."
+    )
     gate_timestep_fs: float | None = Field(
         None,
         gt=0,

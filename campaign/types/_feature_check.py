@@ -1,0 +1,86 @@
+"""Refuse chains whose beads are too few for what is asked, before anything is run."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from apps.science.cg.mapping.config import MappingConfig
+from apps.science.errors import ConfigError, StructureError
+from apps.science.systems.config import SystemConfig
+from campaign.types._learning_config import LearningConfig, TicaConfig
+
+_LEAST_BEADS: Final = {"distances": 5, "dihedrals": 4}
+"""For two slow coordinates: 5 beads have 3 distances, 4 have a cosine and a sine."""
+
+
+def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> None:
+    """Check that a protein has the beads that its coordinates and models need.
+
+    Raises
+    ------
+    ConfigError
+        If it has too few, or not those that a model is made for.
+    StructureError
+        If a residue has no bead.
+    """
+    try:
+        n_beads = count_beads(system, config.mapping)
+    except (ConfigError, StructureError):
+        if _may_mean_hydrogens(config.mapping):
+            return  # they are added when the system is prepared
+        raise
+    kind = config.mapping.beads or system.beads
+    named = f"{kind} beads" if isinstance(kind, str) else "beads"
+    check_count(n_beads, named, config.tica, where)
+    for variant in config.variants:
+        wanted = getattr(variant.model, "n_beads", n_beads)
+        if variant.model.of_one_size and wanted != n_beads:
+            raise ConfigError(
+                f"{where} has {n_beads} {named}, but the model {variant.name} is for "
+                f"{wanted}. Set its n_beads to {n_beads}."
+            )
+
+
+def check_count(n_beads: int, named: str, tica: TicaConfig, where: str) -> None:
+    """Refuse beads too few for two slow coordinates."""
+    least = _LEAST_BEADS[tica.features]
+    if n_beads >= least:
+        return
+    other = (
+        " or take tica.features: dihedrals," if n_beads == _LEAST_BEADS["dihedrals"]
+        else ""
+    )  # fmt: skip
+    raise ConfigError(
+        f"{where} has {n_beads} {named}. Two slow coordinates of {tica.features} need "
+        f"{least} or more. Use finer beads (beads: backbone, or mapping.beads),{other} "
+        "or a longer chain."
+    )
+
+
+def count_beads(system: SystemConfig, mapping: MappingConfig) -> int:
+    """Return how many beads a protein becomes, from its heavy atoms alone."""
+    import mdtraj
+    import numpy as np
+
+    from apps.science.cg.mapping.bead_choice import choose_beads
+    from apps.science.systems.build import build_heavy_atoms
+    from apps.science.systems.structure import format_pdb
+
+    _, residues = build_heavy_atoms(system)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "heavy.pdb"
+        path.write_text(format_pdb(residues), encoding="utf-8")
+        topology = mdtraj.load(str(path)).topology
+    masses = [atom.element.mass for atom in topology.atoms]
+    rules = mapping.beads or system.beads
+    return len(choose_beads(topology, np.array(masses), rules, mapping.residues))
+
+
+def _may_mean_hydrogens(mapping: MappingConfig) -> bool:
+    if not isinstance(mapping.beads, list):
+        return False
+    return any(
+        rule.atoms is None
+        or any(atom.lstrip("123").startswith("H") for atom in rule.atoms)
+        for rule in mapping.beads
+    )
