@@ -18,6 +18,7 @@ from apps.science.errors import WeftError
 from apps.science.files import write_json
 from apps.task_log import note
 from campaign.config import CampaignConfig
+from campaign.ending import Ending
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from site_configs.schema import Site
@@ -35,10 +36,12 @@ class Context:
         config: CampaignConfig,
         paths: RunDir,
         site: Site,
+        ending: Ending | None = None,
     ) -> None:
         self.config = config
         self.paths = paths
         self.site = site
+        self.ending = ending or Ending()
         self.ledger = Ledger(paths.ledger)
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
@@ -179,6 +182,8 @@ class Context:
             return  # the stage it waited for, or the person, is the reason
         if self.paths.stop.exists():
             return  # asked to stop: what did not begin has not failed
+        if self.ending.asked:
+            return  # cut off
         with self._lock:
             if self.failure is None:
                 self.failure = (name, error)

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -177,11 +177,13 @@ def watch(paths: RunDir) -> Iterator[None]:
             if paths.ledger.exists():
                 reader[:] = reader or [StatusReader(paths.root)]
                 view = status_view(reader[0].read(), console.width)
-                live.update(view, refresh=True)
+                with suppress(OSError):  # the terminal may be closed
+                    live.update(view, refresh=True)
 
         def refresh() -> None:
             while not stop.wait(1.0):
-                show()
+                with suppress(FileNotFoundError):  # the run folder may be gone
+                    show()
 
         thread = threading.Thread(target=refresh, daemon=True)
         thread.start()
@@ -190,7 +192,8 @@ def watch(paths: RunDir) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            show()
+            with suppress(FileNotFoundError):
+                show()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 EVERY_S = 10.0
@@ -19,7 +19,8 @@ def beating(path: Path) -> Iterator[None]:
 
     def beat() -> None:
         while not ended.wait(EVERY_S):
-            path.touch()
+            with suppress(OSError):  # a full disk, or a folder that is gone
+                path.touch()
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 def find_leftovers(run_dir: Path) -> list[psutil.Process]:
     """Return living processes of this run other than this one and its parents."""
     mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    here = run_dir.resolve()
     found = []
     for process in psutil.process_iter():
         try:
-            belongs = process.environ().get(RUN_DIR_VARIABLE) == str(run_dir)
+            named = process.environ().get(RUN_DIR_VARIABLE)
         except (psutil.Error, OSError):
             continue
-        if belongs and process.pid not in mine:
+        if named is None or process.pid in mine:
+            continue
+        # a link may have led the one or the other there
+        if named == str(run_dir) or Path(named).resolve() == here:
             found.append(process)
     return found
 

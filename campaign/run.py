@@ -4,11 +4,10 @@ import json
 import logging
 import os
 import shutil
-import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import filelock
@@ -17,14 +16,22 @@ import yaml
 
 from apps import roles
 from apps.science import plugins
-from apps.science.errors import ConfigError, RunLockedError, StageError, StoppedError
+from apps.science.errors import (
+    ConfigError,
+    RunEndedError,
+    RunLockedError,
+    StageError,
+    StoppedError,
+)
 from apps.science.files import write_json, write_text
 from apps.science.stopping import RUN_DIR_VARIABLE
 from campaign import config as campaign_config
 from campaign import reaper
 from campaign.config import TYPES, CampaignConfig
 from campaign.context import Context
+from campaign.ending import Ending
 from campaign.environment import describe_environment
+from campaign.guard import guarding_folder, guarding_parts
 from campaign.heartbeat import beating
 from campaign.job_end import leaving_in_time
 from campaign.layout import RunDir
@@ -35,6 +42,9 @@ from site_configs.load import check_roles, copy_site, load_site
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
+
+LEAVE_S = 120.0
+"""Parsl waits for a scheduler for a minute; nothing honest takes longer than two."""
 
 
 def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
@@ -99,21 +109,50 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
         If another driver works on the folder.
     StageError
         If a stage fails; the message names the log and the resume command.
+    RunEndedError
+        If the run folder, or a part of Parsl that a run needs, is gone.
+    KeyboardInterrupt
+        If somebody ended it by Ctrl-C or another signal.
     """
     config = _load(paths)
     campaign_type = plugins.load_kind(TYPES, config.type)
-    with _driver_lock(paths), _log_to(paths), watch(paths):
+    ending = Ending()
+    with _driver_lock(paths), _log_to(paths), watch(paths), ending.on_signals():
         reaper.reap(paths.root)
         paths.stop.unlink(missing_ok=True)
         ledger = Ledger(paths.ledger)
         ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
         try:
-            with leaving_in_time(paths), _site(paths) as site:
-                _run_type(campaign_type, Context(config, paths, site))
+            with (
+                guarding_folder(paths, ending),
+                leaving_in_time(paths),
+                _site(paths, ending) as site,
+            ):
+                _run_type(campaign_type, Context(config, paths, site, ending))
+        except KeyboardInterrupt:
+            if ending.reason is None:
+                raise
+            log.error("%s", ending.reason)
+            raise RunEndedError(_say_ended(paths, ending)) from None
         finally:
+            ending.close()
             reaper.reap(paths.root)
-            ledger.append("run_ended")
+            if not ending.folder_gone:
+                ledger.append("run_ended")
     return paths.report
+
+
+def _say_ended(paths: RunDir, ending: Ending) -> str:
+    if ending.folder_gone:
+        return (
+            f"{ending.reason} The driver and its workers have ended, and nothing is "
+            "written there anew. If the folder lies elsewhere, continue it there: "
+            "weft resume <folder>"
+        )
+    return (
+        f"{ending.reason} The run has ended. Nothing is lost; continue with: "
+        f"weft resume {_shown(paths.root)}"
+    )
 
 
 def _run_type(campaign_type: Any, ctx: Context) -> None:
@@ -123,6 +162,8 @@ def _run_type(campaign_type: Any, ctx: Context) -> None:
     except KeyboardInterrupt:
         raise
     except Exception as error:
+        if ctx.ending.asked:
+            raise KeyboardInterrupt from None  # what failed was cut off
         if ctx.failure is None and ctx.paths.stop.exists():
             raise StoppedError(
                 "Stopped as asked. Nothing is lost; continue with: "
@@ -139,22 +180,50 @@ def _run_type(campaign_type: Any, ctx: Context) -> None:
 
 
 @contextmanager
-def _site(paths: RunDir) -> Iterator[Site]:
+def _site(paths: RunDir, ending: Ending) -> Iterator[Site]:
     """Load the run's site into Parsl for as long as it is entered."""
     import parsl
 
     from site_configs.build import build_config
+    from site_configs.pools.parsl_parts import watch_commands
 
     site = load_site(str(paths.site))
     tag = {RUN_DIR_VARIABLE: str(paths.root)}
     os.environ.update(tag)
-    dfk = parsl.load(build_config(site, paths.parsl, tag, roles.ALL))
+    config = build_config(site, paths.parsl, tag, roles.ALL)
+    dfk = None
     try:
-        with watching_pools(dfk, paths):
+        with ending.held():
+            dfk = parsl.load(config)
+        watch_commands(dfk)
+        with watching_pools(dfk, paths), guarding_parts(dfk, ending):
             yield site
     finally:
-        dfk.cleanup()
-        parsl.clear()
+        ending.close()
+        if dfk is not None:
+            _leave_parsl(dfk)
+
+
+def _leave_parsl(dfk: Any) -> None:
+    """Let Parsl end its blocks and processes, but not for ever."""
+    import parsl
+
+    def clean_up() -> None:
+        try:
+            dfk.cleanup()
+        except Exception:  # what it left is reaped
+            log.debug("parsl did not end in order", exc_info=True)
+
+    thread = threading.Thread(target=clean_up, name="parsl-cleanup", daemon=True)
+    thread.start()
+    thread.join(LEAVE_S)
+    if thread.is_alive():
+        log.warning("parsl did not end within %.0f s; it is left behind", LEAVE_S)
+        # its threads would keep this process for ever
+        last = threading.Timer(LEAVE_S, os._exit, (1,))
+        last.daemon = True
+        last.start()
+    parsl.clear()
 
 
 @contextmanager
@@ -173,20 +242,11 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
     identity = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
     write_text(paths.driver, json.dumps(identity))
     paths.driver_job.unlink(missing_ok=True)
-    # set for SIGINT too: a driver started in the background inherits it ignored
-    stops = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(stop, _interrupt) for stop in stops]
     try:
         with beating(paths.heartbeat):
             yield
     finally:
-        for stop, handler in zip(stops, before, strict=True):
-            signal.signal(stop, handler)
         lock.release()
-
-
-def _interrupt(_signum: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -52,6 +52,10 @@ class StoppedError(WeftError):
     """Somebody asked the run to stop; nothing is wrong."""
 
 
+class RunEndedError(WeftError):
+    """A run could not go on, and nothing of it is lost."""
+
+
 class BlockEndsError(WeftError):
     """The batch job ends too soon for what was to begin; another can take it.
 

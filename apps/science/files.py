@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from apps.science.stopping import RUN_DIR_VARIABLE
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success fsync and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
@@ -21,6 +23,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> Path:
+    """Make ``folder`` and those above it, but never the run folder anew.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of the run that this process works for is gone.
+    """
+    run_dir = os.environ.get(RUN_DIR_VARIABLE)
+    if run_dir and folder.is_relative_to(run_dir) and not Path(run_dir).exists():
+        raise FileNotFoundError(
+            f"The run folder {run_dir} is gone: it was moved or deleted while the run "
+            "went on. Nothing is written there anew."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def write_text(path: Path, text: str) -> Path:

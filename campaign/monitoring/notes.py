@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from apps.science.files import write_json
+from apps.science.files import make_folder, write_json
 from campaign.layout import RunDir
 
 FRESH_S = 60.0
@@ -38,7 +38,7 @@ def write_now(paths: RunDir, body: dict[str, Any]) -> None:
 def append_event(paths: RunDir, event: str, **fields: Any) -> None:
     """Append one event; a line that a kill tore is left behind."""
     path = events_file(paths)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     line = {"time": time.time(), "event": event} | fields
     with path.open("ab+") as out:
         if out.tell():

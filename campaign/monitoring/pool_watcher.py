@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from campaign.layout import RunDir
@@ -59,7 +59,8 @@ def watching_pools(dfk: Any, paths: RunDir) -> Iterator[None]:
         left.set()
         thread.join(LEAVE_S)
         logger.removeHandler(tries)
-        watcher.leave()
+        with suppress(OSError):  # a full disk, or a run folder that is gone
+            watcher.leave()
 
 
 class PoolWatcher:

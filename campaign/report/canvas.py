@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from apps.science.files import atomic_path, write_text
+from apps.science.files import atomic_path, make_folder, write_text
 from campaign.report import style
 from campaign.report.blocks import Picture
 
@@ -38,7 +38,7 @@ class Canvas:
     def __init__(self, folder: Path, models: Sequence[str] = ()) -> None:
         self.folder = folder
         self._others = [name for name in models if name not in style.KNOWN]
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def colour(self, name: str) -> str:
         """Return the colour of a model, the same on the whole page."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from apps.roles import ANALYSIS
+from apps.science.files import make_folder
 from apps.science.seeds import derive_seed
 from apps.science.we.spec import PropagationSpec
 from campaign.context import Context, StageFuture
@@ -34,7 +35,7 @@ class BenchmarkStages:
         native = paths.system / "protein.pdb" if has_native else None
 
         def work() -> None:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_reference_starts(
                 paths.reference_frames, paths.mapping, config.n_starts,
                 self.system.temperature_kelvin, self._seed("bead_starts"),

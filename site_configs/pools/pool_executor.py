@@ -3,7 +3,11 @@
 from concurrent.futures import Future
 from typing import Any
 
+import zmq
+from parsl.jobs.states import TERMINAL_STATES
+
 from site_configs.pools.noting_executor import NotingExecutor
+from site_configs.pools.parsl_parts import PatientCommandClient, interchange_gone
 from site_configs.pools.worker_setup import run_set_up
 from site_configs.schema import ExecutorConfig
 
@@ -18,7 +22,10 @@ _MPS = (
 
 
 class PoolExecutor(NotingExecutor):
-    """Gives each worker its GPU and its scratch folder before its first task."""
+    """Gives each worker its GPU and its scratch folder before its first task.
+
+    It ends in order, its blocks included, whether its interchange lives or not.
+    """
 
     _setup: tuple[str, int, int] | None = None
 
@@ -39,6 +46,36 @@ class PoolExecutor(NotingExecutor):
             func, resource_specification, *args, **kwargs
         )
         return future
+
+    def scale_in(self, blocks: int, max_idletime: float | None = None) -> list[str]:
+        """Give blocks back; all of them where nobody can tell which are idle."""
+        if not interchange_gone(self):
+            ended: list[str] = super().scale_in(blocks, max_idletime)
+            return ended
+        return self._cancel_all()
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """End the interchange; tasks that it did not take are not waited for."""
+        if hasattr(self, "outgoing_q"):
+            self.outgoing_q.zmq_socket.setsockopt(zmq.LINGER, 0)
+        if interchange_gone(self):
+            self._cancel_all()
+        super().shutdown(timeout)
+
+    def _cancel_all(self) -> list[str]:
+        status = self.status_facade
+        left = {
+            block: job
+            for block, job in self.blocks_to_job_id.items()
+            if block not in status or status[block].state not in TERMINAL_STATES
+        }
+        if left:
+            self.provider.cancel(list(left.values()))
+        return list(left)
+
+    def _start_local_interchange_process(self) -> None:
+        PatientCommandClient.adopt(self)
+        super()._start_local_interchange_process()
 
 
 def pool_settings(executor: ExecutorConfig) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from apps.science.benchmark.model_kinds import (
 from apps.science.benchmark.ranking import compare_models, rank_models, write_table
 from apps.science.benchmark.reference_set import ReferenceSet, check_reference
 from apps.science.errors import ConfigError
-from apps.science.files import write_json
+from apps.science.files import make_folder, write_json
 from apps.science.pcoords.tica import read_tica
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def judge_models(
     bodies = {}
     for name, model in models.items():
         folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tell(f"{name}: making its frames")
         course = model.make_frames(reference, settings, folder)
         given = isinstance(model, GivenFrames | GivenTrajectory)

@@ -14,7 +14,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, DataError, NumericalError
-from apps.science.files import atomic_path, write_json
+from apps.science.files import atomic_path, make_folder, write_json
 from apps.science.hdf5 import open_checked
 from apps.science.pcoords._features import FeatureKind
 from apps.science.propagators.base import States
@@ -90,7 +90,7 @@ def run_walk(
     if _is_written(out, identity):
         return out
     folder = out.with_name(f".{out.name}.{identity[:12]}.chunks")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     engine = Propagator(
         Config(
             system_dir=str(system_dir.absolute()),

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.errors import DataError, ShapeMismatchError, WeightError
+from apps.science.files import make_folder
 from apps.science.segments.shard_reading import read_verified
 from apps.science.we.storage.journal import IterationRecord, read_record
 
@@ -198,7 +199,7 @@ def _parse(line: str) -> Note | None:
 def write_note(out: Path, note: Note) -> None:
     """Append a note to this process's own file."""
     folder = notes_folder(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"
     with path.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(vars(note)) + "\n")

@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import NumericalError
-from apps.science.files import hash_file, write_json
+from apps.science.files import hash_file, make_folder, write_json
 from apps.science.seeds import derive_seed, openmm_seed
 from apps.science.systems import info as layout
 from apps.science.systems.build import BuiltSystem, build_system
@@ -73,10 +73,10 @@ def prepare_system(
         starts.append(_equilibrate(built, config, positions, number, platform))
     draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    make_folder(draft)
     try:
         _write(built, starts, config, identity, draft)
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         (out / layout.SYSTEM_JSON).unlink(missing_ok=True)
         for name in _FILES:  # system.json last: it says that the others are whole
             (draft / name).replace(out / name)

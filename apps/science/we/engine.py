@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.errors import ConfigError
+from apps.science.files import make_folder
 from apps.science.we.binning import targets
 from apps.science.we.binning.bins_check import check_bins_change
 from apps.science.we.config import MabBins, WEConfig
@@ -49,7 +50,7 @@ def prepare_folder(
     held = folder / "west.h5.snapshot"
     if held.exists() and not find_damage(held):
         identity.check_identity(held, spec.seed, identity.fingerprint(spec))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in ("journal", "shards"):
         (folder / name).mkdir(exist_ok=True)
     write_west_cfg(folder, config, n_frames, config.n_iterations)

@@ -1,0 +1,81 @@
+"""Whatever ends a run, it ends at once, leaves nothing running, and can be resumed."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from clusters import N_ITERATIONS, TOY, ToyRun, undisturbed, write_toy
+
+__all__ = ["undisturbed"]
+
+PATIENCE_S = 60
+
+
+class _ThisHost:
+    """No batch system: no jobs."""
+
+    def jobs(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def toy(weft, undisturbed, compare_ensembles, find_run_processes) -> ToyRun:
+    weft.command = TOY
+    campaign = write_toy(weft.folder, N_ITERATIONS)
+    return ToyRun(
+        weft, _ThisHost(), campaign, undisturbed, compare_ensembles, find_run_processes
+    )
+
+
+def find_process(toy: ToyRun, word: str) -> psutil.Process:
+    """Return the run's process with ``word`` in its command line."""
+    lines = {p: " ".join(p.cmdline()) for p in toy.find_processes(toy.weft.folder)}
+    found = [p for p, line in lines.items() if word in line]
+    assert found, lines
+    return found[0]
+
+
+def leave(driver: Any, toy: ToyRun) -> str:
+    """Wait for a driver to end with status 1 and take everything along."""
+    began = time.monotonic()
+    assert driver.wait(timeout=PATIENCE_S) == 1, toy.weft.said()
+    assert time.monotonic() - began < PATIENCE_S
+    assert not toy.find_processes(toy.weft.folder)
+    said = toy.weft.said()
+    assert "Traceback" not in said.rpartition(": iteration ")[2]
+    return said
+
+
+def read_states(toy: ToyRun) -> dict[str, str]:
+    return {s["name"]: s["state"] for s in toy.weft.status(toy.run_dir)["stages"]}
+
+
+def test_a_dead_interchange_ends_the_run_with_a_sentence(toy) -> None:
+    driver = toy.start("local")
+    toy.in_mid_segment(driver)
+    find_process(toy, "interchange").kill()
+    said = leave(driver, toy)
+    assert "interchange was killed by SIGKILL" in said
+    assert "weft resume runs/toy" in said
+    assert len([x for x in said.splitlines() if x.startswith("weft:")]) == 1
+    assert read_states(toy) == {"sample": "interrupted"}
+    toy.finish(toy.resume())
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_to_the_group_ends_the_run_as_one_to_the_driver(toy, stop) -> None:
+    driver = toy.start("local")
+    toy.in_mid_segment(driver)
+    os.killpg(driver.pid, stop)  # it leads a group, as under a shell or `timeout`
+    said = leave(driver, toy)
+    assert "Stopped. Nothing is lost; continue with: weft resume runs/toy" in said
+    assert read_states(toy) == {"sample": "interrupted"}
+    assert "failed" not in (toy.run_dir / "ledger.jsonl").read_text()
+    toy.finish(toy.resume())
