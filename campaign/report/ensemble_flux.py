@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.correlated_mean import FEW_CORRELATION_TIMES
 from apps.science.errors import WeftError
 from apps.science.we.convergence import FEWEST, follow_flux, still_drifts
 from apps.science.we.kinetics import Kinetics, estimate_kinetics, read_flux
@@ -107,6 +108,17 @@ def flux_notes(fluxes: dict[str, Array], burn_in: int) -> list[Note]:
                 f"The flux into {label!r} still drifts: the 95 % intervals of the two "
                 "halves after the burn-in do not meet. The run is not in its steady "
                 "state, and its mean flux is not the rate yet. Run it longer."
+            )
+            notes.append(Note(text, "caution"))
+        elif (found := estimate_kinetics(flux, 1.0, burn_in)).is_short:
+            spanned = found.n_iterations / found.correlation_time
+            text = (
+                f"The flux into {label!r} remembers "
+                f"{words.number(found.correlation_time)} iterations, and "
+                f"{words.count(found.n_iterations, 'iteration')} span only "
+                f"{words.number(spanned)} such times. Below "
+                f"{FEW_CORRELATION_TIMES:.0f} the interval may be too narrow. Run it "
+                "longer before you rely on the rate."
             )
             notes.append(Note(text, "caution"))
     return notes

@@ -14,7 +14,7 @@ from apps.science.metrics._transitions import (
 )
 from apps.science.metrics.base import Beads, Comparison, Passage, Result
 from apps.science.metrics.timescales import N_STATES, square
-from apps.science.resampling import compare_blocks, plan_resampling
+from apps.science.resampling import MIN_BLOCKS, compare_blocks, plan_resampling
 from apps.science.we.kinetics import estimate_kinetics
 
 N_FLUX_BLOCKS = 20
@@ -50,7 +50,8 @@ class Metric:
         if isinstance(found, str):
             return Result(undefined=found)
         counts, law = found
-        blocks = flux_blocks(passage)
+        kinetics = estimate_kinetics(passage.flux, passage.tau_ps)
+        blocks = flux_blocks(passage, kinetics.correlation_time)
 
         def time(rows: Array) -> Array:
             if rows.shape[1] == 2:
@@ -65,7 +66,6 @@ class Metric:
             comparison.reference.n_blocks, len(blocks), len(comparison.plan.reference),
             comparison.seed,
         )  # fmt: skip
-        kinetics = estimate_kinetics(passage.flux, passage.tau_ps)
         return Result(
             figures={
                 "mfpt": compare_blocks(
@@ -78,6 +78,8 @@ class Metric:
                 "model_mfpt_ps": kinetics.mfpt_ps,
                 "model_mfpt_interval_ps": list(kinetics.mfpt_interval),
                 "model_rate_per_ps": kinetics.rate_per_ps,
+                "model_flux_correlation_iterations": kinetics.correlation_time,
+                "model_flux_is_short": kinetics.is_short,
                 "lag_ps": lag_ps,
             },
             arrays={"flux": passage.flux},
@@ -116,7 +118,13 @@ def in_regions(plane: Array, passage: Passage) -> NDArray[np.bool_]:
     return found
 
 
-def flux_blocks(passage: Passage) -> Array:
-    """Return what arrived and the iterations of up to 20 stretches, (n_blocks, 2)."""
-    parts = np.array_split(passage.flux, min(N_FLUX_BLOCKS, len(passage.flux)))
+def flux_blocks(passage: Passage, correlation_time: float) -> Array:
+    """Return what arrived and the iterations of each stretch, (n_blocks, 2).
+
+    Stretches of two correlation times or more pass for independent: at most 20, and
+    at least 8 where there are as many iterations.
+    """
+    n_long = int(len(passage.flux) / (2 * correlation_time))
+    wanted = min(max(n_long, MIN_BLOCKS), N_FLUX_BLOCKS, len(passage.flux))
+    parts = np.array_split(passage.flux, wanted)
     return np.array([[part.sum(), len(part)] for part in parts])

@@ -8,7 +8,7 @@ from apps.science.arrays import Array
 from apps.science.we.kinetics import estimate_kinetics
 
 FEWEST = 8
-"""Iterations below which a bootstrap says little: no mean is given before them."""
+"""Iterations below which an interval says little: no mean is given before them."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,7 @@ class RunningFlux:
     high: Array
 
 
-def follow_flux(
-    flux: Array, burn_in: int = 0, n_points: int = 50, n_bootstrap: int = 1000
-) -> RunningFlux:
+def follow_flux(flux: Array, burn_in: int = 0, n_points: int = 50) -> RunningFlux:
     """Return the running mean of a flux series; its last point is the estimate.
 
     Empty where fewer than ``FEWEST`` iterations follow the burn-in.
@@ -44,7 +42,7 @@ def follow_flux(
     if len(flux) < begin:
         return RunningFlux(*[np.zeros(0)] * 4)
     seen = np.unique(np.linspace(begin, len(flux), n_points).round().astype(int))
-    found = [estimate_kinetics(flux[:n], 1.0, burn_in, n_bootstrap) for n in seen]
+    found = [estimate_kinetics(flux[:n], 1.0, burn_in) for n in seen]
     low, high = np.array([k.rate_interval for k in found]).T
     return RunningFlux(seen, np.array([k.flux for k in found]), low, high)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.correlated_mean import estimate_mean
 from apps.science.errors import ConfigError, DataError
-from apps.science.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Kinetics:
     flux : mean probability that arrives per iteration
     rate_per_ps, mfpt_ps : infinite MFPT where nothing arrived
     n_iterations : after the burn-in
-    block_length : iterations drawn together by the bootstrap
+    correlation_time : of the flux, in iterations
+    is_short : whether the flux spans too few correlation times (fewer than 30) for
+        the intervals to be taken at their word
     """
 
     flux: float
@@ -39,7 +41,8 @@ class Kinetics:
     mfpt_ps: float
     mfpt_interval: tuple[float, float]
     n_iterations: int
-    block_length: int
+    correlation_time: float
+    is_short: bool
 
 
 def read_flux(west_h5: Path, label: str | None = None) -> Array:
@@ -99,13 +102,11 @@ def estimate_kinetics(
     flux: Array,
     tau_ps: float,
     burn_in: int = 0,
-    n_bootstrap: int = 1000,
-    seed: int = 0,
 ) -> Kinetics:
     """Return rate and MFPT of a flux series by the Hill relation.
 
-    The 95 % interval is a circular block bootstrap over iterations; a block spans
-    twice the flux's integrated autocorrelation time.
+    The 95 % interval is that of ``estimate_mean``: iterations are correlated, and
+    slow parts of the flux that the run cannot exclude widen it.
 
     Parameters
     ----------
@@ -125,41 +126,18 @@ def estimate_kinetics(
             f"A burn-in of {burn_in} leaves {n_iterations} of {len(flux)} iterations, "
             f"tau is {tau_ps:g} ps. Run longer, or shorten the burn-in."
         )
-    length = _block_length(kept)
-    rng = np.random.default_rng(derive_seed(seed, "kinetics"))
-    n_blocks = -(-n_iterations // length)
-    first = rng.integers(n_iterations, size=(n_bootstrap, n_blocks, 1))
-    rows = (first + np.arange(length)).reshape(n_bootstrap, -1)[:, :n_iterations]
-    means = kept[rows % n_iterations].mean(axis=1)
-    low, high = (float(x) for x in np.quantile(means, (0.025, 0.975)))
-    mean = float(kept.mean())
+    found = estimate_mean(kept)
     return Kinetics(
-        mean,
-        mean / tau_ps,
-        (low / tau_ps, high / tau_ps),
-        _passage(mean, tau_ps),
-        (_passage(high, tau_ps), _passage(low, tau_ps)),
+        found.mean,
+        found.mean / tau_ps,
+        (found.low / tau_ps, found.high / tau_ps),
+        _passage(found.mean, tau_ps),
+        (_passage(found.high, tau_ps), _passage(found.low, tau_ps)),
         n_iterations,
-        length,
+        found.correlation_time,
+        found.is_short,
     )
 
 
 def _passage(flux: float, tau_ps: float) -> float:
     return tau_ps / flux if flux > 0 else float("inf")
-
-
-def _block_length(series: Array) -> int:
-    """Return twice the integrated autocorrelation time, at least n^(1/3)."""
-    n = len(series)
-    least = max(1, round(float(np.cbrt(n))))
-    centred = series - series.mean()
-    variance = float(centred @ centred)
-    if variance == 0:
-        return least
-    time = 1.0
-    for lag in range(1, n // 2):
-        correlation = float(centred[:-lag] @ centred[lag:]) / variance
-        if correlation <= 0:
-            break
-        time += 2 * correlation
-    return min(max(least, round(2 * time)), max(1, n // 4))

@@ -155,9 +155,9 @@ def test_cells_wider_than_the_noise_are_refused() -> None:
 def test_the_interval_of_independent_arrivals_covers_their_mean() -> None:
     rng = np.random.default_rng(3)
     covered = 0
-    for trial in range(40):
+    for _ in range(40):
         flux = rng.exponential(1e-3, size=300)
-        found = estimate_kinetics(flux, 2.0, n_bootstrap=300, seed=trial)
+        found = estimate_kinetics(flux, 2.0)
         covered += found.rate_interval[0] < 1e-3 / 2.0 < found.rate_interval[1]
     assert covered >= 33
 
@@ -168,7 +168,8 @@ def test_correlated_arrivals_widen_the_interval() -> None:
     plain = estimate_kinetics(rng.permutation(np.repeat(noise, 10)), 1.0)
     slow = estimate_kinetics(np.repeat(noise, 10), 1.0)
     width = [k.rate_interval[1] - k.rate_interval[0] for k in (plain, slow)]
-    assert slow.block_length >= 10
+    assert 5 < slow.correlation_time < 30
+    assert not plain.is_short
     assert width[1] > 2 * width[0]
 
 
