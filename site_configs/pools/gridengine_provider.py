@@ -22,6 +22,7 @@ from site_configs.pools.slurm_provider import (
     LOOK_SECONDS,
     YOUNG_SECONDS,
 )
+from site_configs.pools.utf8_scripts import Utf8Scripts
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ _BUSY = ("unable to contact qmaster", "unable to send message to qmaster")
 _TRY_AGAIN_SECONDS = (2.0, 4.0, 8.0)
 
 
-class PatientGridEngineProvider(GridEngineProvider):  # type: ignore[misc]
+class PatientGridEngineProvider(Utf8Scripts, GridEngineProvider):  # type: ignore[misc]
     """Knows all states, keeps terminal ones, and passes on what Grid Engine says."""
 
     def __init__(self, **settings: Any) -> None:

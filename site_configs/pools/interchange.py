@@ -16,6 +16,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from site_configs.pools.certificates import find_certificates_in_any_folder
+
 POLL_SECONDS = 1.0
 
 
@@ -38,6 +40,7 @@ def main() -> None:
     os.setsid()
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    find_certificates_in_any_folder()
     runpy.run_module("parsl.executors.high_throughput.interchange", run_name="__main__")
 
 

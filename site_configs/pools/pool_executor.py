@@ -1,11 +1,13 @@
 """Parsl's pilot-job executor with workers set up as the site file says."""
 
+import shlex
 from concurrent.futures import Future
 from typing import Any
 
 import zmq
 from parsl.jobs.states import TERMINAL_STATES
 
+from site_configs.pools.certificates import find_certificates_in_any_folder
 from site_configs.pools.noting_executor import NotingExecutor
 from site_configs.pools.parsl_parts import PatientCommandClient, interchange_gone
 from site_configs.pools.worker_setup import run_set_up
@@ -27,6 +29,7 @@ class PoolExecutor(NotingExecutor):
     It ends in order, its blocks included, whether its interchange lives or not.
     """
 
+    launch_cmd: str
     _setup: tuple[str, int, int] | None = None
 
     def prepare_workers(self, executor: ExecutorConfig) -> None:
@@ -34,6 +37,24 @@ class PoolExecutor(NotingExecutor):
         if executor.gpus_per_node or executor.scratch:
             workers = 1 if executor.task_spans_block else executor.slots_per_node
             self._setup = (executor.accelerator, executor.gpus_per_node, workers or 1)
+
+    def start(self) -> None:
+        """Start the interchange; the run folder may have any name."""
+        find_certificates_in_any_folder()
+        super().start()
+
+    def initialize_scaling(self) -> None:
+        """Compose the pools' command with every path quoted, then start blocks."""
+        command = self.launch_cmd
+        for name, path in (
+            ("cert_dir", self.cert_dir),
+            ("logdir", self.worker_logdir),
+            ("logconf", self.logconf_path),
+        ):
+            said = twice_formatted(shlex.quote(str(path)))
+            command = command.replace(f"{{{name}}}", said)
+        self.launch_cmd = command
+        super().initialize_scaling()
 
     def submit(
         self, func: Any, resource_specification: Any, *args: Any, **kwargs: Any
@@ -89,10 +110,13 @@ def pool_settings(executor: ExecutorConfig) -> dict[str, Any]:
     return settings
 
 
+def twice_formatted(text: str) -> str:
+    """Return what ``text`` must be for Parsl, which formats its command twice."""
+    return text.replace("{", "{{{{").replace("}", "}}}}")
+
+
 def wrap_launch_command(command: str, executor: ExecutorConfig) -> str:
     """Return what starts a pool on a node: MPS beside it, a container around it."""
     if executor.container:
-        # Parsl formats the command twice
-        container = executor.container.strip().replace("{", "{{{{").replace("}", "}}}}")
-        command = f"{container} {command}"
+        command = f"{twice_formatted(executor.container.strip())} {command}"
     return f"{_MPS}{command}" if executor.mps else command

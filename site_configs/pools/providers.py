@@ -1,44 +1,29 @@
 """Executor settings -> the Parsl provider that asks one scheduler for blocks."""
 
-import os
-import signal
+import shlex
 from collections.abc import Callable
 from typing import Any
 
-from parsl.launchers import (
-    MpiExecLauncher,
-    SimpleLauncher,
-    SingleNodeLauncher,
-    SrunLauncher,
-)
+from parsl.launchers import SimpleLauncher, SingleNodeLauncher
 from parsl.launchers.base import Launcher
-from parsl.providers import LocalProvider, LSFProvider, PBSProProvider
+from parsl.providers import LSFProvider, PBSProProvider
 from parsl.providers.base import ExecutionProvider
 
 from site_configs.pools.gridengine_provider import PatientGridEngineProvider
+from site_configs.pools.launchers import QuotingMpiExecLauncher, QuotingSrunLauncher
+from site_configs.pools.local_provider import PromptLocalProvider
 from site_configs.pools.slurm_provider import PatientSlurmProvider
 from site_configs.pools.spanning import usual_launcher
+from site_configs.pools.utf8_scripts import Utf8Scripts
 from site_configs.schema import ExecutorConfig
 
 
-class PromptLocalProvider(LocalProvider):  # type: ignore[misc]
-    """Parsl's local provider, looking every second and needing no ``ps`` to stop."""
+class Utf8PBSProProvider(Utf8Scripts, PBSProProvider):  # type: ignore[misc]
+    """Parsl's PBS Pro provider, writing scripts in UTF-8."""
 
-    @property
-    def status_polling_interval(self) -> int:
-        """Return the time between looks at a block, s."""
-        return 1
 
-    def cancel(self, job_ids: list[str]) -> list[bool]:
-        """End the process group of each block."""
-        for job_id in job_ids:
-            job = self.resources[job_id]
-            job["cancelled"] = True
-            try:
-                os.killpg(os.getpgid(job["remote_pid"]), signal.SIGTERM)
-            except ProcessLookupError:
-                continue
-        return [True for _ in job_ids]
+class Utf8LSFProvider(Utf8Scripts, LSFProvider):  # type: ignore[misc]
+    """Parsl's LSF provider, writing scripts in UTF-8."""
 
 
 def make_provider(executor: ExecutorConfig, worker_init: str) -> ExecutionProvider:
@@ -72,11 +57,11 @@ def make_launcher(executor: ExecutorConfig) -> Launcher:
         kind = usual_launcher(executor)
     options = executor.launcher_options
     if kind == "srun":
-        return SrunLauncher(overrides=options)
+        return QuotingSrunLauncher(options)
     if kind == "mpiexec":
-        return MpiExecLauncher(overrides=options)
+        return QuotingMpiExecLauncher(options)
     if kind == "pals":
-        return MpiExecLauncher(bind_cmd="--cpu-bind", overrides=options)
+        return QuotingMpiExecLauncher(options, bind="--cpu-bind")
     return SimpleLauncher() if kind == "simple" else SingleNodeLauncher()
 
 
@@ -99,9 +84,9 @@ def _slurm(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvide
 def _pbspro(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvider:
     gpus = f"ngpus={executor.gpus_per_node}" if executor.gpus_per_node else ""
     select = [part for part in (gpus, executor.select_options.strip(":")) if part]
-    return PBSProProvider(
-        account=executor.account,
-        queue=executor.queue,
+    return Utf8PBSProProvider(  # it puts these two on a command line as they are
+        account=executor.account and shlex.quote(executor.account),
+        queue=executor.queue and shlex.quote(executor.queue),
         cpus_per_node=executor.cores_per_node,
         select_options=":".join(select),
         scheduler_options=executor.scheduler_options,
@@ -111,7 +96,7 @@ def _pbspro(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvid
 
 def _lsf(executor: ExecutorConfig, common: dict[str, Any]) -> ExecutionProvider:
     cores = executor.cores_per_node
-    return LSFProvider(
+    return Utf8LSFProvider(
         project=executor.account,
         queue=executor.queue,
         cores_per_node=cores,

@@ -1,14 +1,17 @@
 """Parsl's Slurm provider with the faults of its job states mended."""
 
 import logging
+import re
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import SlurmProvider
-from parsl.providers.errors import SubmitException
 
 from site_configs.errors import SiteError
+from site_configs.pools.utf8_scripts import Utf8Scripts
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,17 @@ _BUSY = ("Socket timed out", "Unable to contact slurm", "temporarily unable")
 _TRY_AGAIN_SECONDS = (2.0, 4.0, 8.0)
 
 
-class PatientSlurmProvider(SlurmProvider):  # type: ignore[misc]
+def as_output(path: str) -> str:
+    """Return what Slurm must be told for the name of a job's output file.
+
+    It puts the job's id for %j and the like, unless there is a backslash in the name.
+    """
+    if "\\" in path:
+        return path.replace("\\", "\\\\")
+    return path.replace("%", "%%")
+
+
+class PatientSlurmProvider(Utf8Scripts, SlurmProvider):  # type: ignore[misc]
     """Keeps terminal states, gives a fresh job time to be listed, knows more states."""
 
     _cmd: str  # what Parsl asks for the states of jobs
@@ -79,18 +92,76 @@ class PatientSlurmProvider(SlurmProvider):  # type: ignore[misc]
         SiteError
             If sbatch refuses the job, with what it said.
         """
-        for pause in (*_TRY_AGAIN_SECONDS, None):
-            try:
-                job_id: str = super().submit(command, tasks_per_node, job_name)
-                break
-            except SubmitException as error:
-                said = str(error.stderr or error).strip()
-                if pause is None or not any(words in said for words in _BUSY):
-                    raise SiteError(f"sbatch refused the job: {said}") from None
-                log.warning("sbatch: %s; asked again in %.0f s", said, pause)
-                time.sleep(pause)
+        name = f"{job_name}.{time.time()}"
+        script = Path(self.script_dir).absolute() / name
+        text = self._script(command, tasks_per_node, name)
+        self._write_submit_script("$text", str(script), name, {"text": text})
+        out, err = (f"{script}.{stream}" for stream in ("stdout", "stderr"))
+        job_id = self._sbatch(
+            f"--output={as_output(out)}", f"--error={as_output(err)}", str(script)
+        )
+        self.resources[job_id] = {
+            "job_id": job_id,
+            "status": JobStatus(JobState.PENDING),
+            "job_stdout_path": out,
+            "job_stderr_path": err,
+        }
         self._submitted[job_id] = time.monotonic()
         return job_id
+
+    def _script(self, command: str, tasks_per_node: int, name: str) -> str:
+        """Return a block's batch script, without the paths of its output.
+
+        Those go on the command line, where no quote or blank has a meaning.
+        """
+        options = [
+            f"--job-name={name}",
+            f"--nodes={self.nodes_per_block}",
+            f"--time={self.walltime}",
+            f"--ntasks-per-node={tasks_per_node}",
+        ]
+        more, variables = [], []
+        if self.mem_per_node is not None:
+            more.append(f"--mem={self.mem_per_node}g")
+            variables.append(f"export PARSL_MEMORY_GB={self.mem_per_node}")
+        if self.cores_per_node is not None:
+            cores = self.cores_per_node // tasks_per_node
+            more.append(f"--cpus-per-task={cores}")
+            variables.append(f"export PARSL_CORES={cores}")
+        lines = [
+            "#!/bin/bash",
+            *(f"#SBATCH {option}" for option in options),
+            self.scheduler_options.rstrip("\n"),
+            *(f"#SBATCH {option}" for option in more),
+            self.worker_init,
+            *variables,
+            f"export JOBNAME={name}",
+            self.launcher(
+                command, tasks_per_node, self.nodes_per_block, self.script_dir
+            ),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _sbatch(self, *arguments: str) -> str:
+        for pause in (*_TRY_AGAIN_SECONDS, None):
+            try:
+                done = subprocess.run(
+                    ["sbatch", *arguments], timeout=self.cmd_timeout, check=False,
+                    capture_output=True, encoding="utf-8", errors="replace",
+                    stdin=subprocess.DEVNULL,
+                )  # fmt: skip
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise SiteError(f"sbatch could not be asked: {error}") from None
+            # a site's wrapper of sbatch may say something first
+            found = re.findall(self.regex_job_id, done.stdout)
+            if done.returncode == 0 and found:
+                return str(found[-1])
+            said = (done.stderr.strip() or done.stdout.strip()) or "nothing"
+            if pause is None or not any(words in said for words in _BUSY):
+                break
+            log.warning("sbatch: %s; asked again in %.0f s", said, pause)
+            time.sleep(pause)
+        raise SiteError(f"sbatch refused the job: {said}")
 
     def _status(self) -> None:
         before = {job: entry["status"] for job, entry in self.resources.items()}
