@@ -66,10 +66,13 @@ def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
     from apps import roles
     from campaign.config import check_campaign, load_campaign
     from site_configs.load import check_roles, load_site
+    from site_configs.paths import check_run_path
 
     config = load_campaign(campaign)
     check_campaign(config)
-    check_roles(load_site(site), roles.ALL)
+    found = load_site(site)
+    check_roles(found, roles.ALL)
+    check_run_path(found, (Path("runs") / config.name).absolute())
     out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
     out.print(f"Next: weft run {campaign} --site {site}")
 

@@ -39,6 +39,7 @@ from campaign.ledger import Ledger
 from campaign.monitoring.pool_watcher import watching_pools
 from campaign.said import heard_by
 from site_configs.load import check_roles, copy_site, load_site
+from site_configs.paths import check_run_path
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,9 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     Raises
     ------
     ConfigError
-        If anything is wrong with the file or the site, or the folder exists.
+        If anything is wrong with the file, or the folder exists.
+    SiteError
+        If anything is wrong with the site, or it cannot be told the folder's name.
     """
     config = campaign_config.load_campaign(source)
     site = load_site(site_name)
@@ -61,6 +64,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     paths = RunDir((runs / config.name).absolute())
     if paths.root.exists():
         raise ConfigError(_already_there(paths, config))
+    check_run_path(site, paths.root)
     campaign_config.check_campaign(config)
     paths.root.mkdir(parents=True)
     shutil.copyfile(source, paths.campaign)
@@ -92,6 +96,7 @@ def open_campaign(run_dir: Path) -> RunDir:
             f"no longer fit what is asked. Undo the change, or give the campaign "
             f"another name and run it anew. The difference:\n{change}"
         )
+    check_run_path(load_site(str(paths.site)), paths.root)
     return paths
 
 

@@ -15,6 +15,7 @@ from apps.science.stopping import RUN_DIR_VARIABLE
 from site_configs.checks.check import Check, check_site
 from site_configs.checks.submit_script import submit_scripts
 from site_configs.load import load_site
+from site_configs.paths import check_run_path
 
 READY, NOT_READY, BAD_SITE = 0, 1, 2
 _STYLES = {"ok": "green", "look": "yellow", "mend": "bold red"}
@@ -56,6 +57,7 @@ def _probe(name: str, out: Console, runs: Path, wait_s: float) -> int:
 
     site = load_site(name)
     folder = (runs / f".check-{site.name}-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
+    check_run_path(site, folder)
     out.print(f"Sending a task per role; a job may wait {wait_s:.0f} s in the queue.")
     try:
         probes = probe_site(

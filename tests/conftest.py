@@ -22,6 +22,8 @@ REPOSITORY = Path(__file__).parents[1]
 ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
 WEFT = Path(sys.executable).with_name("weft")
 PATIENCE_S = 600
+ODD_FOLDER = "a b'c\"$(touch X)[d] ü"
+"""A name that no shell and no scheduler may read as anything else."""
 
 
 @dataclass
@@ -115,19 +117,30 @@ def find_run_processes() -> Callable[[Path], list[psutil.Process]]:
 
 
 @pytest.fixture(scope="session")
+def odd_folder() -> str:
+    return ODD_FOLDER
+
+
+@pytest.fixture(scope="session")
 def alanine_yaml() -> Path:
     return ALANINE
 
 
 @pytest.fixture(scope="session")
 def uninterrupted(make_once: Callable[..., Path]) -> Path:
-    """Run the alanine example once, start to end, for every test that reads one."""
+    """Run the alanine example once, start to end, for every test that reads one.
+
+    It lies in a folder of an odd name, beside a file that the name begins with.
+    """
 
     def run(folder: Path) -> None:
-        done = Weft(folder).call("run", ALANINE)
+        (odd := folder / ODD_FOLDER).mkdir()
+        (folder / "a").write_text("thesis")
+        done = Weft(odd).call("run", ALANINE)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
-    return make_once("uninterrupted", run) / "runs" / "alanine_dipeptide"
+    made = make_once("uninterrupted", run)
+    return made / ODD_FOLDER / "runs" / "alanine_dipeptide"
 
 
 def compare_west(one: Path, other: Path, n_iterations: int | None = None) -> None:

@@ -29,6 +29,17 @@ def test_every_stage_is_done_once(uninterrupted) -> None:
     assert not [e for e in entries if e["event"] == "failed"]
 
 
+def test_nothing_else_is_touched_whatever_the_folder_is_called(
+    uninterrupted, odd_folder
+) -> None:
+    folder, beside = uninterrupted.parents[1], uninterrupted.parents[2]
+    assert folder.name == odd_folder
+    assert {path.name for path in beside.iterdir()} == {"a", odd_folder}
+    assert (beside / "a").read_text() == "thesis"
+    assert [path.name for path in folder.iterdir()] == ["runs"]
+    assert not list(beside.rglob("X"))
+
+
 def test_status_gives_stages_and_the_orchestration_share(uninterrupted, weft) -> None:
     status = weft.status(uninterrupted)
     assert status["state"] == "done"
