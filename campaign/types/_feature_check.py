@@ -9,8 +9,10 @@ from apps.science.errors import ConfigError, StructureError
 from apps.science.systems.config import SystemConfig
 from campaign.types._learning_config import LearningConfig, TicaConfig
 
-_LEAST_BEADS: Final = {"distances": 5, "dihedrals": 4}
-"""For two slow coordinates: 5 beads have 3 distances, 4 have a cosine and a sine."""
+_LEAST_BEADS: Final = {
+    ("distances", 1): 4, ("dihedrals", 1): 4, ("distances", 2): 5, ("dihedrals", 2): 4
+}  # fmt: skip
+"""For so many slow coordinates: 5 beads have 3 distances, 4 a cosine and a sine."""
 
 
 def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> None:
@@ -41,17 +43,17 @@ def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> Non
             )
 
 
-def check_count(n_beads: int, named: str, tica: TicaConfig, where: str) -> None:
-    """Refuse beads too few for two slow coordinates."""
-    least = _LEAST_BEADS[tica.features]
+def check_count(
+    n_beads: int, named: str, tica: TicaConfig, where: str, n_dim: int = 2
+) -> None:
+    """Refuse beads too few for ``n_dim`` slow coordinates."""
+    least = _LEAST_BEADS[tica.features, n_dim]
     if n_beads >= least:
         return
-    other = (
-        " or take tica.features: dihedrals," if n_beads == _LEAST_BEADS["dihedrals"]
-        else ""
-    )  # fmt: skip
+    enough = n_beads >= _LEAST_BEADS["dihedrals", n_dim]
+    other = " or take tica.features: dihedrals," if enough else ""
     raise ConfigError(
-        f"{where} has {n_beads} {named}. Two slow coordinates of {tica.features} need "
+        f"{where} has {n_beads} {named}. Slow coordinates of {tica.features} need "
         f"{least} or more. Use finer beads (beads: backbone, or mapping.beads),{other} "
         "or a longer chain."
     )

@@ -23,6 +23,7 @@ from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._experiments import Variant
+from campaign.types._feature_check import check_count
 from campaign.types._learning_config import LearningConfig
 from campaign.types._learning_stages import (
     Futures,
@@ -76,7 +77,11 @@ def stage_names(config: Config) -> Sequence[str]:
 
 def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
-    check_own_frames(config.system)
+    beads = check_own_frames(config.system, config.mapping)
+    check_count(
+        beads.n_beads, f"{beads.kind} beads", config.tica, config.system.topology.name,
+        n_dim=1,
+    )  # fmt: skip
 
 
 def run(ctx: Context) -> None:

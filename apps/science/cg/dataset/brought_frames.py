@@ -95,6 +95,29 @@ def load_trajectory(
     )
 
 
+def read_topology(path: Path) -> Any:
+    """Return the mdtraj Topology of a structure file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    import mdtraj
+    from mdtraj.formats.psf import PSFError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return mdtraj.load_topology(str(path))
+    except (
+        OSError, ValueError, TypeError, RuntimeError, KeyError, IndexError, PSFError
+    ) as error:  # fmt: skip
+        raise DataError(
+            f"{path} cannot be read as a structure ({error}). Give a PDB file."
+        ) from None
+
+
 def _name(topology: Path) -> Any:
     """Return what mdtraj takes atoms from; of PSF files of beads it reads only some."""
     if is_calpha_psf(topology):

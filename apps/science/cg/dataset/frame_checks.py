@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from apps.science.arrays import Array
+from apps.science.arrays import Array, IntArray
 from apps.science.cg.internal_coordinates import measure_distances
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import DataError, NumericalError, ShapeMismatchError
@@ -30,8 +30,71 @@ _POSSIBLE: Final[dict[str, tuple[float, float]]] = {
 
 _ANY: Final = (0.8, 12.0)
 _N_LENGTHS: Final = 2000
+_N_AT_ONCE: Final = 1000
 _STRONGEST: Final = 500.0
 """kcal/mol/Angstrom; the root mean square over atoms is 20 to 60 at 300 K."""
+
+
+_TORN: Final = 2.0
+"""A bond this many times as long as the longest possible one is torn apart."""
+
+
+def check_finite(array: Any, rows: IntArray, name: str) -> None:
+    """Require numbers.
+
+    Parameters
+    ----------
+    array : (n_frames, n_atoms, 3); may lie on disk
+    rows : frames to look at, rising
+
+    Raises
+    ------
+    DataError
+        If a number is not finite; the first frame is named, and how many there are.
+    """
+    n_bad, first = 0, -1
+    for part in np.array_split(rows, max(1, len(rows) // _N_AT_ONCE)):
+        bad = ~np.isfinite(np.asarray(array[part])).all(axis=(1, 2))
+        if bad.any() and first < 0:
+            first = int(part[bad.argmax()])
+        n_bad += int(bad.sum())
+    if n_bad:
+        raise DataError(
+            f"{name} has {n_bad} frames with numbers that are not finite, of "
+            f"{len(rows)} looked at; the first is frame {first} (from 0). Leave these "
+            "frames out of every file."
+        )
+
+
+def check_whole(
+    lengths: Array, mapping: Mapping, rows: IntArray, name: str
+) -> None:
+    """Refuse frames whose molecule is broken across the periodic box.
+
+    Parameters
+    ----------
+    lengths : (n_frames, n_bonds), Angstrom
+    rows : (n_frames,), number of each frame in its file
+
+    Raises
+    ------
+    DataError
+        If a bond is torn; the frame and the bond are named.
+    """
+    longest = _TORN * _POSSIBLE.get(mapping.kind, _ANY)[1]
+    torn = lengths > longest
+    if not torn.any():
+        return
+    frame = int(torn.any(axis=1).argmax())
+    bond = int(lengths[frame].argmax())
+    raise DataError(
+        f"{name}: the molecule is broken in {int(torn.any(axis=1).sum())} of "
+        f"{len(lengths)} frames, as where it crosses the periodic box. The first is "
+        f"frame {int(rows[frame])} (from 0): "
+        f"{_name_bond(mapping, bond, lengths[frame, bond])}. Make the molecules whole "
+        "(gmx trjconv -pbc whole, cpptraj autoimage, mdtraj's make_molecules_whole), "
+        "or leave these frames out."
+    )
 
 
 def check_store(segments: Path, mapping: Mapping) -> None:

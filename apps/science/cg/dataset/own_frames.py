@@ -14,7 +14,14 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from apps.science.arrays import Array, IntArray
-from apps.science.cg.dataset.brought_frames import read_weights
+from apps.science.cg.dataset.brought_frames import read_topology, read_weights
+from apps.science.cg.dataset.force_check import check_response
+from apps.science.cg.dataset.frame_checks import (
+    check_bond_lengths,
+    check_finite,
+    check_whole,
+)
+from apps.science.cg.internal_coordinates import measure_distances
 from apps.science.cg.mapping.bead_topology import (
     check_same_residues,
     name_atoms,
@@ -37,6 +44,10 @@ log = logging.getLogger(__name__)
 LengthUnit = Literal["angstrom", "nanometer"]
 ForceUnit = Literal["kcal/mol/angstrom", "kJ/mol/nm"]
 _N_PER_BATCH = 10_000
+_N_PROBED: Final = 50_000_000
+"""Numbers of an array that are looked at before anything is queued: a second or two."""
+_N_FOR_FORCES: Final = 20_000
+"""Frames that tell whether forces belong to them."""
 
 NATIVE: Final = "native.npy"
 """In the system folder: C-alphas of the native structure, (n_beads, 3), Angstrom."""
@@ -96,13 +107,23 @@ class OwnFramesConfig(StrictConfig):
         return self
 
 
-def check_own_frames(config: OwnFramesConfig) -> None:
-    """Refuse files that are not there, or do not fit each other.
+def check_own_frames(
+    config: OwnFramesConfig,
+    mapping: MappingConfig | None = None,
+    n_looked_at: int | None = _N_PROBED,
+) -> Mapping:
+    """Refuse files that are not there, or do not fit each other; return the beads.
+
+    Parameters
+    ----------
+    n_looked_at : numbers of each array that are looked at, evenly taken; None: all
 
     Raises
     ------
     DataError
-        If a file is missing or is no array.
+        If a file is missing or is no array, if numbers are not finite (the first frame
+        is named), if a molecule is broken across the periodic box, or if the forces do
+        not belong to the positions.
     ShapeMismatchError
         If positions and forces differ in shape.
     StructureError
@@ -120,13 +141,46 @@ def check_own_frames(config: OwnFramesConfig) -> None:
             f"{config.positions.name} has shape {positions.shape}, "
             f"{config.forces.name} {forces.shape}; expected the same of both."
         )
+    weight = None
     if config.weights is not None:
-        read_weights(config.weights, len(positions))
-    if config.holds_beads:
-        beads = read_psf(config.topology)
-        _check_atoms(config, beads.n_atoms, positions.shape[1])
-        if config.structure is not None:
-            check_same_residues(beads, config.structure, config.topology.name)
+        weight = read_weights(config.weights, len(positions))
+    beads = _find_beads(config, mapping or MappingConfig(), positions.shape[1])
+    if config.holds_beads and config.structure is not None:
+        check_same_residues(beads, config.structure, config.topology.name)
+    rows = _choose_rows(positions, n_looked_at)
+    for path, array in ((config.positions, positions), (config.forces, forces)):
+        check_finite(array, rows, path.name)
+    _check_physics(config, beads, positions, forces, weight)
+    return beads
+
+
+def _check_physics(
+    config: OwnFramesConfig, beads: Mapping, positions: Any, forces: Any,
+    weight: Array | None,
+) -> None:  # fmt: skip
+    """Look at some thousand frames: whole molecules, and forces that are theirs."""
+    n = len(positions)
+    rows = np.arange(0, n, max(1, n // _N_FOR_FORCES))
+    bead_positions = beads.map_positions(_length_scale(config) * positions[rows])
+    if beads.bonds:
+        lengths = measure_distances(bead_positions, beads.bonds)
+        check_bond_lengths(lengths, beads)
+        check_whole(lengths, beads, rows, config.positions.name)
+    check_response(
+        bead_positions,
+        beads.map_forces(_force_scale(config) * forces[rows]),
+        beads,
+        config.temperature_kelvin,
+        None if weight is None or weight[rows].sum() <= 0 else weight[rows],
+    )
+
+
+def _choose_rows(positions: Any, n_looked_at: int | None) -> IntArray:
+    """Return the frames to look at, so that no more numbers are read than asked."""
+    step = 1
+    if n_looked_at is not None:
+        step = max(1, positions.size // n_looked_at)
+    return np.arange(0, len(positions), step)
 
 
 def import_frames(
@@ -144,12 +198,9 @@ def import_frames(
     ShapeMismatchError
         If the topology has other atoms than the frames.
     """
-    check_own_frames(config)
+    beads = check_own_frames(config, mapping, None)
     positions = _load(config.positions)
-    if config.holds_beads:
-        beads = _take_beads(config, mapping, positions[:1], system)
-    else:
-        beads = _build_mapping(config, mapping, positions.shape[1], system)
+    _write_structure(config, beads, positions[:1], system)
     beads.write(out)
     n = len(positions)
     given = np.ones(n) if config.weights is None else read_weights(config.weights, n)
@@ -201,46 +252,59 @@ def _check_atoms(config: OwnFramesConfig, n_named: int, n_atoms: int) -> None:
         )
 
 
-def _take_beads(
-    config: OwnFramesConfig, mapping: MappingConfig, first: Array, system: Path
+def _find_beads(
+    config: OwnFramesConfig, mapping: MappingConfig, n_atoms: int
 ) -> Mapping:
-    """Return the beads of a PSF file, which are mapped onto themselves.
+    """Return the beads of the topology; those of a PSF file are mapped onto themselves.
 
-    Parameters
-    ----------
-    first : (1, n_beads, 3), in the unit of the config, for protein.pdb
+    Raises
+    ------
+    ConfigError
+        If a PSF file is given and beads that it does not hold are asked for.
+    DataError
+        If the topology cannot be read.
+    ShapeMismatchError
+        If it has other atoms than the frames.
     """
-    import mdtraj
-
-    if mapping.beads not in (None, "calpha"):
-        raise ConfigError(
-            f"{config.topology.name} names C-alpha beads, but mapping.beads asks for "
-            "others. Leave mapping.beads out, or give a PDB file of atoms."
-        )
-    beads = read_psf(config.topology)
-    nm = _length_scale(config) * np.asarray(first) / ANGSTROM_PER_NM
-    with atomic_path(system / PROTEIN_PDB) as temporary:
-        mdtraj.Trajectory(nm, name_atoms(beads)).save_pdb(str(temporary))
-    if config.structure is not None:
-        with atomic_path(system / NATIVE) as temporary, temporary.open("wb") as handle:
-            np.save(handle, read_native_beads(config.structure))
-    return beads
-
-
-def _build_mapping(
-    config: OwnFramesConfig, mapping: MappingConfig, n_atoms: int, system: Path
-) -> Mapping:
-    import mdtraj
-
-    topology = mdtraj.load_topology(str(config.topology))
+    if config.holds_beads:
+        if mapping.beads not in (None, "calpha"):
+            raise ConfigError(
+                f"{config.topology.name} names C-alpha beads, but mapping.beads asks "
+                "for others. Leave mapping.beads out, or give a PDB file of atoms."
+            )
+        beads = read_psf(config.topology)
+        _check_atoms(config, beads.n_atoms, n_atoms)
+        return beads
+    topology = read_topology(config.topology)
     _check_atoms(config, topology.n_atoms, n_atoms)
-    structure = system / PROTEIN_PDB
-    with atomic_path(structure) as temporary:
-        temporary.write_bytes(config.topology.read_bytes())
     masses = [a.element.mass if a.element else 0.0 for a in topology.atoms]
     rules = mapping.beads if mapping.beads is not None else config.beads
     kind = "constraint_sum" if mapping.force_map == "optimal" else mapping.force_map
-    return build_mapping(structure, _Atoms(masses), rules, kind, mapping.residues)
+    return build_mapping(
+        config.topology, _Atoms(masses), rules, kind, mapping.residues
+    )
+
+
+def _write_structure(
+    config: OwnFramesConfig, beads: Mapping, first: Array, system: Path
+) -> None:
+    """Write protein.pdb, and native.npy where a structure is given beside a PSF file.
+
+    Parameters
+    ----------
+    first : (1, n_atoms, 3), in the unit of the config
+    """
+    import mdtraj
+
+    with atomic_path(system / PROTEIN_PDB) as temporary:
+        if not config.holds_beads:
+            temporary.write_bytes(config.topology.read_bytes())
+        else:
+            nm = _length_scale(config) * np.asarray(first) / ANGSTROM_PER_NM
+            mdtraj.Trajectory(nm, name_atoms(beads)).save_pdb(str(temporary))
+    if config.structure is not None:
+        with atomic_path(system / NATIVE) as temporary, temporary.open("wb") as handle:
+            np.save(handle, read_native_beads(config.structure))
 
 
 class _Atoms:
@@ -283,8 +347,17 @@ def _load(path: Path) -> Any:
     """Return an array on disk, not read yet."""
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as .npy ({error}).") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} cannot be read as .npy ({error}). If it was cut short, write or "
+            "copy it again."
+        ) from None
+    if not isinstance(found, np.ndarray):
+        raise DataError(f"{path} holds several arrays; give one, as .npy.")
+    if found.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path.name} holds {found.dtype}, no real numbers. Write them as float32."
+        )
     if found.ndim != 3 or found.shape[2] != 3 or not len(found):
         raise ShapeMismatchError(
             f"{path.name} has shape {found.shape}; expected (n_frames, n_atoms, 3)."

@@ -17,7 +17,12 @@ from apps.science.cg.dataset.own_frames import (
 )
 from apps.science.cg.mapping.config import MappingConfig
 from apps.science.cg.mapping.mapping import Mapping, read_mapping
-from apps.science.errors import ConfigError, ShapeMismatchError, StructureError
+from apps.science.errors import (
+    ConfigError,
+    DataError,
+    ShapeMismatchError,
+    StructureError,
+)
 from apps.science.segments.frames import read_frames
 from apps.science.segments.store import open_store
 
@@ -171,3 +176,73 @@ def test_what_a_psf_cannot_be_asked_for(
         given(topology="top.pdb", structure="native.pdb")
     with pytest.raises(ConfigError, match=r"mapping\.beads asks for others"):
         bring(given(), tmp_path / "run", "backbone")
+
+
+def test_a_frame_that_is_not_finite_is_named(
+    given: Callable[..., OwnFramesConfig], tmp_path: Path
+) -> None:
+    for name, frame in (("f.npy", 7), ("x.npy", 3)):
+        whole = np.load(tmp_path / name)
+        spoilt = whole.copy()
+        spoilt[[frame, -1], 2, 1] = np.nan, np.inf
+        np.save(tmp_path / name, spoilt)
+        said = f"{name} has 2 frames .* not finite, of 20 .* first is frame {frame} "
+        for work in (check_own_frames, lambda c: bring(c, tmp_path / "run")):
+            with pytest.raises(DataError, match=said):
+                work(given())
+        np.save(tmp_path / name, whole)
+
+
+def test_a_molecule_broken_across_the_box_is_called_that(
+    given: Callable[..., OwnFramesConfig], tmp_path: Path
+) -> None:
+    frames = np.load(tmp_path / "x.npy")
+    frames[5, 3:] += (4.0, 0, 0)  # the box, nm
+    np.save(tmp_path / "x.npy", frames)
+    said = r"broken in 1 of 20 frames.* frame 5 .* GLU 4 are .* across|periodic box"
+    with pytest.raises(DataError, match=said):
+        check_own_frames(given())
+
+
+@pytest.mark.parametrize("n_left", [0, 5, 60, 1000])
+def test_a_file_that_was_cut_is_refused(
+    given: Callable[..., OwnFramesConfig], tmp_path: Path, n_left: int
+) -> None:
+    whole = (tmp_path / "f.npy").read_bytes()
+    (tmp_path / "f.npy").write_bytes(whole[:n_left])
+    with pytest.raises(DataError, match=r"f\.npy cannot be read as \.npy"):
+        check_own_frames(given())
+
+
+def test_what_is_no_array_of_numbers_is_refused(
+    given: Callable[..., OwnFramesConfig], tmp_path: Path
+) -> None:
+    shape = (N_FRAMES, 5, 3)
+    np.save(tmp_path / "words.npy", np.full(shape, "a"))
+    with pytest.raises(DataError, match="no real numbers"):
+        check_own_frames(given(forces="words.npy"))
+    np.savez(tmp_path / "several.npz", a=np.zeros(shape))
+    with pytest.raises(DataError, match="several arrays"):
+        check_own_frames(given(forces="several.npz"))
+    (tmp_path / "words.pdb").write_text("no structure\n")
+    with pytest.raises(DataError, match=r"cannot be read as a structure|no residue"):
+        check_own_frames(given(topology="words.pdb"))
+
+
+ALANINE = DATA / "ala2_forces"
+
+
+@pytest.mark.skipif(not ALANINE.is_dir(), reason="published forces are not at hand")
+@pytest.mark.parametrize(("scale", "said"), [(-1, "by -1"), (1 / 41.84, "too often")])
+def test_published_forces_pass_and_spoilt_ones_do_not(
+    tmp_path: Path, scale: float, said: str
+) -> None:
+    example = Path(__file__).parents[4] / "examples" / "04_own_frames"
+    config = OwnFramesConfig(
+        topology=example / "beads.pdb", beads="backbone",
+        positions=ALANINE / "ala2_coordinates.npy", forces=ALANINE / "ala2_forces.npy",
+    )  # fmt: skip
+    check_own_frames(config)
+    np.save(tmp_path / "f.npy", scale * np.load(config.forces))
+    with pytest.raises(DataError, match=said):
+        check_own_frames(config.model_copy(update={"forces": tmp_path / "f.npy"}))
