@@ -21,7 +21,7 @@ from apps.science.stopping import RUN_DIR_VARIABLE, stop_asked
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_STOPPED = "The run was asked to stop before this task began. Resume it to go on."
+STOPPED_BEFORE = "The run was asked to stop before this task began. Resume it to go on."
 
 
 def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -62,7 +62,7 @@ def refuse_if_stopped() -> None:
     StoppedError
     """
     if stop_asked():
-        raise StoppedError(_STOPPED)
+        raise StoppedError(STOPPED_BEFORE)
 
 
 @functools.cache

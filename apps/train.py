@@ -1,28 +1,25 @@
-"""Train a model with torchrun: one process here, DDP where a site gives more."""
+"""Train a model: one process here, several where a site gives more."""
 
 from pathlib import Path
 from typing import Any
 
-from parsl import bash_app
+from parsl import python_app
 
 from apps.roles import TRAIN
 
 
-@bash_app(executors=[TRAIN])
+@python_app(executors=[TRAIN])
 def train_model(
-    config: Path, n_processes: int | None, stage: str,
-    stdout: tuple[str, str], stderr: tuple[str, str], inputs: tuple[Any, ...] = (),
-) -> str:  # fmt: skip
+    config: Path, n_processes: int | None, log_file: Path,
+    stage: str = "train", inputs: tuple[Any, ...] = (),
+) -> Path:  # fmt: skip
     """Train as the YAML file ``config`` says; resumes from its last checkpoint."""
-    import os
-    import shlex
-    import sys
+    from apps.science.training.launch import training_command
+    from apps.science.training.meeting import clear_meetings
+    from apps.timed_command import run_command
 
-    from apps.science.training.launch import torchrun_command
-
-    command = [
-        sys.executable, "-m", "apps.timed_command", stage, str(os.getpid()),
-        str(config.with_name("unfinished")), "--",
-        *torchrun_command(config, n_processes),
-    ]  # fmt: skip
-    return shlex.join(command)
+    clear_meetings(config.parent)
+    unfinished = config.with_name("unfinished")
+    command = training_command(config, n_processes)
+    run_command("training", command, unfinished, log_file, stage)
+    return config

@@ -66,6 +66,29 @@ class BlockEndsError(WeftError):
     costs_nothing: ClassVar[bool] = True
 
 
+class LeftUnfinishedError(WeftError):
+    """Work left a checkpoint to go on from; trying again continues it."""
+
+    worth_retrying: ClassVar[bool] = True
+    costs_nothing: ClassVar[bool] = True
+
+
+class KilledError(WeftError):
+    """Work was ended from outside, as by the system where memory is short.
+
+    It counts as a lost worker does.
+    """
+
+    worth_retrying: ClassVar[bool] = True
+    counts_as_lost: ClassVar[bool] = True
+
+
+class CommandError(WeftError):
+    """A command failed; whether it would again, nobody knows."""
+
+    worth_retrying: ClassVar[bool] = True
+
+
 class BlockTooLongError(WeftError):
     """The batch job ends too soon for all of a task; its parts may still fit."""
 

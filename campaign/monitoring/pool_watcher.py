@@ -37,8 +37,8 @@ _STATES = {
     "COMPLETED": ENDED, "SCALED_IN": ENDED, "TIMEOUT": ENDED, "CANCELLED": LOST,
     "FAILED": LOST, "MISSING": LOST,
 }  # fmt: skip
-_LOST = re.compile(r"^(ManagerLost|WorkerLost)")
-_UNFINISHED = re.compile(r"^BashExitFailure.*\b3\)$|^Block(Ends|TooLong)Error")
+_LOST = re.compile(r"^(ManagerLost|WorkerLost|KilledError)")
+_UNFINISHED = re.compile(r"^(LeftUnfinished|BlockEnds|BlockTooLong)Error")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ its own error, tried again; its own error, given up."""
 
 
 _REFUSED = re.compile(r"^StoppedError|^BashExitFailure.*\b4\)$")
-"""4 is how apps.timed_command ends where the run was asked to stop before."""
+"""The second in the notes of version 0.1, whose training was a bash app."""
 
 
 def describe_pools(now: dict[str, Any]) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ class LearningStages:
         return self._once(stage, [learnt.dataset], submit, after)
 
     def train(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
-        """Train one model through torchrun."""
+        """Train one model, in one process or in several."""
         from apps.train import train_model
 
         paths, learnt = self.ctx.paths, self.learnt[variant.name]
@@ -179,11 +179,10 @@ class LearningStages:
             written = write_text(
                 folder / "config.yaml", yaml.safe_dump(job, sort_keys=False)
             )
-            stream = (str(said), "a")
             return [
                 train_model(
-                    written, self.config.n_train_processes, stage,
-                    stdout=stream, stderr=stream, inputs=after,
+                    written, self.config.n_train_processes, said,
+                    stage=stage, inputs=after,
                 )
             ]  # fmt: skip
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from parsl.app.errors import BashExitFailure
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.errors import TooManyJobFailuresError
@@ -13,10 +12,6 @@ from site_configs.schema import Retries
 
 BUDGET = 1
 """Parsl tries a task again while the summed cost is at most this."""
-
-UNFINISHED = 3
-"""Exit status of a command that left a checkpoint and is to be started again, as
-where its batch job was about to end."""
 
 MOST_CONTINUATIONS = 1000
 
@@ -28,17 +23,18 @@ def make_retry_handler(retries: Retries) -> Callable[[Exception, Any], float]:
     """Return Parsl's retry handler: the cost of one failure of one task.
 
     An error whose ``worth_retrying`` is false ends its task at once; one whose
-    ``costs_nothing`` is true may be tried again as often as a command that left a
-    checkpoint.
+    ``costs_nothing`` is true, as of work that left a checkpoint, may be tried again
+    many times; one whose ``counts_as_lost`` is true costs what a lost worker does.
     """
 
     def cost(error: Exception, _task: Any) -> float:
         if not getattr(error, "worth_retrying", True):
             return BUDGET + 1.0
-        unfinished = isinstance(error, BashExitFailure) and error.exitcode == UNFINISHED
-        if unfinished or getattr(error, "costs_nothing", False):
+        if getattr(error, "costs_nothing", False):
             return BUDGET / MOST_CONTINUATIONS
-        lost = isinstance(error, (ManagerLost, WorkerLost))
+        lost = isinstance(error, (ManagerLost, WorkerLost)) or getattr(
+            error, "counts_as_lost", False
+        )
         tries = retries.lost_workers if lost else retries.task_errors
         # a hair under 1/n, so that n rounded terms never exceed the budget
         return (1 - 1e-9) * BUDGET / tries if tries else BUDGET + 1.0

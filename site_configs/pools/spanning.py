@@ -21,6 +21,8 @@ def describe_block(executor: ExecutorConfig) -> dict[str, str]:
         variables["WEFT_PROCESSES_PER_NODE"] = str(executor.slots_per_node)
     if executor.nodes_per_block > 1:
         variables["WEFT_ON_EACH_NODE"] = _on_each_node(executor)
+        if executor.interface is not None:
+            variables["WEFT_INTERFACE"] = executor.interface
     return variables
 
 

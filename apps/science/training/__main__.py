@@ -1,8 +1,8 @@
-"""``python -m apps.science.training CONFIG.yaml``: what torchrun starts.
+"""``python -m apps.science.training CONFIG.yaml``: one process.
 
 Exit 0: the model is finished. 1: failed. 2: the file is wrong. 3: stopped on request
-with a checkpoint; start it again to go on. Under torchrun, which knows only failures,
-it is 0 then too, and the job's file ``unfinished`` is there.
+with a checkpoint; start it again to go on. 5: another process of the same training,
+which ``start_ranks`` started beside this one, is gone.
 """
 
 import logging
@@ -16,13 +16,16 @@ from pydantic import ValidationError
 from apps.science.errors import ConfigError, WeftError
 from apps.science.stopping import UNFINISHED
 from apps.science.training.config import TrainingJob
+from apps.science.training.meeting import ALONE, read_place
+from apps.science.training.parent import end_with_parent
 
 _log = logging.getLogger("apps.science.training")
 
 
 def main(arguments: list[str]) -> int:
     """Read the job, train, and return the exit status."""
-    first = os.environ.get("RANK", "0") == "0"
+    end_with_parent()
+    first = read_place().rank == 0
     logging.basicConfig(
         level=logging.INFO if first else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -44,13 +47,14 @@ def _train(job: TrainingJob) -> int:
     import torch
 
     from apps.science.training.loop import train
+    from apps.science.training.ranks import LeftAloneError
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
-        # torchrun takes any other status than 0 for a failure of the process; there
-        # the file tells
-        under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-        return 0 if train(job) or under_torchrun else UNFINISHED
+        return 0 if train(job) else UNFINISHED
+    except LeftAloneError as error:
+        _log.warning("%s", error)
+        return ALONE
     except ConfigError as error:
         _log.error("%s", error)
         return 2
@@ -64,7 +68,7 @@ def _leave(status: int) -> None:
 
     A rank was seen to die so, of SIGABRT, with all its work done.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if read_place().size > 1:
         logging.shutdown()
         sys.stdout.flush()
         os._exit(status)
@@ -72,4 +76,9 @@ def _leave(status: int) -> None:
 
 
 if __name__ == "__main__":
-    _leave(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except Exception:
+        _log.exception("training failed")
+        status = 1
+    _leave(status)

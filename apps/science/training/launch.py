@@ -1,17 +1,18 @@
-"""The torchrun command of a training job, on one node or over all nodes of a block.
+"""The command of a training job: one process, several on a node, or on many nodes.
 
 A block that a task spans says so in its environment: the number of its nodes, how many
 processes each takes, and the scheduler's own command that starts one on each.
 """
 
 import os
+import secrets
 import shlex
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from apps.science.errors import ConfigError
+from apps.science.training.meeting import PREFIX
 
 NODES_VARIABLE = "WEFT_BLOCK_NODES"
 PROCESSES_VARIABLE = "WEFT_PROCESSES_PER_NODE"
@@ -20,7 +21,7 @@ ON_EACH_NODE_VARIABLE = "WEFT_ON_EACH_NODE"
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 
 
-def torchrun_command(
+def training_command(
     config: Path, n_processes: int | None, environ: Mapping[str, str] = os.environ
 ) -> list[str]:
     """Return the command that trains as ``config`` says.
@@ -37,19 +38,18 @@ def torchrun_command(
     """
     n_nodes = int(environ.get(NODES_VARIABLE, "1"))
     per_node = _count_per_node(n_processes, n_nodes, environ)
-    torchrun = [
-        sys.executable, "-m", "torch.distributed.run",
-        "--nnodes", str(n_nodes), "--nproc-per-node", str(per_node),
+    if n_nodes == per_node == 1:
+        return [sys.executable, "-m", "apps.science.training", str(config)]
+    start = [
+        sys.executable, "-m", "apps.science.training.start_ranks", str(config),
+        "--per-node", str(per_node),
     ]  # fmt: skip
     if n_nodes == 1:
-        meeting, prefix = ["--standalone"], []
-    else:
-        endpoint = f"{socket.gethostname()}:{_free_port()}"
-        meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint,
-                   "--rdzv-id", f"{os.getpid()}-{endpoint}"]  # fmt: skip
-        prefix = shlex.split(environ[ON_EACH_NODE_VARIABLE])
-    job = ["-m", "apps.science.training", str(config)]
-    return [*prefix, *torchrun, *meeting, *job]
+        return start
+    prefix = shlex.split(environ[ON_EACH_NODE_VARIABLE])
+    # a name that nobody can guess, new for each start
+    meeting = config.with_name(f"{PREFIX}{secrets.token_hex(16)}")
+    return [*prefix, *start, "--nodes", str(n_nodes), "--meeting", str(meeting)]
 
 
 def _count_per_node(
@@ -70,9 +70,3 @@ def _count_gpus(environ: Mapping[str, str]) -> int:
     """Return the GPUs that this worker was given, at least 1."""
     given = next((environ[name] for name in _VISIBLE if environ.get(name)), "")
     return max(1, len([device for device in given.split(",") if device]))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])

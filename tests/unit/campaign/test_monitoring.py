@@ -154,8 +154,9 @@ def test_a_try_that_was_the_last_counts_as_given_up() -> None:
     [
         ("ManagerLost(b'26a0', 'node7')", "lost"),
         ("WorkerLost(1, 'node7')", "lost"),
-        ("BashExitFailure('train_model', 3)", "continued"),
-        ("BashExitFailure('train_model', 1)", "error"),
+        ("KilledError('The training was killed')", "lost"),
+        ("LeftUnfinishedError('The training left')", "continued"),
+        ("CommandError('The training ended with exit status 1')", "error"),
         ("ValueError('ManagerLost')", "error"),
     ],
 )
@@ -164,15 +165,15 @@ def test_failed_tries_are_told_apart_by_what_parsl_says(error, kind) -> None:
 
 
 def test_the_real_errors_read_as_their_kind() -> None:
-    from parsl.app.errors import BashExitFailure
     from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
-    from site_configs.pools.failures import UNFINISHED
+    from apps.science.errors import CommandError, KilledError, LeftUnfinishedError
 
     assert kind_of(repr(ManagerLost(b"26a0", "node7"))) == "lost"
     assert kind_of(repr(WorkerLost(1, "node7"))) == "lost"
-    assert kind_of(repr(BashExitFailure("train_model", UNFINISHED))) == "continued"
-    assert kind_of(repr(BashExitFailure("train_model", 1))) == "error"
+    assert kind_of(repr(KilledError("x"))) == "lost"
+    assert kind_of(repr(LeftUnfinishedError("x"))) == "continued"
+    assert kind_of(repr(CommandError("x"))) == "error"
 
 
 def test_the_stage_of_a_task_is_found_by_name_place_or_default() -> None:
@@ -187,14 +188,13 @@ def test_the_stage_of_a_task_is_found_by_name_place_or_default() -> None:
     assert stage_of({"func": len, "args": (1, 2, 3), "kwargs": {}}) == ""
 
 
-def test_the_stage_of_a_bash_app_is_found() -> None:
+def test_the_stage_of_a_training_is_found() -> None:
     from apps.train import train_model
 
     record = {
-        "func": train_model.wrapped_remote_function,
-        "args": ("c.yaml", 1, "train_weighted"),
-        "kwargs": {"stdout": ("out", "a"), "stderr": ("out", "a")},
-    }
+        "func": train_model.func, "args": ("c.yaml", 1, "train.log"),
+        "kwargs": {"stage": "train_weighted"},
+    }  # fmt: skip
     assert stage_of(record) == "train_weighted"
 
 

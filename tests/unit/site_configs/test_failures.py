@@ -1,10 +1,14 @@
 """Lost workers spend a tenth of a task's budget, its own error all of it."""
 
 import pytest
-from parsl.app.errors import BashExitFailure
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
-from apps.science.errors import NumericalError
+from apps.science.errors import (
+    CommandError,
+    KilledError,
+    LeftUnfinishedError,
+    NumericalError,
+)
 from site_configs.pools.failures import BUDGET, make_retry_handler
 from site_configs.schema import Retries
 
@@ -18,7 +22,9 @@ def _tries(error: Exception, retries: Retries) -> int:
     return runs
 
 
-@pytest.mark.parametrize("error", [WorkerLost(0, "n1"), ManagerLost(b"m", "n1")])
+@pytest.mark.parametrize(
+    "error", [WorkerLost(0, "n1"), ManagerLost(b"m", "n1"), KilledError("by others")]
+)
 @pytest.mark.parametrize("lost_workers", [0, 3, 10])
 def test_a_task_survives_as_many_lost_workers_as_the_site_says(
     error: Exception, lost_workers: int
@@ -31,8 +37,8 @@ def test_an_error_that_would_come_again_ends_its_task_at_once() -> None:
 
 
 def test_a_command_that_left_a_checkpoint_goes_on_in_another_block() -> None:
-    assert _tries(BashExitFailure("train_model", 3), Retries()) > 100
-    assert _tries(BashExitFailure("train_model", 1), Retries()) == 1
+    assert _tries(LeftUnfinishedError("stopped"), Retries()) > 100
+    assert _tries(CommandError("exit status 1"), Retries()) == 1
 
 
 @pytest.mark.parametrize("task_errors", [0, 1, 7])

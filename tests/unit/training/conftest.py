@@ -1,9 +1,7 @@
 """Small force-matching sets with known energies, and jobs that train on them."""
 
 import os
-import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.terms import build_prior
 from apps.science.cg.prior.torchmd_yaml import format_tables
 from apps.science.training.config import TrainingConfig, TrainingJob
+from apps.science.training.launch import training_command
 
 N_FRAMES, N_BEADS = 96, 4
 MODEL = {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1, "num_rbf": 8}
@@ -122,27 +121,27 @@ def two_proteins(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_ranks() -> Callable[..., None]:
-    """Return what trains a job in so many processes, as torchrun would start them."""
+    """Return what trains a job in so many processes, as a campaign does."""
 
     def run(job: TrainingJob, n: int, **environment: str) -> None:
-        config = job.out.with_suffix(".yaml")
-        config.write_text(yaml.safe_dump(job.model_dump(mode="json")))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "apps.science.training", str(config)],
-                stderr=subprocess.PIPE, text=True,
-                env=os.environ | environment | {
-                    "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(n),
-                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                    "OMP_NUM_THREADS": "1",
-                },
-            )
-            for rank in range(n)
-        ]  # fmt: skip
-        said = [process.communicate(timeout=120)[1] for process in processes]
-        assert all(process.returncode in (0, 3) for process in processes), said
+        done = subprocess.run(
+            training_command(write_job(job), n, {}), stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+            check=False, timeout=240,
+        )  # fmt: skip
+        assert done.returncode in (0, 3), done.stderr
 
     return run
+
+
+def write_job(job: TrainingJob) -> Path:
+    path = job.out / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(job.model_dump(mode="json")))
+    return path
+
+
+@pytest.fixture(name="write_job")
+def write_job_fixture() -> Callable[[TrainingJob], Path]:
+    """Return what writes a job's file where a campaign has it."""
+    return write_job

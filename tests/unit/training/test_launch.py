@@ -1,15 +1,15 @@
-"""The torchrun command spreads a training's processes as its site says."""
+"""The command of a training spreads its processes as its site says."""
 
 from pathlib import Path
 
 import pytest
 
 from apps.science.errors import ConfigError
-from apps.science.training.launch import torchrun_command
+from apps.science.training.launch import training_command
 from site_configs.pools.spanning import describe_block
 from site_configs.schema import ExecutorConfig
 
-JOB = Path("config.yaml")
+JOB = Path("/run/config.yaml")
 
 
 def words_after(command: list[str], option: str) -> str:
@@ -21,24 +21,34 @@ def spanning(**settings: object) -> dict[str, str]:
     return describe_block(ExecutorConfig.model_validate(executor))
 
 
-def test_a_laptop_trains_in_one_process() -> None:
-    command = torchrun_command(JOB, None, {})
-    assert words_after(command, "--nproc-per-node") == "1"
-    assert "--standalone" in command
+def test_a_laptop_trains_in_one_plain_process() -> None:
+    command = training_command(JOB, None, {})
+    assert command[1:] == ["-m", "apps.science.training", str(JOB)]
+    assert training_command(JOB, None, spanning()) == command
 
 
 def test_a_worker_with_several_gpus_has_a_process_for_each() -> None:
-    command = torchrun_command(JOB, None, {"CUDA_VISIBLE_DEVICES": "4,6,7"})
-    assert words_after(command, "--nproc-per-node") == "3"
+    command = training_command(JOB, None, {"CUDA_VISIBLE_DEVICES": "4,6,7"})
+    assert words_after(command, "--per-node") == "3"
+    assert "--meeting" not in command
 
 
-def test_over_nodes_each_starts_its_torchrun_and_all_meet_on_the_first() -> None:
+def test_over_nodes_each_starts_its_own_and_all_meet_where_nobody_guesses() -> None:
     environ = spanning(nodes_per_block=3, gpus_per_node=4)
-    command = torchrun_command(JOB, None, environ)
+    command = training_command(JOB, None, environ)
     assert command[:2] == ["srun", "--nodes=3"]
-    assert words_after(command, "--nnodes") == "3"
-    assert words_after(command, "--nproc-per-node") == "4"
-    assert "--standalone" not in command
+    assert words_after(command, "--nodes") == "3"
+    assert words_after(command, "--per-node") == "4"
+    meeting = Path(words_after(command, "--meeting"))
+    assert meeting.parent == JOB.parent
+    assert len(meeting.name) > 32
+    again = training_command(JOB, None, environ)
+    assert Path(words_after(again, "--meeting")) != meeting
+
+
+def test_the_interface_of_a_site_is_told_to_all_its_nodes() -> None:
+    assert spanning(nodes_per_block=2, interface="hsn0")["WEFT_INTERFACE"] == "hsn0"
+    assert "WEFT_INTERFACE" not in spanning(nodes_per_block=2)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +70,13 @@ def test_the_scheduler_s_own_launcher_starts_them(launcher: str, start: str) -> 
 
 def test_processes_that_do_not_spread_evenly_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"n_train_processes is 3, .* the 2 nodes"):
-        torchrun_command(JOB, 3, spanning(nodes_per_block=2))
+        training_command(JOB, 3, spanning(nodes_per_block=2))
 
 
 def test_a_block_of_one_node_needs_no_launcher() -> None:
-    environ = spanning(gpus_per_node=2)
-    command = torchrun_command(JOB, None, environ)
-    assert "--standalone" in command
-    assert words_after(command, "--nproc-per-node") == "2"
+    command = training_command(JOB, None, spanning(gpus_per_node=2))
+    assert "srun" not in command
+    assert words_after(command, "--per-node") == "2"
 
 
 @pytest.mark.parametrize("key", ["workers_per_node", "workers_per_gpu"])

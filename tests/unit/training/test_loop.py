@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from apps.science.errors import DataError, NumericalError
 from apps.science.training import loop
@@ -136,23 +135,11 @@ def test_a_missing_dataset_names_the_stage_to_run(make_job: Make) -> None:
         train(job)
 
 
-def write_job(job: TrainingJob) -> Path:
-    path = job.out.with_suffix(".yaml")
-    path.write_text(yaml.safe_dump(job.model_dump(mode="json")))
-    return path
-
-
 @pytest.mark.slow
-def test_two_ranks_match_one(make_job: Make) -> None:
+def test_two_ranks_match_one(make_job: Make, run_ranks) -> None:
     single, double = make_job("one"), make_job("two")
     train(single)
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", "2", "-m", "apps.science.training", str(write_job(double)),
-    ]  # fmt: skip
-    subprocess.run(
-        command, check=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    run_ranks(double, 2)
     np.testing.assert_allclose(read_losses(double), read_losses(single), rtol=1e-5)
     paths = [job.out / "checkpoints" / "best.pt" for job in (single, double)]
     one, two = (read_checkpoint(path)["weights"] for path in paths)
@@ -161,7 +148,7 @@ def test_two_ranks_match_one(make_job: Make) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_job_file_exits_with_two(make_job: Make) -> None:
+def test_a_wrong_job_file_exits_with_two(make_job: Make, write_job) -> None:
     path = write_job(make_job("wrong"))
     path.write_text(path.read_text() + "colour: red\n")
     run = subprocess.run(
