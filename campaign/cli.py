@@ -67,11 +67,13 @@ def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
     from campaign.config import check_campaign, load_campaign
     from site_configs.load import check_roles, load_site
     from site_configs.paths import check_run_path
+    from site_configs.ready import check_filled_in
 
     config = load_campaign(campaign)
     check_campaign(config)
     found = load_site(site)
     check_roles(found, roles.ALL)
+    check_filled_in(found)
     check_run_path(found, (Path("runs") / config.name).absolute())
     out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
     out.print(f"Next: weft run {campaign} --site {site}")

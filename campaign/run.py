@@ -40,6 +40,7 @@ from campaign.monitoring.pool_watcher import watching_pools
 from campaign.said import heard_by
 from site_configs.load import check_roles, copy_site, load_site
 from site_configs.paths import check_run_path
+from site_configs.ready import check_addresses, check_filled_in
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     config = campaign_config.load_campaign(source)
     site = load_site(site_name)
     check_roles(site, roles.ALL)
+    check_filled_in(site)
+    check_addresses(site)
     paths = RunDir((runs / config.name).absolute())
     if paths.root.exists():
         raise ConfigError(_already_there(paths, config))

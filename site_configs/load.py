@@ -1,19 +1,18 @@
 """Site files: the shipped ones by name, anyone's own by path."""
 
-import difflib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from apps.science.errors import ConfigError
 from apps.science.strict_yaml import load_yaml
 from site_configs.errors import SiteError
+from site_configs.mistakes import explain_mistakes, refuse_empty
 from site_configs.python_site import check_python_site
-from site_configs.schema import ExecutorConfig, Retries, Site
+from site_configs.schema import Site
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -80,10 +79,11 @@ def load_site(name_or_path: str | Path) -> Site:
         raise SiteError(str(error)) from None
     if not isinstance(raw, dict):
         raise SiteError(f"{path} must be a mapping with the key executors.")
+    refuse_empty(raw, path)
     try:
         site = Site.model_validate({"name": path.stem, **raw})
     except ValidationError as error:
-        lines = "\n".join(f"  {line}" for line in _explain(error))
+        lines = "\n".join(f"  {line}" for line in explain_mistakes(error))
         raise SiteError(f"{path} is not a valid site file:\n{lines}") from None
     if site.python is None:
         return site
@@ -113,27 +113,3 @@ def check_roles(site: Site, roles: Iterable[str]) -> None:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _explain(error: ValidationError) -> list[str]:
-    lines = []
-    for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"]) or "file"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{place}: unknown setting{_suggest(problem['loc'])}")
-        elif problem["type"] == "value_error":
-            lines.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
-        else:
-            lines.append(f"{place}: {problem['msg']}, not {problem['input']!r}")
-    return lines
-
-
-def _suggest(loc: tuple[Any, ...]) -> str:
-    models: dict[str, type[BaseModel]] = {
-        "executors": ExecutorConfig,
-        "retries": Retries,
-    }
-    model = models.get(str(loc[0]), Site) if len(loc) > 1 else Site
-    known = list(model.model_fields)
-    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

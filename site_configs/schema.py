@@ -1,6 +1,7 @@
 """What a site file may say: its executors, and which of them serves which role."""
 
 import re
+import shlex
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +13,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from site_configs.scheduler_options import write_scheduler_lines
 
 Scheduler = Literal[
     "local", "slurm", "pbspro", "lsf", "gridengine", "kubernetes", "globus_compute"
@@ -148,19 +151,73 @@ class ExecutorConfig(_Strict):
         {}, description="Values for the endpoint's user configuration template."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _options_have_their_prefix(cls, settings: Any) -> Any:
+        if not isinstance(settings, dict) or settings.get("scheduler") not in BATCH:
+            return settings
+        options = settings.get("scheduler_options")
+        if not isinstance(options, str):
+            return settings
+        try:
+            lines = write_scheduler_lines(settings["scheduler"], options, settings)
+        except ValueError as error:
+            raise ValueError(f"scheduler_options {error}") from None
+        return settings | {"scheduler_options": lines}
+
     @field_validator("walltime", mode="before")
     @classmethod
-    def _walltime_survives_yaml(cls, value: object) -> object:
-        if isinstance(value, int):  # YAML 1.1 reads an unquoted 10:00:00 as base 60
-            return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
+    def _walltime_is_a_time(cls, value: object) -> object:
+        match = re.fullmatch(r"(\d{1,3}):([0-5]\d):([0-5]\d)", str(value))
+        if match is None or not any(int(part) for part in match.groups()):
+            raise ValueError(_describe_walltime(value))
         return value
 
-    @field_validator("walltime")
+    @field_validator("partition", "queue", "account", "qos", "constraint")
     @classmethod
-    def _walltime_is_a_time(cls, value: str) -> str:
-        match = re.fullmatch(r"(\d{1,3}):([0-5]\d):([0-5]\d)", value)
-        if match is None or not any(int(part) for part in match.groups()):
-            raise ValueError(f"is {value!r}; write hours:minutes:seconds, '02:00:00'")
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is not None and (not value or re.search(r"[\s\x00-\x1f]", value)):
+            raise ValueError(f"is {value!r}; write one word, without blanks")
+        return value
+
+    @field_validator("select_options")
+    @classmethod
+    def _select_adds_to_ours(cls, value: str) -> str:
+        if re.search(r"[\s+]", value) or "select=" in value:
+            raise ValueError(
+                f"is {value!r}; write resources of a node alone, parted by colons: "
+                "mem=200gb:mpiprocs=4"
+            )
+        if re.search(r"(^|:)ncpus=", value):
+            raise ValueError("has ncpus, which cores_per_node says")
+        return value
+
+    @field_validator("container", "launcher_options")
+    @classmethod
+    def _shell_words(cls, value: str) -> str:
+        if "\n" in value.strip():
+            raise ValueError("has several lines; write one")
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be read by a shell: {error}") from None
+        broken = _broken_path(words)
+        if broken is not None:
+            raise ValueError(
+                f"would start the image {broken.split()[0]}: a blank ends a path. If "
+                f"the image is {broken}, put it in single quotes, '{broken}'"
+            )
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _names_of_variables(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) is None:
+                raise ValueError(
+                    f"has {name!r}, which is no name of a variable: letters, digits "
+                    "and _"
+                )
         return value
 
     @model_validator(mode="after")
@@ -256,6 +313,39 @@ class ExecutorConfig(_Strict):
         """Length of a block, s."""
         hours, minutes, seconds = (int(part) for part in self.walltime.split(":"))
         return 3600 * hours + 60 * minutes + seconds
+
+
+def _describe_walltime(value: object) -> str:
+    form = 'write hours:minutes:seconds in quotes, walltime: "04:00:00"'
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"is the number {value}, which could be minutes or seconds; {form}"
+    if re.fullmatch(r"\d+:\d+", str(value)):
+        return (
+            f"is {value!r}, which could be hours and minutes or minutes and seconds; "
+            f"{form}"
+        )
+    days = re.fullmatch(r"(\d+)-(\d+):(\d+:\d+)", str(value))
+    if days is not None:
+        hours = 24 * int(days[1]) + int(days[2])
+        return f'is {value!r}; write hours in place of days, "{hours}:{days[3]}"'
+    return f"is {value!r}; {form}"
+
+
+# Options of Apptainer and Singularity that take the next word.
+_TAKE_A_WORD = {
+    "-B", "--bind", "--mount", "-H", "--home", "-W", "--workdir", "-S", "--scratch",
+    "-o", "--overlay", "--pwd", "--cwd", "--env", "--env-file", "--app", "--network",
+    "--security",
+}  # fmt: skip
+
+
+def _broken_path(words: list[str]) -> str | None:
+    """Return an image's path that a blank has broken in two, None if there is none."""
+    for before, one, two in zip(words, words[1:], words[2:], strict=False):
+        image = two.endswith((".sif", ".simg", ".sqsh")) and two[0] not in "/$~.-"
+        if image and one.startswith(("/", "$", "~")) and before not in _TAKE_A_WORD:
+            return f"{one} {two}"
+    return None
 
 
 class Retries(_Strict):

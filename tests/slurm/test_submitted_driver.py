@@ -13,7 +13,11 @@ def wait_for_state(toy, wanted: str, patience_s: float = 120.0) -> None:
         time.sleep(0.5)
 
 
-def test_a_submitted_driver_is_stopped_and_goes_on(slurm, run_toy, make_site) -> None:
+def test_a_submitted_driver_is_stopped_and_goes_on(
+    slurm, weft, run_toy, make_site, odd_folder
+) -> None:
+    weft.folder /= odd_folder
+    weft.folder.mkdir()
     toy = run_toy(slurm)
     site = make_site(toy.weft.folder)
     done = toy.weft.call("run", toy.campaign, "--site", site, "--submit")

@@ -41,12 +41,36 @@ def test_a_file_of_ones_own_is_named_after_itself(tmp_path: Path) -> None:
         ("executor: {p: {}}", "executor: unknown setting; did you mean executors"),
         ("executors: {p: {scheduler: torque}}", "local.*slurm.*not 'torque'"),
         ("executors: {p: {max_blocks: 0}}", "greater than or equal to 1, not 0"),
+        ("executors: {p: {}, p: {}}", "the key 'p' in line 1, twice"),
+        ("executors: {p: {scheduler: torque}}", "OpenPBS are served, Torque is not"),
+        ("executors: {p: {scheduler: SLURM}}", "did you mean slurm?"),
+        ("executors: {p: {scheduler: pbs}}", "did you mean pbspro?"),
+        ("executors: {p: {scheduler: sge}}", "did you mean gridengine?"),
+        ("executors: {p: {time: 4}}", "p.time: unknown setting; here it is walltime"),
+        ("executors: {p: {qos: on}}", 'true or false, .*in quotes, qos: "yes"'),
+        ("executors: {p: {account: 12}}", 'is the number 12; .*quotes, account: "12"'),
+        ("executors: {p: {account: 0123}}", 'if it is text, "0123"; else write 123'),
+        ("executors: {p: {environment: {N: 8}}}", 'put text in quotes, N: "8"'),
+        ("executors: {p: {constraint: &gpu }}", "constraint: has no value"),
+        ("executors: [{name: p}]", "give each pool of workers a name"),
+        ("executors: {p: {port_range: 500-510}}", r"write \[500, 510\]"),
+        ("executors: {p: {scheduler: slurm, walltime: 4:00}}", "is '4:00'"),
+        ("executors: {p: {scheduler: slurm, walltime: 240}}", "is the number 240"),
+        (
+            "executors: {p: {scheduler: slurm, scheduler_options: x}}",
+            "executors.p: scheduler_options has the line 'x': it is no option",
+        ),
     ],
 )
 def test_a_bad_file_is_explained(tmp_path: Path, text: str, words: str) -> None:
     path = _write(tmp_path, text)
     with pytest.raises(SiteError, match=f"(?s)mine.yaml.*{words}"):
         load_site(path)
+
+
+def test_an_unquoted_time_is_what_it_looks_like(tmp_path: Path) -> None:
+    text = "executors: {p: {scheduler: slurm, walltime: 10:30:30}}"
+    assert load_site(_write(tmp_path, text)).executors["p"].walltime == "10:30:30"
 
 
 def test_a_missing_role_is_named_with_the_roles_present(tmp_path: Path) -> None:

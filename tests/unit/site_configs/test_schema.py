@@ -25,16 +25,95 @@ def test_a_role_must_name_an_executor_that_exists() -> None:
         _site(executors={"gpu": {}}, roles={"md": "gpus"})
 
 
-def test_a_walltime_read_by_yaml_as_base_sixty_is_the_same_time() -> None:
-    executor = ExecutorConfig.model_validate({"scheduler": "slurm", "walltime": 37830})
-    assert executor.walltime == "10:30:30"
+@pytest.mark.parametrize(
+    ("walltime", "words"),
+    [
+        (240, "is the number 240, which could be minutes or seconds"),
+        ("4:00", "could be hours and minutes or minutes and seconds"),
+        ("8h", "is '8h'; write hours:minutes:seconds in quotes"),
+        ("2-00:00:00", 'write hours in place of days, "48:00:00"'),
+        ("00:00:00", "write hours:minutes:seconds"),
+        ("1:2:3", "write hours:minutes:seconds"),
+        ("01:60:00", "write hours:minutes:seconds"),
+        ("infinite", "write hours:minutes:seconds"),
+        (True, "write hours:minutes:seconds"),
+        (None, "write hours:minutes:seconds"),
+    ],
+)
+def test_a_walltime_is_hours_minutes_seconds(walltime: object, words: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        ExecutorConfig.model_validate({"scheduler": "slurm", "walltime": walltime})
+    assert words in str(error.value)
+
+
+def test_a_walltime_is_as_long_as_it_says() -> None:
+    executor = ExecutorConfig.model_validate(
+        {"scheduler": "slurm", "walltime": "10:30:30"}
+    )
     assert executor.walltime_seconds == 37830
 
 
-@pytest.mark.parametrize("walltime", ["2h", "00:00:00", "1:2:3", "01:60:00"])
-def test_a_walltime_is_hours_minutes_seconds(walltime: str) -> None:
-    with pytest.raises(ValidationError, match="write hours:minutes:seconds"):
-        ExecutorConfig.model_validate({"scheduler": "slurm", "walltime": walltime})
+@pytest.mark.parametrize(
+    ("scheduler", "text", "lines"),
+    [
+        ("slurm", "--gres=gpu:a100:4", "#SBATCH --gres=gpu:a100:4"),
+        ("slurm", "  #SBATCH -C nvme  ", "#SBATCH -C nvme"),
+        ("slurm", "#SBATCH --mail-type=ALL\n\n# a remark\n--mem=0\n",
+         "#SBATCH --mail-type=ALL\n# a remark\n#SBATCH --mem=0"),
+        ("slurm", "#SBATCH --comment='cost $5 -t & more' # ours",
+         "#SBATCH --comment='cost $5 -t & more' # ours"),
+        ("slurm", "#SBATCH --gres=gpu:2", "#SBATCH --gres=gpu:2"),
+        ("pbspro", "-l place=scatter", "#PBS -l place=scatter"),
+        ("pbspro", "#PBS -l filesystems=home:eagle -k doe",
+         "#PBS -l filesystems=home:eagle -k doe"),
+        ("lsf", '-R "rusage[mem=4GB]"', '#BSUB -R "rusage[mem=4GB]"'),
+        ("lsf", "#BSUB -env all", "#BSUB -env all"),
+        ("gridengine", "-pe smp 8\n#$ -l gpu=1,mem_free=4G",
+         "#$ -pe smp 8\n#$ -l gpu=1,mem_free=4G"),
+    ],
+)  # fmt: skip
+def test_scheduler_options_are_lines_of_the_scheduler(
+    scheduler: str, text: str, lines: str
+) -> None:
+    pool = {"scheduler": scheduler, "scheduler_options": text, "cores_per_node": 4}
+    executor = ExecutorConfig.model_validate(pool)
+    assert executor.scheduler_options == lines
+    again = executor.model_dump(exclude_unset=True)
+    assert ExecutorConfig.model_validate(again) == executor
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "text", "words"),
+    [
+        ("slurm", "module load x", "it is no option, which begins with -"),
+        ("slurm", "# SBATCH --mem=0", "takes it for a remark; begin it with #SBATCH"),
+        ("slurm", "#sbatch --mem=0", "takes it for a remark; begin it with #SBATCH"),
+        ("slurm", "#PBS -l x=1", "it is for pbspro, and this executor is asked of"),
+        ("pbspro", "#SBATCH -C x", "it is for slurm"),
+        ("slurm", "#SBATCH", "it is no option"),
+        ("slurm", "--time=4:00", "weft says --time itself; set walltime instead"),
+        ("slurm", "-t4", "set walltime instead"),
+        ("slurm", "#SBATCH -C x -N 2", "set nodes_per_block instead"),
+        ("slurm", "--output=x", "weft says --output itself; remove it"),
+        ("slurm", "-p cpu", "partition says the same; keep one"),
+        ("slurm", "--comment='x", "it cannot be read: No closing quotation"),
+        ("pbspro", "#PBS -l select=2:ncpus=32:ngpus=4:mem=200gb", "set select_options"),
+        ("pbspro", "#PBS -l place=free,select=1:ncpus=1", "set select_options"),
+        ("pbspro", "-lwalltime=1:00", "set walltime instead"),
+        ("pbspro", "-l nodes=2:ppn=4", "set nodes_per_block instead"),
+        ("lsf", "-W 60", "set walltime instead"),
+        ("gridengine", "#$ -l gpu=1,h_rt=60", "set walltime instead"),
+        ("gridengine", "-t 1-10", "weft says -t itself; remove it"),
+    ],
+)
+def test_scheduler_options_that_change_others_in_silence_are_refused(
+    scheduler: str, text: str, words: str
+) -> None:
+    pool = {"scheduler": scheduler, "scheduler_options": text, "cores_per_node": 4}
+    pool |= {"partition": "gpu"} if scheduler == "slurm" else {}
+    with pytest.raises(ValidationError) as error:
+        ExecutorConfig.model_validate(pool)
+    assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +132,15 @@ def test_a_walltime_is_hours_minutes_seconds(walltime: str) -> None:
         ({"cpu_affinity": "spread"}, "should match pattern"),
         ({"port_range": [54000, 54000]}, "write .first, last."),
         ({"scheduler": "kubernetes"}, "needs image"),
+        ({"scheduler": "slurm", "account": "a b"}, "write one word"),
+        ({"scheduler": "slurm", "account": "a\n#SBATCH -x"}, "write one word"),
+        ({"select_options": "mem=4gb ncpus=3"}, "resources of a node alone"),
+        ({"select_options": "mem=4gb+1:mem=2gb"}, "resources of a node alone"),
+        ({"select_options": "ngpus=4:ncpus=32"}, "ncpus, which cores_per_node says"),
+        ({"container": "apptainer exec 'x.sif"}, "cannot be read by a shell"),
+        ({"container": "apptainer exec --nv /my images/x.sif"}, "'/my images/x.sif'"),
+        ({"launcher_options": "-n\n2"}, "several lines"),
+        ({"environment": {"MY VAR": "1"}}, "no name of a variable"),
         ({"scheduler": "slurm", "image": "weft"}, "image is for kubernetes"),
         (
             {"scheduler": "globus_compute", "endpoint_id": "x", "gpus_per_node": 1},
@@ -69,6 +157,20 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=words):
         ExecutorConfig.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        "apptainer exec --nv weft.sif",
+        "apptainer exec --nv --bind /scratch images/weft.sif",
+        "apptainer exec --nv '/my images/weft.sif'",
+        "singularity exec $IMAGES/weft.sif",
+        "podman run --rm weft:2",
+    ],
+)
+def test_a_container_is_a_shells_words(container: str) -> None:
+    assert ExecutorConfig(container=container).container == container
 
 
 def test_two_executors_do_not_share_ports() -> None:
