@@ -75,6 +75,8 @@ def _ask_for_quotes(key: str, found: float | bool) -> str:
             "is true or false, as YAML reads on, off, yes and no; put text in quotes, "
             f'{key}: "yes"'
         )
+    if isinstance(found, float):
+        return f"is the number {found}; put text, as you wrote it, in quotes"
     return f'is the number {found}; put text in quotes, {key}: "{found}"'
 
 
