@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest_plugins = ("side_by_side",)
+pytest_plugins = ("side_by_side", "random_outcomes")
 REPOSITORY = Path(__file__).parents[1]
 ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
 WEFT = Path(sys.executable).with_name("weft")

@@ -17,7 +17,7 @@ from campaign import reaper
 
 DRIVER = Path(__file__).with_name("drive_we.py")
 N_DRIVER_KILLS, N_WORKER_KILLS = 20, 10
-PATIENCE_S = 120
+PATIENCE_S = 600
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:

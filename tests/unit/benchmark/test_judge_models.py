@@ -35,11 +35,12 @@ from apps.science.systems.info import read_system_info
 from apps.science.systems.prepare import prepare_system
 from apps.science.units import thermal_energy
 
-KELVIN = 600.0
-"""Hot, so that 90 ps see every basin many times; at 300 K it takes nanoseconds."""
+KELVIN = 900.0
+"""So hot, and in vacuum, that 3 ns see every basin some hundred times: at 600 K in OBC2
+it crosses once in 400 ps, and no bound holds for another path than the one it fits."""
 
 SETTINGS = RunSettings(
-    n_ps=90.0, frame_interval_ps=0.2, n_replicas=8, seed=1, device="cpu"
+    n_ps=1500.0, frame_interval_ps=1.0, n_replicas=8, seed=1, device="cpu"
 )
 PACKED = RunSettings(
     n_ps=16.0, frame_interval_ps=0.2, n_replicas=48, seed=1, device="cpu"
@@ -47,22 +48,22 @@ PACKED = RunSettings(
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory) -> ReferenceSet:
-    """Alanine dipeptide in OBC2 as five backbone beads."""
+def reference(tmp_path_factory, other_seed) -> ReferenceSet:
+    """Alanine dipeptide as five backbone beads."""
     folder = tmp_path_factory.mktemp("reference")
     config = SystemConfig(
-        sequence="A", caps=True, solvent="obc2", equilibration_ps=1.0,
-        temperature_kelvin=KELVIN,
+        sequence="A", caps=True, solvent="vacuum", equilibration_ps=1.0,
+        temperature_kelvin=KELVIN, friction_per_ps=5.0,
     )  # fmt: skip
     system = prepare_system(config, 7, folder / "system")
     structure = system / "protein.pdb"
     mapping = build_mapping(structure, read_system_info(system), "backbone")
     path = mapping.write(folder / "mapping.json")
     walks = [
-        run_walk(system, 0, k, 90.0, 0.2, 1, folder / f"walk_{k}.h5") for k in (0, 1)
+        run_walk(system, 0, k, 1500.0, 1.0, 1, folder / f"walk_{k}.h5") for k in (0, 1)
     ]
-    frames = collect_reference(walks, path, folder / "frames.h5", 9.0)
-    tica = fit_tica_on_walks(walks, path, 1.0, "dihedrals", folder / "tica.npz")
+    frames = collect_reference(walks, path, folder / "frames.h5", 75.0)
+    tica = fit_tica_on_walks(walks, path, 3.0, "dihedrals", folder / "tica.npz")
     return ReferenceSet(frames, path, tica, None, structure, KELVIN)
 
 
@@ -131,42 +132,53 @@ def figures(judged, model):
     }
 
 
-def test_the_engine_that_made_the_reference_is_within_twice_the_floor(judged) -> None:
+@pytest.mark.random_outcome
+def test_the_engine_that_made_the_reference_is_within_twice_the_floor(
+    judged, margin
+) -> None:
     """As far as its interval tells; nearly all values are as well."""
     found = figures(judged, "all_atom")
     assert len(found) >= 20
     with_floor = {k: s for k, s in found.items() if s.over_floor is not None}
-    for key, score in with_floor.items():
-        assert score.low <= 2 * score.floor, key
-    near = sum(s.value <= 2 * s.floor for s in with_floor.values())
-    assert near >= 0.8 * len(with_floor)
+    least = [s.low / s.floor for s in with_floor.values()]
+    margin("largest low / floor", max(least), below=2)
+    near = [s.value <= 2 * s.floor for s in with_floor.values()]
+    margin("share of values near the floor", np.mean(near), above=0.8)
     for key, score in found.items():
         if score.over_floor is None:  # nothing ever breaks
             assert score.value == 0, key
 
 
-def test_a_prior_without_dihedrals_is_told_apart(judged) -> None:
+@pytest.mark.random_outcome
+def test_a_prior_without_dihedrals_is_told_apart(judged, margin) -> None:
     found = figures(judged, "prior")
     for key in (("tic0", "kl"), ("tic1", "kl"), ("chirality", "handedness")):
-        assert found[key].low > 2 * found[key].floor
+        score = found[key]
+        margin(f"{key[0]}: low / floor", score.low / score.floor, above=2)
     # what the prior was fitted to, it has
-    assert found["bonds", "w1"].value < 0.02
+    margin("bonds: w1 in Angstrom", found["bonds", "w1"].value, below=0.02)
 
 
-def test_shuffled_weights_are_told_apart_and_right_ones_are_not(judged) -> None:
+@pytest.mark.random_outcome
+def test_shuffled_weights_are_told_apart_and_right_ones_are_not(judged, margin) -> None:
     right, shuffled = (figures(judged, m) for m in ("right", "shuffled"))
     for key in (("tic0", "w1"), ("dihedrals", "w1"), ("contacts", "difference")):
-        assert right[key].value <= 2 * right[key].floor
-        assert shuffled[key].low > 2 * shuffled[key].floor
+        floor = right[key].floor
+        margin(f"{key[0]}: right value / floor", right[key].value / floor, below=2)
+        margin(f"{key[0]}: shuffled low / floor", shuffled[key].low / floor, above=2)
 
 
-def test_the_ranking_says_so(judged) -> None:
+@pytest.mark.random_outcome
+def test_the_ranking_says_so(judged, margin) -> None:
     ranking = {s.model: s for s in rank_models(judged[2])}
     for good in ("all_atom", "right"):
         for broken in ("prior", "shuffled"):
-            assert ranking[good].place < ranking[broken].place
-            assert ranking[good].better_than[broken] >= 3
-    assert ranking["shuffled"].better_than["right"] == 0
+            better = ranking[good].better_than[broken]
+            margin(f"{good}: better than {broken} in", better, above=2)
+            further = ranking[broken].place - ranking[good].place
+            margin(f"{good}: places before {broken}", further, above=0)
+    better = ranking["shuffled"].better_than["right"]
+    margin("shuffled: better than right in", better, below=1)
 
 
 def test_everything_is_on_disk(judged) -> None:
