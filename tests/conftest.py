@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,15 @@ def end_run_processes(below: Path) -> None:
         process.kill()
 
 
-def run_processes(below: Path) -> list[psutil.Process]:
+def run_processes(below: Path, variable: str = "WEFT_RUN_DIR") -> list[psutil.Process]:
+    """Return the processes whose environment names ``below``, or a folder in it."""
     found = []
     for process in psutil.process_iter():
         try:
-            run_dir = process.environ().get("WEFT_RUN_DIR", "")
+            named = process.environ().get(variable, "")
         except psutil.Error:
             continue
-        if run_dir.startswith(str(below)) and process.pid != os.getpid():
+        if named.startswith(str(below)) and process.pid != os.getpid():
             found.append(process)
     return found
 
@@ -114,6 +115,21 @@ def run_processes(below: Path) -> list[psutil.Process]:
 @pytest.fixture
 def find_run_processes() -> Callable[[Path], list[psutil.Process]]:
     return run_processes
+
+
+@pytest.fixture
+def pool_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Return what a pool needs in its environment so that it ends with its test.
+
+    A pool that is killed leaves Parsl's SyncManager, of which no driver knows.
+    """
+    variable = "WEFT_TEST_POOL"
+    yield {variable: str(tmp_path)}
+    left = run_processes(tmp_path, variable)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
+    assert not run_processes(tmp_path, variable)
 
 
 @pytest.fixture(scope="session")

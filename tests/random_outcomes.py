@@ -106,17 +106,29 @@ def margin(request: pytest.FixtureRequest) -> Margin:
     path: Path | None = request.config.getoption("--margins")
 
     def check(
-        name: str, value: Any, above: float = -np.inf, below: float = np.inf
-    ) -> None:
+        name: str, value: Any, above: float = -np.inf, below: float = np.inf,
+        near: float | None = None, within: float = np.inf,
+    ) -> None:  # fmt: skip
         found = float(value)
+        if near is not None:
+            above, below = near - within, near + within
         if path is None:
             assert above < found < below, name
             return
         line = {
-            "test": request.node.nodeid.split("[")[0], "name": name, "value": found,
-            "above": above, "below": below, "seeds": _now["number"],
+            "test": name_case(request.node), "name": name, "value": found,
+            "above": float(above), "below": float(below), "seeds": _now["number"],
         }  # fmt: skip
         with path.open("a") as lines:
             lines.write(json.dumps(line) + os.linesep)
 
     return check
+
+
+def name_case(item: pytest.Item) -> str:
+    """Return a test and its parameters, but for seeds."""
+    test = item.nodeid.split("[")[0]
+    given = getattr(item, "callspec", None)
+    params = given.params.items() if given else ()
+    chosen = [str(getattr(v, "__name__", v)) for k, v in params if "seed" not in k]
+    return f"{test}[{', '.join(chosen)}]" if chosen else test

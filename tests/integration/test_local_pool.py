@@ -109,7 +109,9 @@ def test_a_killed_worker_is_replaced_and_its_task_runs_again(
     assert _submit(kernel, "md", die_once, marker).result(60) == "done"
 
 
-def test_a_killed_pool_is_replaced_and_its_task_runs_again(tmp_path: Path) -> None:
+def test_a_killed_pool_is_replaced_and_its_task_runs_again(
+    tmp_path: Path, pool_environment: dict[str, str]
+) -> None:
     def kill_pool_once(marker: str) -> str:
         import os
         import pathlib
@@ -124,7 +126,8 @@ def test_a_killed_pool_is_replaced_and_its_task_runs_again(tmp_path: Path) -> No
 
     pool = {"workers_per_node": 1, "heartbeat_seconds": 1}
     site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
-    config = build_config(site, tmp_path / "parsl", IMPORTS, roles=["md"])
+    environment = IMPORTS | pool_environment
+    config = build_config(site, tmp_path / "parsl", environment, roles=["md"])
     with DataFlowKernel(config) as kernel:
         future = _submit(kernel, "md", kill_pool_once, str(tmp_path / "died"))
         assert future.result(90) == "done"

@@ -32,7 +32,9 @@ def read_busy(paths: RunDir) -> list[tuple[int, int, int]]:
     return [(p["workers"], p["busy"], p["waiting"]) for p in pools]
 
 
-def test_workers_blocks_and_failed_tries_are_noted(tmp_path: Path) -> None:
+def test_workers_blocks_and_failed_tries_are_noted(
+    tmp_path: Path, pool_environment: dict[str, str]
+) -> None:
     def nap(seconds: float, stage: str = "sample") -> None:
         import time
 
@@ -55,7 +57,8 @@ def test_workers_blocks_and_failed_tries_are_noted(tmp_path: Path) -> None:
     paths = RunDir(tmp_path)
     pool = {"workers_per_node": 2, "heartbeat_seconds": 1}
     site = Site.model_validate({"name": "here", "executors": {"pool": pool}})
-    config = build_config(site, paths.parsl, IMPORTS, roles=["md", "train"])
+    environment = IMPORTS | pool_environment
+    config = build_config(site, paths.parsl, environment, roles=["md", "train"])
     with DataFlowKernel(config) as kernel, watching_pools(kernel, paths):
 
         def submit(role: str, task: Any, *args: Any) -> Any:

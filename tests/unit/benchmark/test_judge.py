@@ -87,7 +87,8 @@ def bench(tmp_path, calpha_chain):
     return run
 
 
-def test_every_metric_is_reported_with_intervals_and_floor(bench) -> None:
+@pytest.mark.random_outcome
+def test_every_metric_is_reported_with_intervals_and_floor(bench, margin) -> None:
     found = bench(as_set(chains(2000, 2, bend=1.0)))
     assert found["schema"] == SCHEMA
     assert set(found["metrics"]) == set(list_kinds("apps.science.metrics"))
@@ -99,7 +100,7 @@ def test_every_metric_is_reported_with_intervals_and_floor(bench) -> None:
             assert figure["floor"] is not None
     for name in ("tic0", "gyration", "end_to_end", "angles"):
         kl = found["metrics"][name]["figures"]["kl"]
-        assert kl["value"] > 3 * kl["floor"]
+        margin(f"{name}: kl / floor", kl["value"] / kl["floor"], above=3)
     for name, reason in UNDEFINED.items():
         assert reason in found["metrics"][name]["reason"]
     assert len(found["reference_sha256"]) == 64
@@ -127,15 +128,18 @@ def test_the_same_seed_writes_the_same_file(bench) -> None:
     assert kl[0]["high"] != kl[1]["high"]
 
 
-def test_a_model_like_the_reference_scores_near_the_floor(bench) -> None:
+@pytest.mark.random_outcome
+def test_a_model_like_the_reference_scores_near_the_floor(bench, margin) -> None:
     metrics = bench(as_set(chains(3000, 9)))["metrics"]
     for name in ("tic0", "tic1", "gyration", "end_to_end", "contacts"):
         for kind in {"kl", "w1", "difference"} & set(metrics[name]["figures"]):
             figure = metrics[name]["figures"][kind]
-            assert figure["value"] < 2.5 * figure["floor"]
+            ratio = figure["value"] / figure["floor"]
+            margin(f"{name}: {kind} / floor", ratio, below=2.5)
 
 
-def test_weights_of_the_model_reach_every_metric(bench) -> None:
+@pytest.mark.random_outcome
+def test_weights_of_the_model_reach_every_metric(bench, margin) -> None:
     """Half the frames are of another ensemble, with weight zero."""
     x = np.concatenate([chains(1500, 9), chains(1500, 10, bend=2.0)])
     order = np.random.default_rng(0).permutation(3000)
@@ -144,10 +148,12 @@ def test_weights_of_the_model_reach_every_metric(bench) -> None:
     ignored = bench(as_set(x[order]))["metrics"]
     for name in ("tic0", "tica2d", "gyration", "end_to_end", "angles", "contacts"):
         for kind, figure in ignored[name]["figures"].items():
-            assert weighted[name]["figures"][kind]["value"] < 0.8 * figure["value"]
+            ratio = weighted[name]["figures"][kind]["value"] / figure["value"]
+            margin(f"{name}: {kind} / ignored", ratio, below=0.8)
 
 
-def test_broken_frames_are_counted_once_and_judged_nowhere_else(bench) -> None:
+@pytest.mark.random_outcome
+def test_broken_frames_are_counted_once_and_judged_nowhere_else(bench, margin) -> None:
     x = chains(1000, 2)
     x[900:] = np.nan
     found = bench(as_set(x))
@@ -156,7 +162,8 @@ def test_broken_frames_are_counted_once_and_judged_nowhere_else(bench) -> None:
     stability = found["metrics"]["stability"]
     assert stability["figures"]["broken"]["value"] == pytest.approx(0.1)
     assert stability["details"]["causes"]["not finite"] == pytest.approx(0.1)
-    assert found["metrics"]["bonds"]["figures"]["kl"]["value"] < 0.1
+    kl = found["metrics"]["bonds"]["figures"]["kl"]["value"]
+    margin("bonds: kl", kl, below=0.1)
 
 
 def test_a_reference_with_one_basin_is_warned_of(bench) -> None:
@@ -187,13 +194,14 @@ def test_the_temperature_gives_the_free_energy_its_unit(bench) -> None:
     assert ratio == pytest.approx(0.5962, abs=1e-4)
 
 
-def test_burn_in_is_left_out_of_all_but_stability(bench) -> None:
+@pytest.mark.random_outcome
+def test_burn_in_is_left_out_of_all_but_stability(bench, margin) -> None:
     x = np.concatenate([chains(500, 2, bend=3.0), chains(1500, 9)])
     x[:10] = np.nan
     cut = bench(as_set(x), burn_in_fraction=0.25)
     whole = bench(as_set(x))
     kl = [r["metrics"]["end_to_end"]["figures"]["kl"]["value"] for r in (cut, whole)]
-    assert kl[0] < 0.5 * kl[1]
+    margin("kl / whole", kl[0] / kl[1], below=0.5)
     assert cut["metrics"]["stability"]["figures"]["broken"]["value"] == pytest.approx(
         10 / 2000
     )
@@ -251,7 +259,8 @@ def test_stretches_shorter_than_the_memory_are_joined() -> None:
     assert same.n_blocks == 40
 
 
-def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain) -> None:
+@pytest.mark.random_outcome
+def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain, margin) -> None:
     """Two equal samples of a slow process lie within twice the floor of each other.
 
     With blocks of a quarter of its memory they would not.
@@ -281,5 +290,5 @@ def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain) -> None:
             )
             w1 = found.figures["w1"]
             near[name] += w1.value <= 2 * w1.floor
-    assert near["joined"] >= 6
-    assert near["joined"] > near["short"]
+    margin("within twice the floor of 7", near["joined"], above=5)
+    margin("more than with short blocks", near["joined"] - near["short"], above=0)

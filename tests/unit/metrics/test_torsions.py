@@ -45,25 +45,28 @@ def compare(reference: np.ndarray, model: np.ndarray):
     return Metric().compare(Comparison(*sets, plan, sets[1], plan, beads))
 
 
-def test_one_wrong_dihedral_is_named() -> None:
+@pytest.mark.random_outcome
+def test_one_wrong_dihedral_is_named(margin) -> None:
     rng = np.random.default_rng(3)
     right, also = rng.normal(60, 20, (2, N))
     wrong = rng.normal(-60, 20, N)
     found = compare(chains(right, right), chains(also, wrong))
     first, second = found.details["each"]
-    assert first["js"] < 0.02
-    assert second["js"] == pytest.approx(np.log(2), abs=0.02)
+    margin("right: js", first["js"], below=0.02)
+    margin("wrong: js", second["js"], near=np.log(2), within=0.02)
     assert found.figures["worst_js"].value == pytest.approx(second["js"])
-    assert first["reference_positive"] == pytest.approx(0.9987, abs=0.003)
+    positive = first["reference_positive"]
+    margin("positive", positive, near=0.9987, within=0.003)
     assert first["model_positive"] > 0.9
     assert second["model_positive"] < 0.1
 
 
-def test_a_model_that_is_the_reference_differs_by_nothing() -> None:
+@pytest.mark.random_outcome
+def test_a_model_that_is_the_reference_differs_by_nothing(margin) -> None:
     rng = np.random.default_rng(5)
     x = chains(rng.normal(-80, 30, N), rng.uniform(-180, 180, N))
     found = compare(x, x)
     assert found.figures["worst_js"].value == 0
     assert found.figures["worst_js"].floor > 0
     halves = [d["js_between_halves_of_model"] for d in found.details["each"]]
-    assert 0 < max(halves) < 0.03
+    margin("halves: js", max(halves), above=0, below=0.03)

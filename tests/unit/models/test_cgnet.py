@@ -26,11 +26,13 @@ def test_its_dihedrals_are_those_of_the_benchmark() -> None:
     np.testing.assert_allclose(sine, np.sin(expected), atol=1e-4)
 
 
-def test_a_mirror_image_has_another_energy() -> None:
+@pytest.mark.random_outcome
+def test_a_mirror_image_has_another_energy(margin) -> None:
+    torch.manual_seed(1)
     network = build_network(read_config({"kind": "cgnet"}))
     mirror = draw() * torch.tensor([-1.0, 1.0, 1.0])
     change = network.energy(mirror, EMBEDDINGS) - network.energy(draw(), EMBEDDINGS)
-    assert (change.abs() > 1e-4).float().mean() > 0.9
+    margin("changed", (change.abs() > 1e-4).float().mean(), above=0.9)
 
 
 def test_members_learn_from_frames_of_their_own_and_answer_by_their_mean() -> None:

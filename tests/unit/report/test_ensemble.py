@@ -162,7 +162,8 @@ def test_a_target_that_nothing_reached_has_no_rate() -> None:
     assert "No walker reached" in flux_notes(fluxes, 7)[0].text
 
 
-def test_a_flux_that_rises_is_not_called_a_rate() -> None:
+@pytest.mark.random_outcome
+def test_a_flux_that_rises_is_not_called_a_rate(margin) -> None:
     rng = np.random.default_rng(3)
     steady = rng.exponential(1e-3, size=200)
     rising = steady * np.repeat([1.0, 5.0], 100)
@@ -171,13 +172,14 @@ def test_a_flux_that_rises_is_not_called_a_rate() -> None:
     assert "still drifts" in flux_notes({"right": rising}, 0)[0].text
 
 
-def test_the_running_interval_narrows_and_ends_at_the_estimate() -> None:
+@pytest.mark.random_outcome
+def test_the_running_interval_narrows_and_ends_at_the_estimate(margin) -> None:
     flux = np.random.default_rng(4).exponential(1e-3, size=400)
     running = follow_flux(flux, 50)
     width = running.high - running.low
     assert (running.low <= running.mean).all()
     assert (running.mean <= running.high).all()
-    assert width[-1] < 0.6 * width[5]
+    margin("last / early width", width[-1] / width[5], below=0.6)
     assert running.n_iter[-1] == 400
     assert running.mean[-1] == pytest.approx(flux[50:].mean())
     assert len(follow_flux(flux[:12], 8).n_iter) == 0

@@ -63,15 +63,19 @@ def test_superposing_undoes_a_rotation_but_not_a_mirror() -> None:
     assert superpose(beads * [1, 1, -1], beads)[1] > 0.5
 
 
-def test_the_view_is_a_rotation_with_the_broadest_axis_across() -> None:
+@pytest.mark.random_outcome
+def test_the_view_is_a_rotation_with_the_broadest_axis_across(margin) -> None:
     beads = np.random.default_rng(1).normal(size=(30, 3)) * [1.0, 6.0, 3.0]
     view = lay_flat(beads)
     assert np.linalg.det(view) == pytest.approx(1.0)
     spread = ((beads - beads.mean(axis=0)) @ view.T).std(axis=0)
-    assert (np.diff(spread) < 0).all()
+    margin("largest rise", np.diff(spread).max(), below=0)
 
 
-def test_free_energy_difference_of_two_wells_is_minus_kt_ln_of_their_weights() -> None:
+@pytest.mark.random_outcome
+def test_free_energy_difference_of_two_wells_is_minus_kt_ln_of_their_weights(
+    margin,
+) -> None:
     rng = np.random.default_rng(4)
     wells = [rng.uniform(x - 0.5, x + 0.5, size=(200_000, 2)) for x in (-2.0, 2.0)]
     weights = np.repeat([0.9, 0.1], 200_000)
@@ -80,7 +84,8 @@ def test_free_energy_difference_of_two_wells_is_minus_kt_ln_of_their_weights() -
     energy = plane.free_energy(300.0)
     at = [int(np.searchsorted(edges, x) - 1) for x in (-2.0, 2.0)]
     difference = energy[at[1], at[1]] - energy[at[0], at[0]]
-    assert difference == pytest.approx(0.5962 * np.log(9.0), abs=0.03)
+    exact = 0.5962 * np.log(9.0)
+    margin("off", difference - exact, near=0.0, within=0.03)
 
 
 def test_a_set_covers_itself() -> None:

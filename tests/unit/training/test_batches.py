@@ -46,10 +46,11 @@ def test_batches_add_up_to_the_balanced_weighted_loss(
     assert factors.mean() == pytest.approx(1.0)
 
 
+@pytest.mark.random_outcome
 @pytest.mark.parametrize("mixed", [True, False])
 @pytest.mark.parametrize("balance", ["frames", "equal"])
 def test_drawn_batches_estimate_the_balanced_weighted_loss(
-    balance: str, mixed: bool
+    balance: str, mixed: bool, margin
 ) -> None:
     batches, factors = build(
         protein_balance=balance, mixed_batches=mixed, sampling="weighted"
@@ -59,7 +60,7 @@ def test_drawn_batches_estimate_the_balanced_weighted_loss(
     each = np.array([w @ e for w, e in zip(WEIGHTS, ERRORS, strict=True)])
     shares = np.array(COUNTS) / 75 if balance == "frames" else np.full(3, 1 / 3)
     np.testing.assert_allclose(factors, 1.0)
-    assert np.mean(means) == pytest.approx(shares @ each, abs=0.01)
+    margin("off", np.mean(means) - shares @ each, near=0.0, within=0.01)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 64])

@@ -42,12 +42,13 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
     monkeypatch.setattr(loop._Training, "_between_steps", count)
 
 
-def test_training_learns_a_spring(make_job: Make) -> None:
+@pytest.mark.random_outcome
+def test_training_learns_a_spring(make_job: Make, margin) -> None:
     job = make_job("spring", n_epochs=60, learning_rate=5e-3, ema_decay=0.9)
     assert train(job)
     losses = read_losses(job)
     assert len(losses) == 60
-    assert losses[-1, 2] < 0.5 * losses[0, 2]
+    margin("last / first loss", losses[-1, 2] / losses[0, 2], below=0.5)
 
 
 def test_training_again_after_it_has_finished_changes_nothing(make_job: Make) -> None:

@@ -37,9 +37,10 @@ def read_metrics(job: TrainingJob) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.random_outcome
 @pytest.mark.parametrize("mixed", [True, False])
 def test_one_model_learns_two_proteins_and_runs_both(
-    make_two: Make, mixed: bool
+    make_two: Make, mixed: bool, margin, other_seed
 ) -> None:
     job = make_two(
         "both", n_epochs=40, learning_rate=2e-2, ema_decay=0.9, mixed_batches=mixed,
@@ -49,16 +50,18 @@ def test_one_model_learns_two_proteins_and_runs_both(
     rows = read_metrics(job)
     for name, n_beads in (("chignolin", 10), ("trp_cage", 20)):
         column = [float(row[f"val_loss_{name}"]) for row in rows]
-        assert column[-1] < 0.8 * column[0]
+        margin(f"{name}: last / first loss", column[-1] / column[0], below=0.8)
         field = load_checkpoint(job.out / "checkpoints" / "best.pt", name)
         config = Config(mapping="", prior="", n_steps=200, n_steps_per_frame=100)
         extended = np.zeros((3, n_beads, 3))
         extended[:, :, 0] = 3.8 * np.arange(n_beads)
         start = States(extended, np.zeros_like(extended))
-        frames = Propagator(config, field).propagate(start, [1, 2, 3])
+        frames = Propagator(config, field).propagate(
+            start, [other_seed + k for k in (1, 2, 3)]
+        )
         assert not frames.failed.any()
         bonds = np.linalg.norm(np.diff(frames.positions[:, -1], axis=1), axis=-1)
-        assert np.abs(bonds - 3.8).max() < 1.0
+        margin(f"{name}: bond off", np.abs(bonds - 3.8).max(), below=1.0)
 
 
 def test_the_loss_of_a_set_is_the_balance_of_its_proteins(make_two: Make) -> None:

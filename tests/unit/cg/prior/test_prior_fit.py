@@ -34,16 +34,18 @@ def pair(bead_chain: Callable[..., Mapping]) -> Mapping:
     return bead_chain(["CAA", "CAA"])
 
 
-def test_bond_fit_shrugs_off_outliers(pair: Mapping) -> None:
+@pytest.mark.random_outcome
+def test_bond_fit_shrugs_off_outliers(pair: Mapping, margin) -> None:
     rng = np.random.default_rng(11)
     lengths = 3.8 + np.sqrt(KT / (2 * 75.0)) * rng.normal(size=40_000)
     lengths[:80] = rng.uniform(5.0, 9.0, size=80)  # 0.2 %
     k, r0 = fit_pair(pair, lengths, np.full(40_000, 1 / 40_000))
-    assert k == pytest.approx(75.0, rel=0.05)
-    assert r0 == pytest.approx(3.8, abs=0.002)
+    margin("k / exact", k / 75.0, near=1.0, within=0.05)
+    margin("length, Angstrom", r0, near=3.8, within=0.002)
 
 
-def test_bond_fit_follows_the_weights(pair: Mapping) -> None:
+@pytest.mark.random_outcome
+def test_bond_fit_follows_the_weights(pair: Mapping, margin) -> None:
     rng = np.random.default_rng(12)
     sigma = np.sqrt(KT / (2 * 75.0))
     lengths = np.concatenate(
@@ -51,12 +53,13 @@ def test_bond_fit_follows_the_weights(pair: Mapping) -> None:
     )
     weights = np.repeat([1.0, 1e-6], 20_000)
     k, r0 = fit_pair(pair, lengths, weights)
-    assert r0 == pytest.approx(3.8, abs=0.002)
-    assert k == pytest.approx(75.0, rel=0.05)
+    margin("k / exact", k / 75.0, near=1.0, within=0.05)
+    margin("length, Angstrom", r0, near=3.8, within=0.002)
 
 
+@pytest.mark.random_outcome
 def test_angle_fit_takes_out_the_solid_angle(
-    bead_chain: Callable[..., Mapping],
+    bead_chain: Callable[..., Mapping], margin
 ) -> None:
     """Draw theta from sin(theta) exp(-k (theta - theta0)^2 / kT) near a pole."""
     k_true, theta0 = 3.0, 2.6
@@ -74,8 +77,8 @@ def test_angle_fit_takes_out_the_solid_angle(
     k, center = fit_tables([counts]).angles["CAA", "CAA", "CAA"]
     # Angles stop at pi, 1.7 sigma above theta0, which moves the median a little;
     # left in, the solid angle would move it by 0.15 rad.
-    assert center == pytest.approx(theta0, abs=0.05)
-    assert k == pytest.approx(k_true, rel=0.25)
+    margin("angle", center, near=theta0, within=0.05)
+    margin("k / exact", k / k_true, near=1.0, within=0.25)
 
 
 def test_fourier_fit_recovers_a_known_torsion() -> None:
@@ -114,13 +117,14 @@ def chain_tables(**extra: object) -> PriorTables:
     return PriorTables(**(fields | extra))  # type: ignore[arg-type]
 
 
+@pytest.mark.random_outcome
 def test_a_sound_prior_passes_the_gate(
-    bead_chain: Callable[..., Mapping], random_chains: Callable[..., Array]
+    bead_chain: Callable[..., Mapping], random_chains: Callable[..., Array], margin
 ) -> None:
     chain = bead_chain(["CAA"] * 6)
     prior = build_prior(chain, chain_tables())
     check = check_prior(prior, chain, random_chains(4, 6), 300.0, n_steps=1000)
-    assert check.largest_deviation < check.limit
+    margin("deviation / limit", check.largest_deviation / check.limit, below=1)
 
 
 def test_a_prior_that_tears_bonds_is_refused(
@@ -144,8 +148,9 @@ def test_the_gate_is_the_same_twice(
     assert runs[0] == runs[1]
 
 
+@pytest.mark.random_outcome
 def test_the_default_gate_takes_less_than_a_minute(
-    octamer: Mapping, random_chains: Callable[..., Array]
+    octamer: Mapping, random_chains: Callable[..., Array], margin
 ) -> None:
     """The default gate of a small protein stays well under a minute."""
     bonds = {("X", "X"): (75.0, 3.8)}
@@ -161,8 +166,8 @@ def test_the_default_gate_takes_less_than_a_minute(
     assert check.frames.shape[1:] == (8, 3)
     lengths = np.linalg.norm(np.diff(check.frames, axis=1), axis=-1)
     sigma = np.sqrt(KT / (2 * 75.0))
-    assert lengths.mean() == pytest.approx(3.8, abs=0.05)
-    assert lengths.std() == pytest.approx(sigma, rel=0.15)
+    margin("length, Angstrom", lengths.mean(), near=3.8, within=0.05)
+    margin("spread / exact", lengths.std() / sigma, near=1.0, within=0.15)
 
 
 def test_a_prior_that_runs_away_says_when(

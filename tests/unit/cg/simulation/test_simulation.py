@@ -69,9 +69,10 @@ def test_a_protein_of_several_starts_where_its_own_benchmark_did(
     assert find_starts(model, chain, TABLES, None).shape == (1, 6, 3)  # extended
 
 
+@pytest.mark.random_outcome
 @pytest.mark.parametrize("form", ["dcd", "xtc"])
 def test_mdtraj_opens_what_was_simulated(
-    model: Path, tmp_path: Path, form: str
+    model: Path, tmp_path: Path, form: str, margin
 ) -> None:
     chosen = Settings(3, 400, n_steps_per_frame=50, form=form)  # type: ignore[arg-type]
     done = simulate(model, tmp_path / "out", chosen)
@@ -79,7 +80,8 @@ def test_mdtraj_opens_what_was_simulated(
     traj = mdtraj.load(str(done.files[1]), top=str(done.topology))
     assert traj.xyz.shape == (8, 6, 3)
     bonds = mdtraj.compute_distances(traj, [(i, i + 1) for i in range(5)])
-    assert 0.30 < bonds.min() < bonds.max() < 0.46  # nm
+    margin("shortest bond, nm", bonds.min(), above=0.30)
+    margin("longest bond, nm", bonds.max(), below=0.46)
     with (tmp_path / "out" / "energies.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert len(rows) == 24
@@ -100,8 +102,9 @@ def test_a_seed_gives_the_same_trajectory_and_another_another(
     assert (run("c", 1) != run("d", 2)).any()
 
 
+@pytest.mark.random_outcome
 def test_tempering_writes_a_trajectory_per_temperature(
-    model: Path, tmp_path: Path
+    model: Path, tmp_path: Path, margin
 ) -> None:
     chosen = Settings(
         2, 400, n_steps_per_frame=50, ladder_kelvin=[300.0, 330.0, 360.0],
@@ -110,7 +113,8 @@ def test_tempering_writes_a_trajectory_per_temperature(
     done = simulate(model, tmp_path / "out", chosen)
     assert len(done.files) == 6
     assert done.n_frames == 6 * 8
-    assert all(0 < share <= 1 for share in done.exchanged)
+    assert max(done.exchanged) <= 1
+    margin("exchanged", min(done.exchanged), above=0)
     assert done.files[2].name == "temperature_360K_000.dcd"
 
 

@@ -54,7 +54,8 @@ def exact_right(kelvin: float) -> float:
     return float(p[x > 0].sum() / p.sum())
 
 
-def test_every_temperature_has_its_exact_populations() -> None:
+@pytest.mark.random_outcome
+def test_every_temperature_has_its_exact_populations(margin) -> None:
     engine = tempering(LADDER)
     begin = np.full((64, 1, 3), 0.0)
     begin[:, 0, 0] = -1.0  # all on the left: only crossings can mend it
@@ -66,16 +67,19 @@ def test_every_temperature_has_its_exact_populations() -> None:
             x = ladder.positions[:, :, 0, 0]
             right.append((x > 0).mean(axis=0))
             energy.append((STIFF * ladder.positions[:, :, 0, 1:] ** 2).mean((0, 2)))
-    expected = [exact_right(kelvin) for kelvin in LADDER]
-    np.testing.assert_allclose(np.mean(right, axis=0), expected, atol=0.02)
+    for kelvin, share in zip(LADDER, np.mean(right, axis=0), strict=True):
+        off = share - exact_right(kelvin)
+        margin(f"{kelvin:g} K: share off", off, near=0.0, within=0.02)
     # the walls are harmonic: half kT each, at each temperature
-    half_kt = [0.5 * thermal_energy(kelvin) for kelvin in LADDER]
-    np.testing.assert_allclose(np.mean(energy, axis=0), half_kt, rtol=0.04)
-    assert (ladder.n_exchanged > 0.3 * ladder.n_tried).all()
+    for kelvin, wall in zip(LADDER, np.mean(energy, axis=0), strict=True):
+        ratio = wall / (0.5 * thermal_energy(kelvin))
+        margin(f"{kelvin:g} K: wall / kT/2", ratio, near=1.0, within=0.04)
+    margin("exchanged", (ladder.n_exchanged / ladder.n_tried).min(), above=0.3)
     assert len({tuple(row) for row in ladder.walker}) > 1  # copies wandered
 
 
-def test_velocities_keep_the_temperature_of_their_rung() -> None:
+@pytest.mark.random_outcome
+def test_velocities_keep_the_temperature_of_their_rung(margin) -> None:
     engine = tempering(LADDER)
     ladder = engine.begin(np.zeros((300, 1, 3)), np.zeros((300, 1, 3)))
     found = []
@@ -83,8 +87,9 @@ def test_velocities_keep_the_temperature_of_their_rung() -> None:
         engine.run_round(ladder, number)
         if number >= 4:
             found.append((ladder.velocities**2).mean(axis=(0, 2, 3)))
-    expected = np.array([thermal_energy(t) for t in LADDER]) / 12.0 * 418.4
-    np.testing.assert_allclose(np.mean(found, axis=0), expected, rtol=0.08)
+    for kelvin, square in zip(LADDER, np.mean(found, axis=0), strict=True):
+        ratio = square / (thermal_energy(kelvin) / 12.0 * 418.4)
+        margin(f"{kelvin:g} K: v^2 / exact", ratio, near=1.0, within=0.08)
 
 
 @pytest.mark.parametrize("ladder", [[300.0], [300.0, 300.0], [400.0, 300.0]])
