@@ -83,11 +83,11 @@ def test_95_percent_intervals_hold_the_truth_95_percent_of_the_time(margin) -> N
     rng = np.random.default_rng(2)
     plan = plan_resampling(30, 30, 200, seed=4)
     hits = 0
-    for _ in range(400):
+    for _ in range(1200):
         sums = lineage_sums(rng, 30, 5.0), lineage_sums(rng, 30, 0.0)
         figure = compare_blocks(mean_gap, sums, (30, 30), plan, "")
         hits += figure.low <= 5.0 <= figure.high
-    margin("hits", hits / 400, above=0.90, below=0.98)
+    margin("hits", hits / 1200, above=0.90, below=0.98)
 
 
 @pytest.mark.random_outcome
