@@ -153,7 +153,11 @@ def _leave_to_itself(run_dir: Path, submit: bool, walltime: str | None) -> None:
     if submit:
         where = f"batch job {submit_driver(run_dir, walltime)}"
     else:
-        where = f"process {start_detached(run_dir)}; this terminal may be closed"
+        process = start_detached(run_dir)
+        if process is None:
+            out.print(f"The driver has ended: nothing is left to do in {shown}.")
+            return
+        where = f"process {process}; this terminal may be closed"
     out.print(f"The driver runs as {where}.")
     out.print(f"Look: weft status {shown} --watch    Stop: weft stop {shown}")
     out.print(f"As a page: weft watch {shown}")

@@ -182,7 +182,7 @@ class Context:
             return  # the stage it waited for, or the person, is the reason
         if self.paths.stop.exists():
             return  # asked to stop: what did not begin has not failed
-        if self.ending.asked:
+        if self.ending.asked or not self.paths.root.exists():
             return  # cut off
         with self._lock:
             if self.failure is None:

@@ -2,8 +2,9 @@
 
 import logging
 import os
+import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from site_configs.pools.parsl_parts import find_lost_part
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+BEGIN_ANEW = "Begin anew with: weft run <campaign.yaml>"
 
 
 @contextmanager
@@ -31,8 +33,8 @@ def guarding_parts(dfk: Any, ending: Ending) -> Iterator[None]:
 
 
 @contextmanager
-def guarding_folder(paths: RunDir, ending: Ending) -> Iterator[None]:
-    """End the run when its folder is moved, deleted or replaced."""
+def guarding_folder(paths: RunDir, ending: Ending) -> Iterator[Callable[[], None]]:
+    """End the run when its folder is moved, deleted or replaced; yield a look at it."""
     folder = RunFolder(paths)
 
     def look() -> None:
@@ -43,7 +45,7 @@ def guarding_folder(paths: RunDir, ending: Ending) -> Iterator[None]:
 
     try:
         with _looking(look, ending, "folder-guard"):
-            yield
+            yield look
     finally:
         folder.close()
 
@@ -57,25 +59,32 @@ class RunFolder:
         self._was = _identity(os.fstat(self._handle))
 
     def say_lost(self) -> str | None:
-        """Return what became of it, as a sentence; None where it lies as it did."""
+        """Return what became of it and what to do; None where it lies as it did."""
         paths = self.paths
         try:
             if _identity(paths.root.stat()) == self._was:
                 if paths.driver.exists() or paths.resolved.exists():
                     return None
-                return self._say("was emptied")
+                return self._say("was emptied", BEGIN_ANEW)
         except FileNotFoundError:
             pass
         if os.fstat(self._handle).st_nlink == 0:
-            return self._say("was deleted")
+            return self._say("was deleted", BEGIN_ANEW)
         with suppress(OSError):  # Linux tells where it is now
             now = Path(f"/proc/self/fd/{self._handle}").readlink()
             if now.is_dir() and _identity(now.stat()) == self._was:
-                return self._say(f"was moved to {now}")
-        return self._say("was moved or deleted")
+                there = f"Continue it there: weft resume {shlex.quote(str(now))}"
+                return self._say(f"was moved to {now}", there)
+        return self._say(
+            "was moved or deleted", "Where it is now, continue it: weft resume <folder>"
+        )
 
-    def _say(self, what: str) -> str:
-        return f"The run folder {self.paths.root} {what} while its driver was at work."
+    def _say(self, what: str, next_step: str) -> str:
+        return (
+            f"The run folder {self.paths.root} {what} while its driver was at work. "
+            "The driver and its workers end, and nothing is written there anew. "
+            f"{next_step}"
+        )
 
     def close(self) -> None:
         """Let go of it."""
@@ -87,7 +96,7 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
 
 
 @contextmanager
-def _looking(look: Any, ending: Ending, name: str) -> Iterator[None]:
+def _looking(look: Callable[[], None], ending: Ending, name: str) -> Iterator[None]:
     left = threading.Event()
 
     def watch() -> None:

@@ -132,11 +132,13 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
         ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
         try:
             with (
-                guarding_folder(paths, ending),
+                guarding_folder(paths, ending) as look_at_folder,
                 leaving_in_time(paths),
                 _site(paths, ending) as site,
             ):
-                _run_type(campaign_type, Context(config, paths, site, ending))
+                _run_type(
+                    campaign_type, Context(config, paths, site, ending), look_at_folder
+                )
         except KeyboardInterrupt:
             if ending.reason is None:
                 raise
@@ -152,24 +154,23 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
 
 def _say_ended(paths: RunDir, ending: Ending) -> str:
     if ending.folder_gone:
-        return (
-            f"{ending.reason} The driver and its workers have ended, and nothing is "
-            "written there anew. If the folder lies elsewhere, continue it there: "
-            "weft resume <folder>"
-        )
+        return str(ending.reason)
     return (
         f"{ending.reason} The run has ended. Nothing is lost; continue with: "
         f"weft resume {_shown(paths.root)}"
     )
 
 
-def _run_type(campaign_type: Any, ctx: Context) -> None:
+def _run_type(
+    campaign_type: Any, ctx: Context, look_at_folder: Callable[[], None]
+) -> None:
     """Run the type; turn what went wrong into one message that helps."""
     try:
         campaign_type.run(ctx)
     except KeyboardInterrupt:
         raise
     except Exception as error:
+        look_at_folder()
         if ctx.ending.asked:
             raise KeyboardInterrupt from None  # what failed was cut off
         if ctx.failure is None and ctx.paths.stop.exists():

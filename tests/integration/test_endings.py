@@ -57,25 +57,33 @@ def read_states(toy: ToyRun) -> dict[str, str]:
     return {s["name"]: s["state"] for s in toy.weft.status(toy.run_dir)["stages"]}
 
 
-def test_a_dead_interchange_ends_the_run_with_a_sentence(toy) -> None:
+def test_each_ending_takes_everything_along_and_loses_nothing(toy) -> None:
     driver = toy.start("local")
+    # the driver leads a group, as under a shell or `timeout`
+    for stop in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        toy.in_mid_segment(driver)
+        os.killpg(driver.pid, stop)
+        said = leave(driver, toy)
+        assert "Stopped. Nothing is lost; continue with: weft resume runs/toy" in said
+        assert read_states(toy) == {"sample": "interrupted"}
+        driver = toy.resume()
+
     toy.in_mid_segment(driver)
     find_process(toy, "interchange").kill()
     said = leave(driver, toy)
     assert "interchange was killed by SIGKILL" in said
-    assert "weft resume runs/toy" in said
+    assert "continue with: weft resume runs/toy" in said
     assert len([x for x in said.splitlines() if x.startswith("weft:")]) == 1
     assert read_states(toy) == {"sample": "interrupted"}
-    toy.finish(toy.resume())
 
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_to_the_group_ends_the_run_as_one_to_the_driver(toy, stop) -> None:
-    driver = toy.start("local")
+    driver = toy.resume()
     toy.in_mid_segment(driver)
-    os.killpg(driver.pid, stop)  # it leads a group, as under a shell or `timeout`
+    moved = toy.weft.folder / "moved"
+    toy.run_dir.rename(moved)
     said = leave(driver, toy)
-    assert "Stopped. Nothing is lost; continue with: weft resume runs/toy" in said
-    assert read_states(toy) == {"sample": "interrupted"}
+    assert f"moved to {moved}" in said
+    assert f"weft resume {moved}" in said
+    assert not toy.run_dir.exists()
+    moved.rename(toy.run_dir)
     assert "failed" not in (toy.run_dir / "ledger.jsonl").read_text()
     toy.finish(toy.resume())
