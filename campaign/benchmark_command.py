@@ -188,7 +188,9 @@ def read_run(folder: Path) -> "ReferenceSet":
             "cg/mapping.json). Give a run folder whose tica stage is done."
         )
     structure = run.system / PROTEIN_PDB
-    asked = yaml.safe_load(run.resolved.read_text()) if run.resolved.is_file() else {}
+    asked = {}
+    if run.resolved.is_file():
+        asked = yaml.safe_load(run.resolved.read_text(encoding="utf-8"))
     systems = {None: asked.get("system")} | asked.get("proteins", {})
     is_fold = (systems.get(run.protein) or {}).get("sequence") is None
     return ReferenceSet(

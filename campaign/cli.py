@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import typer
 from apps.science.errors import ConfigError, WeftError
 from campaign.benchmark_command import benchmark
 from campaign.faults import leave_quietly, say_fault
+from campaign.own_command import as_typed
 from campaign.simulate_command import simulate
 from campaign.terminal import make_console, speak_any_encoding
 from campaign.tune_command import tune
@@ -57,7 +59,7 @@ def init(
     from campaign.template import write_template
 
     write_template(path, name, kind)
-    out.print(f"Wrote {path}. Edit it, then: weft validate {path}")
+    out.print(f"Wrote {path}. Edit it, then: weft validate {as_typed(path)}")
 
 
 @app.command()
@@ -76,7 +78,7 @@ def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
     check_filled_in(found)
     check_run_path(found, (Path("runs") / config.name).absolute())
     out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
-    out.print(f"Next: weft run {campaign} --site {site}")
+    out.print(f"Next: weft run {as_typed(campaign)} --site {shlex.quote(site)}")
 
 
 @app.command()
@@ -124,7 +126,7 @@ def stop(
     out.print("Asked to stop; waiting for the tasks that have begun.")
     left = wait_until_left(paths, patience_s)
     out.print("The driver has left." if left else "The driver still waits for tasks.")
-    out.print(f"Continue with: weft resume {run_dir}")
+    out.print(f"Continue with: weft resume {as_typed(run_dir)}")
 
 
 def _drive(run_dir: Path, detach: bool, submit: bool, walltime: str | None) -> None:
@@ -135,7 +137,7 @@ def _drive(run_dir: Path, detach: bool, submit: bool, walltime: str | None) -> N
     from campaign.run import open_campaign, run_campaign
 
     paths = open_campaign(run_dir)
-    shown = run_dir if not run_dir.is_absolute() else _relative(run_dir)
+    shown = as_typed(run_dir)
     try:
         report = run_campaign(paths, watch)
     except KeyboardInterrupt:
@@ -149,7 +151,7 @@ def _leave_to_itself(run_dir: Path, submit: bool, walltime: str | None) -> None:
     from campaign.run import open_campaign
     from campaign.submit import submit_driver
 
-    shown = _relative(open_campaign(run_dir).root)
+    shown = as_typed(open_campaign(run_dir).root)
     if submit:
         where = f"batch job {submit_driver(run_dir, walltime)}"
     else:
@@ -184,7 +186,7 @@ def status(
     if not watch:
         out.print(status_view(found, out.width))
         if found["state"] in {"interrupted", "failed"}:
-            out.print(f"Next: weft resume {run_dir}")
+            out.print(f"Next: weft resume {as_typed(run_dir)}")
         return
     with Live(status_view(found, out.width), console=out, auto_refresh=False) as live:
         while found["state"] in {"queued", "running"}:

@@ -37,6 +37,7 @@ from campaign.job_end import leaving_in_time
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.monitoring.pool_watcher import watching_pools
+from campaign.own_command import as_typed
 from campaign.said import heard_by
 from site_configs.load import check_roles, copy_site, load_site
 from site_configs.paths import check_run_path
@@ -157,7 +158,7 @@ def _say_ended(paths: RunDir, ending: Ending) -> str:
         return str(ending.reason)
     return (
         f"{ending.reason} The run has ended. Nothing is lost; continue with: "
-        f"weft resume {_shown(paths.root)}"
+        f"weft resume {as_typed(paths.root)}"
     )
 
 
@@ -176,15 +177,15 @@ def _run_type(
         if ctx.failure is None and ctx.paths.stop.exists():
             raise StoppedError(
                 "Stopped as asked. Nothing is lost; continue with: "
-                f"weft resume {_shown(ctx.paths.root)}"
+                f"weft resume {as_typed(ctx.paths.root)}"
             ) from None
         stage, cause = ctx.failure or ("run", error)
         log.error("stage %s failed", stage, exc_info=cause)
         log_file = ctx.log_files.get(stage, ctx.paths.log)
         raise StageError(
             f"Stage {stage} failed: {cause}\n"
-            f"Log: {_shown(log_file)}\n"
-            f"When it is mended: weft resume {_shown(ctx.paths.root)}"
+            f"Log: {as_typed(log_file)}\n"
+            f"When it is mended: weft resume {as_typed(ctx.paths.root)}"
         ) from cause
 
 
@@ -277,7 +278,7 @@ def _load(paths: RunDir) -> CampaignConfig:
 
 
 def _already_there(paths: RunDir, config: CampaignConfig) -> str:
-    shown = _shown(paths.root)
+    shown = as_typed(paths.root)
     message = f"{shown} exists already. Continue it: weft resume {shown}"
     if not paths.resolved.exists():
         return f"{paths.root} exists but is no run folder. Choose another name."
@@ -290,13 +291,3 @@ def _already_there(paths: RunDir, config: CampaignConfig) -> str:
             f"it, give it another name:\n{change}"
         )
     return message
-
-
-def _shown(path: Path) -> str:
-    """Return the path as a person would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-

@@ -1,5 +1,6 @@
 """The bodies of ``weft sites show`` and ``weft sites check``."""
 
+import shlex
 import shutil
 import time
 from collections.abc import Iterable
@@ -40,11 +41,11 @@ def check(name: str, out: Console, submit: bool, runs: Path, wait_s: float) -> i
     rows = check_site(site, roles.ALL)
     out.print(_table(f"site {site.name}: before anything is submitted", rows))
     if not all(row.ok for row in rows):
-        out.print(f"Mend these, then: weft sites check {name}")
+        out.print(f"Mend these, then: weft sites check {shlex.quote(name)}")
         return BAD_SITE
     if not submit:
-        out.print(f"The submit scripts: weft sites show {name}")
-        out.print(f"Next: weft sites check {name} --submit")
+        out.print(f"The submit scripts: weft sites show {shlex.quote(name)}")
+        out.print(f"Next: weft sites check {shlex.quote(name)} --submit")
         return READY
     return _probe(name, out, runs, wait_s)
 
@@ -70,7 +71,7 @@ def _probe(name: str, out: Console, runs: Path, wait_s: float) -> int:
     out.print(_table(f"site {site.name}: as its workers see it", rows))
     if all(row.ok for row in rows):
         shutil.rmtree(folder, ignore_errors=True)
-        out.print(f"Next: weft run campaign.yaml --site {name}")
+        out.print(f"Next: weft run campaign.yaml --site {shlex.quote(name)}")
         return READY
     out.print(f"What the jobs and workers said in full: {folder}")
     return NOT_READY

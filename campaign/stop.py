@@ -9,6 +9,7 @@ from pathlib import Path
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
 from campaign.layout import RunDir
+from campaign.own_command import as_typed
 from campaign.status import driver_alive, read_driver, read_status
 
 
@@ -36,7 +37,7 @@ def ask_to_stop(run_dir: Path) -> RunDir:
     if state != "running":
         raise ConfigError(
             f"No driver works on {run_dir}: it is {state}. Continue it with: "
-            f"weft resume {run_dir}"
+            f"weft resume {as_typed(run_dir)}"
         )
     write_text(paths.stop, "asked by weft stop\n")
     return paths

@@ -8,7 +8,8 @@ from apps.roles import ANALYSIS
 from apps.science.errors import ConfigError
 from apps.science.files import write_json
 from campaign.layout import RunDir
-from campaign.own_command import resume_command
+from campaign.own_command import as_typed, resume_command
+from site_configs.errors import SiteError
 
 
 def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
@@ -62,10 +63,10 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     asked_at = time.time()
     try:
         job = provider.submit(f"{command} >> {out} 2>&1", 1, "driver")
-    except ParslError as error:
+    except (ParslError, SiteError) as error:
         raise ConfigError(
             f"{asked.scheduler} refused the driver's job: {error}. `weft sites check "
-            f"{paths.site} --submit` shows what to mend."
+            f"{as_typed(paths.site)} --submit` shows what to mend."
         ) from None
     waits = {"scheduler": asked.scheduler, "job_id": str(job), "time": asked_at}
     write_json(paths.driver_job, waits)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from apps.science.errors import ConfigError
+from campaign.own_command import as_typed
 from campaign.watch.page import WINDOWS, Page
 
 log = logging.getLogger(__name__)
@@ -112,5 +113,5 @@ def _refused(run_dir: Path, port: int, error: OSError) -> str:
         why = f"cannot be had ({error.strerror})"
     return (
         f"Port {port} of this computer {why}. Give another, or 0 for any that is "
-        f"free: weft watch {run_dir} --port 0"
+        f"free: weft watch {as_typed(run_dir)} --port 0"
     )
