@@ -58,11 +58,13 @@ def build_config(
     from parsl import Config
     from parsl.logconfigs.file import FileLogging
 
+    from site_configs.pools.any_folder import start_in_any_folder
     from site_configs.pools.failures import BUDGET, make_retry_handler
     from site_configs.pools.role_alias import RoleAlias
 
     roles = tuple(dict.fromkeys(roles))
     check_roles(site, roles)
+    start_in_any_folder()
     _put_scripts_on_path()
     environment = dict(environment or {})
     if site.python is not None:

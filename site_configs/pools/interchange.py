@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from site_configs.pools.certificates import find_certificates_in_any_folder
+from site_configs.pools.any_folder import find_certificates_in_any_folder
 
 POLL_SECONDS = 1.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import zmq
 from parsl.jobs.states import TERMINAL_STATES
 
-from site_configs.pools.certificates import find_certificates_in_any_folder
+from site_configs.pools.any_folder import find_certificates_in_any_folder
 from site_configs.pools.noting_executor import NotingExecutor
 from site_configs.pools.parsl_parts import PatientCommandClient, interchange_gone
 from site_configs.pools.worker_setup import run_set_up

@@ -39,8 +39,10 @@ def find_worker(run_dir: Path) -> int:
 
 @pytest.mark.slow
 def test_kills_change_nothing(
-    uninterrupted, weft, alanine_yaml, find_run_processes, compare_campaigns
+    uninterrupted, weft, alanine_yaml, find_run_processes, compare_campaigns, odd_folder
 ) -> None:
+    weft.folder /= odd_folder
+    weft.folder.mkdir()
     run_dir = weft.folder / "runs" / "alanine_dipeptide"
     driver = weft.start("run", alanine_yaml)
 

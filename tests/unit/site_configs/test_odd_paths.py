@@ -13,7 +13,7 @@ from parsl.jobs.states import JobState
 from site_configs.build import build_config
 from site_configs.errors import SiteError
 from site_configs.paths import check_run_path
-from site_configs.pools.certificates import load_certificates
+from site_configs.pools.any_folder import load_certificates, make_numbered_folder
 from site_configs.pools.providers import make_launcher, make_provider
 from site_configs.pools.slurm_provider import as_output
 from site_configs.schema import ExecutorConfig, Site
@@ -118,6 +118,16 @@ def test_certificates_are_those_of_the_folder_itself(tmp_path: Path) -> None:
     mine, other = (load_certificates(tmp_path / name) for name in ("[d]", "d"))
     assert len(mine) == len(other) == 1
     assert mine != other
+
+
+@pytest.mark.parametrize("name", ["[d]", "d"])
+def test_each_start_has_a_folder_of_its_own(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name / "parsl"
+    for number in range(3):
+        assert make_numbered_folder(str(path)) == str(path / f"00{number}")
+    (path / "099").mkdir()
+    (path / "0x9").mkdir()
+    assert make_numbered_folder(str(path)) == str(path / "100")
 
 
 def test_slurm_is_told_its_output_files() -> None:
