@@ -92,6 +92,25 @@ def check_campaign(config: CampaignConfig) -> None:
         raise ConfigError(str(error)) from error
 
 
+def describe_campaign(config: CampaignConfig) -> dict[str | None, dict[str, str]]:
+    """Return what is simulated, by protein: headings and sentences.
+
+    A type says so where it has a ``describe``; the others give nothing.
+
+    Raises
+    ------
+    ConfigError
+        As ``check_campaign``.
+    """
+    describe = getattr(plugins.load_kind(TYPES, config.type), "describe", None)
+    if describe is None:
+        return {}
+    try:
+        return cast(dict[str | None, dict[str, str]], describe(config))
+    except WeftError as error:
+        raise ConfigError(str(error)) from error
+
+
 def dump_campaign(config: CampaignConfig) -> str:
     """Return the campaign with every default written out, as YAML."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -65,10 +65,10 @@ def count_beads(system: SystemConfig, mapping: MappingConfig) -> int:
     import numpy as np
 
     from apps.science.cg.mapping.bead_choice import choose_beads
-    from apps.science.systems.build import build_heavy_atoms
     from apps.science.systems.structure import format_pdb
+    from apps.science.systems.taken import take_structure
 
-    _, residues = build_heavy_atoms(system)
+    residues = take_structure(system).residues
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "heavy.pdb"
         path.write_text(format_pdb(residues), encoding="utf-8")

@@ -20,7 +20,7 @@ from campaign.types._learning_stages import LearningStages, learning_stage_names
 from campaign.types._protein import list_proteins
 from campaign.types._sampling_stages import SamplingStages
 
-__all__ = ["Config", "check", "run", "stage_names"]
+__all__ = ["Config", "check", "describe", "run", "stage_names"]
 
 
 def stage_names(config: Config) -> Sequence[str]:
@@ -38,11 +38,16 @@ def stage_names(config: Config) -> Sequence[str]:
 
 def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
+    describe(config)
+    for name, system in config.systems.items():
+        check_beads(config, system, f"proteins.{name}" if name else "The protein")
+
+
+def describe(config: Config) -> dict[str | None, dict[str, str]]:
+    """Return what is simulated of each protein, headings and sentences."""
     from apps.science.systems.config import check_system
 
-    for name, system in config.systems.items():
-        check_system(system)
-        check_beads(config, system, f"proteins.{name}" if name else "The protein")
+    return {name: check_system(system) for name, system in config.systems.items()}
 
 
 def run(ctx: Context) -> None:

@@ -1,7 +1,6 @@
 """From heavy atoms to an OpenMM System: hydrogens, water, amber14, heavy hydrogens."""
 
 import io
-import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +11,13 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import StructureError
+from apps.science.systems.arrival import check_arrival
 from apps.science.systems.config import SystemConfig
-from apps.science.systems.fold import build_fold
 from apps.science.systems.implicit import inverse_debye_length, use_native_obc2
-from apps.science.systems.native_folds import read_fold
-from apps.science.systems.sequence import build_extended
-from apps.science.systems.structure import (
-    Residue,
-    add_caps,
-    check_chain,
-    format_pdb,
-    one_letter_sequence,
-    read_pdb,
-)
+from apps.science.systems.sequence import extend_chain
+from apps.science.systems.structure import Residue, format_pdb, one_letter_sequence
+from apps.science.systems.taken import describe_taken, take_structure
 from apps.science.units import ANGSTROM_PER_NM
-
-logger = logging.getLogger(__name__)
 
 _FORCE_FIELDS = {
     "gbn2": ("amber14-all.xml", "implicit/gbn2.xml"),
@@ -39,6 +29,8 @@ _CUTOFF_NM = 1.0
 _SHRINKAGE_NM = 0.3
 """What the barostat may take off a box before it is too small for the cutoff."""
 _PH = 7.0
+_CYSTEINATE = [("H", "N"), ("HA", "CA"), ("HB2", "CB"), ("HB3", "CB")]
+"""Hydrogens of CYM, for which OpenMM's table has no name."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,8 @@ class BuiltSystem:
     start_names : "native" or "extended"
     positions : (n_starts, n_particles, 3), Angstrom, not minimised
     box : (3, 3), Angstrom, or None
-    solute : indices of the protein's atoms
+    solute : indices of the protein's atoms, and of the ions of its structure
+    taken : what is simulated, headings and sentences
     """
 
     sequence: str
@@ -61,20 +54,7 @@ class BuiltSystem:
     positions: Array
     box: Array | None
     solute: list[int]
-
-
-def build_heavy_atoms(config: SystemConfig) -> tuple[str, list[Residue]]:
-    """Return the name of the first start and its heavy atoms."""
-    if config.sequence is not None:
-        name, residues = "extended", build_extended(config.sequence)
-    elif config.fold is not None:
-        name, residues = "native", build_fold(read_fold(config.fold))
-    elif config.pdb is not None:
-        name, residues = "native", read_pdb(config.pdb)
-        check_chain(residues, str(config.pdb))
-    else:  # SystemConfig refuses this
-        raise StructureError("No sequence, fold or pdb was given. Give one of them.")
-    return name, add_caps(residues) if config.caps else residues
+    taken: dict[str, str]
 
 
 def build_system(config: SystemConfig, seed: int) -> BuiltSystem:
@@ -83,23 +63,26 @@ def build_system(config: SystemConfig, seed: int) -> BuiltSystem:
     Raises
     ------
     StructureError
-        If the force field has no template for a residue.
+        If the force field has no template for a residue, or what comes out is not
+        what was asked for.
     """
     from openmm import app, unit
 
-    name, residues = build_heavy_atoms(config)
+    taken = take_structure(config)
+    residues = taken.residues
     sequence = one_letter_sequence(residues)
     with _seeded(seed), _one_thread():
         force_field = app.ForceField(*_FORCE_FIELDS[config.solvent])
-        modeller, variants = _add_hydrogens(residues, None, seed)
+        asked = [_CYSTEINATE if state == "CYM" else state for state in taken.states]
+        modeller, variants = _add_hydrogens(residues, asked, seed)
         n_solute = modeller.topology.getNumAtoms()
-        names, stacked = [name], []
+        names, stacked = taken.start_names, []
         if config.explicit:
             _add_water(modeller, force_field, config)
         stacked.append(_angstrom(modeller.positions))
-        if config.has_extended_start and _can_be_extended(modeller.topology):
-            names.append("extended")
+        if "extended" in names[1:]:
             stacked.append(_extend(modeller.topology, residues, variants, seed))
+        check_arrival(taken, modeller.topology, stacked)
         try:
             system = _create(force_field, modeller.topology, config)
         except ValueError as error:
@@ -114,7 +97,7 @@ def build_system(config: SystemConfig, seed: int) -> BuiltSystem:
         system.setDefaultPeriodicBoxVectors(*vectors)
     return BuiltSystem(
         sequence, modeller.topology, system, names, np.stack(stacked), box,
-        list(range(n_solute)),
+        list(range(n_solute)), describe_taken(taken, config, variants),
     )  # fmt: skip
 
 
@@ -144,8 +127,8 @@ def _one_thread() -> Iterator[None]:
 
 
 def _add_hydrogens(
-    residues: list[Residue], variants: list[str | None] | None, seed: int
-) -> tuple[Any, list[str | None]]:
+    residues: list[Residue], variants: list[Any], seed: int
+) -> tuple[Any, list[Any]]:
     import openmm
     from openmm import app
     from pdbfixer import PDBFixer
@@ -161,32 +144,16 @@ def _add_hydrogens(
 
 
 def _extend(
-    topology: Any, residues: list[Residue], variants: list[str | None], seed: int
+    topology: Any, residues: list[Residue], variants: list[Any], seed: int
 ) -> Array:
     """Return an extended chain's positions in ``topology``'s order, Angstrom."""
-    chain = build_extended(one_letter_sequence(residues))
-    if residues[0].name == "ACE" or residues[-1].name == "NME":
-        chain = add_caps(chain)
-    modeller, _ = _add_hydrogens(chain, variants, seed)
+    modeller, _ = _add_hydrogens(extend_chain(residues), variants, seed)
     positions = _angstrom(modeller.positions)
     place = {
         (atom.residue.index, atom.name): positions[atom.index]
         for atom in modeller.topology.atoms()
     }
     return np.array([place[a.residue.index, a.name] for a in topology.atoms()])
-
-
-def _can_be_extended(topology: Any) -> bool:
-    n_chains = topology.getNumChains()
-    bridges = [b for b in topology.bonds() if b[0].name == b[1].name == "SG"]
-    if n_chains > 1 or bridges:
-        logger.warning(
-            "no extended start: the protein has %d chains and %d disulfide bridges",
-            n_chains,
-            len(bridges),
-        )
-        return False
-    return True
 
 
 def _add_water(modeller: Any, force_field: Any, config: SystemConfig) -> None:

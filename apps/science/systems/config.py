@@ -25,7 +25,27 @@ class SystemConfig(StrictConfig):
     fold: str | None = Field(
         None, description="Name of a native fold that weft ships, such as chignolin."
     )
-    pdb: Path | None = Field(None, description="Path of a PDB file.")
+    pdb: Path | None = Field(
+        None, description="Path of a PDB or mmCIF file; it may be gzipped."
+    )
+    leave_out: list[str] = Field(
+        default_factory=list,
+        description="Residues of the pdb that are not simulated: ZN, GLY 301 of chain "
+        "A, chain B. Water is replaced by the solvent in any case.",
+    )
+    replace: dict[str, str] = Field(
+        default_factory=dict,
+        description="Modified residues of the pdb, and which of the 20 amino acids "
+        "they are simulated as: {MSE: MET}.",
+    )
+    conformer: str | None = Field(
+        None,
+        description="Letter of the alternative location to take where the pdb has "
+        "several. Default: the most complete, the first of equals.",
+    )
+    model: int | None = Field(
+        None, ge=0, description="Number of the model to take. Default: the first."
+    )
     caps: bool = Field(
         False, description="Close the chain with ACE and NME instead of charged ends."
     )
@@ -83,6 +103,18 @@ class SystemConfig(StrictConfig):
                 )
         return sequence
 
+    @field_validator("replace")
+    @classmethod
+    def _check_replacements(cls, value: dict[str, str]) -> dict[str, str]:
+        known = ONE_TO_THREE.values()
+        for name, into in value.items():
+            if into.upper() not in known or name.upper() in known:
+                raise ValueError(
+                    f"replace takes a modified residue as one of the 20 amino acids "
+                    f"({', '.join(sorted(known))}); found {name}: {into}."
+                )
+        return {name.upper(): into.upper() for name, into in value.items()}
+
     @field_validator("fold")
     @classmethod
     def _check_fold(cls, value: str | None) -> str | None:
@@ -101,7 +133,8 @@ class SystemConfig(StrictConfig):
         folder = Path((info.context or {}).get("folder", ""))
         path = (folder / value.expanduser()).absolute()
         if not path.is_file():
-            raise ValueError(f"The PDB file {path} does not exist. Check its path.")
+            found = "is a folder" if path.is_dir() else "does not exist"
+            raise ValueError(f"The PDB file {path} {found}. Check its path.")
         return path
 
     @model_validator(mode="after")
@@ -112,6 +145,12 @@ class SystemConfig(StrictConfig):
             raise ValueError(
                 f"Give exactly one of sequence, fold and pdb; found {found}."
             )
+        for what in ("leave_out", "replace", "conformer", "model"):
+            if self.pdb is None and getattr(self, what) not in (None, [], {}):
+                raise ValueError(
+                    f"{what} is about what a PDB file holds, and there is none. Leave "
+                    "it out."
+                )
         if self.sequence is not None and len(self.sequence) == 1 and not self.caps:
             raise ValueError(
                 "A single residue needs caps: true (the alanine dipeptide is "
@@ -153,17 +192,19 @@ class SystemConfig(StrictConfig):
         return self.sequence if self.fold is None else read_fold(self.fold).sequence
 
 
-def check_system(config: SystemConfig) -> None:
+def check_system(config: SystemConfig) -> dict[str, str]:
     """Check what only reading the structure can tell; runs nothing heavy.
+
+    Returns
+    -------
+    what is simulated, headings and sentences
 
     Raises
     ------
     StructureError
-        If the PDB file cannot be parsed, holds no protein, has a gap in a chain, or
-        has a residue that the force field lacks (the message names it).
+        If the structure cannot be read, or holds what can neither be kept nor, by the
+        settings, be left out (the message names it).
     """
-    if config.pdb is None:
-        return
-    from apps.science.systems.structure import check_chain, read_pdb
+    from apps.science.systems.taken import describe_taken, take_structure
 
-    check_chain(read_pdb(config.pdb), str(config.pdb))
+    return describe_taken(take_structure(config), config)

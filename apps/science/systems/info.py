@@ -44,6 +44,11 @@ class SystemInfo(StrictConfig):
     ca_rmsd_to_build_angstrom: list[float] = Field(
         description="C-alpha RMSD of each minimised start to what it was built from."
     )
+    taken: dict[str, str] = Field(
+        default_factory=dict,
+        description="What was taken of the structure, headings and sentences; empty "
+        "in older files.",
+    )
 
 
 @dataclass(frozen=True)

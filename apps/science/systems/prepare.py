@@ -30,6 +30,8 @@ _FILES = (
     layout.STARTS,
     layout.SYSTEM_JSON,
 )
+_LATER_KEYS = ("leave_out", "replace", "conformer", "model")
+"""Settings that came later: where they are not used, older folders stay valid."""
 _RESTRAINT = "restraint"
 _RESTRAINT_KCAL_PER_MOL_ANGSTROM2 = 1.0
 _FRICTION_PER_PS = 10.0
@@ -87,7 +89,8 @@ def prepare_system(
 
 def _identify(config: SystemConfig, seed: int) -> str:
     content = "" if config.pdb is None else hash_file(config.pdb)
-    settings = config.model_dump_json(exclude={"pdb"})
+    unset = {key for key in _LATER_KEYS if not getattr(config, key)}
+    settings = config.model_dump_json(exclude={"pdb", *unset})
     return hashlib.sha256(f"{settings}:{content}:{seed}".encode()).hexdigest()
 
 
@@ -258,7 +261,10 @@ def _describe(
         built.system.getConstraintParameters(k)[:2]
         for k in range(built.system.getNumConstraints())
     ]
-    ca = [i for i in built.solute if atoms[i].name == "CA"]
+    ca = [
+        i for i in built.solute
+        if atoms[i].name == "CA" and atoms[i].element.symbol == "C"
+    ]  # fmt: skip
     return layout.SystemInfo(
         prepared_from=identity,
         sequence=built.sequence,
@@ -285,4 +291,5 @@ def _describe(
             float(superposed_rmsd(start.minimised[None, ca], built_at[ca])[0])
             for start, built_at in zip(starts, built.positions, strict=True)
         ],
+        taken=built.taken,
     )

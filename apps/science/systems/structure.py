@@ -1,41 +1,74 @@
-"""Chains of heavy atoms: read from PDB text, checked, written as PDB text.
+"""Chains of heavy atoms: capped, measured, written as PDB text.
 
 Kept apart from OpenMM so that ``weft validate`` can name a bad residue in well under
 a second.
 """
 
-from dataclasses import dataclass, field
-from itertools import combinations, pairwise
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.errors import StructureError
 from apps.science.systems.residues import (
     CAPS,
-    ONE_TO_THREE,
+    D_NAMES,
+    END_CAPS,
+    IONS,
     PROTONATION_VARIANTS,
+    START_CAPS,
     THREE_TO_ONE,
-    WATERS,
+    VARIANTS,
 )
 
-MIN_APART_ANGSTROM: Final = 0.5
-MAX_PEPTIDE_BOND_ANGSTROM: Final = 2.5
-"""A longer C to N distance between neighbours in a file means missing residues."""
-
-_KNOWN = frozenset(ONE_TO_THREE.values()) | frozenset(PROTONATION_VARIANTS) | set(CAPS)
+_LETTERS = ascii_uppercase + ascii_lowercase + digits
 
 
 @dataclass(frozen=True)
 class Residue:
-    """One residue and its heavy atoms, name to (3,) Angstrom."""
+    """One residue and its heavy atoms, name to (3,) Angstrom.
+
+    Attributes
+    ----------
+    number : as in the file, with the insertion code: "52A"
+    hydrogens : names of the hydrogens that the file has; they are placed anew
+    hetero : whether the file calls it HETATM
+    segment, part : what else parts chains in a file: its segment, the ends before it
+    molecule : which chain of the structure it is in, counted from 0
+    """
 
     name: str
     number: str
     chain: str
     atoms: dict[str, Array] = field(default_factory=dict)
+    hydrogens: frozenset[str] = frozenset()
+    hetero: bool = False
+    segment: str = ""
+    part: int = 0
+    molecule: int = 0
+
+    @property
+    def base(self) -> str:
+        """The standard residue that it is a form of: HIS for HIP, ALA for DAL."""
+        base = PROTONATION_VARIANTS.get(self.name, self.name)
+        return D_NAMES.get(base, base)
+
+    @property
+    def variant(self) -> str | None:
+        """Amber's name of the protonation state that is asked for; None for any."""
+        return VARIANTS[self.name][1] if self.name in VARIANTS else None
+
+    @property
+    def is_amino_acid(self) -> bool:
+        """Whether it is one of the 20, in any protonation state, of either hand."""
+        return self.base in THREE_TO_ONE
+
+    @property
+    def is_right_handed(self) -> bool:
+        """Whether its name says D."""
+        return self.name in D_NAMES
 
     def __str__(self) -> str:
         """Return the residue as a person would look for it in the file."""
@@ -43,142 +76,58 @@ class Residue:
         return f"{self.name} {self.number}{chain}"
 
 
-def read_pdb(path: Path) -> list[Residue]:
-    """Read the heavy atoms of a PDB file's first model, without water.
-
-    Of alternative locations the first is kept. HETATM groups that are no residue of
-    a chain (ligands, ions) are left out.
-
-    Raises
-    ------
-    StructureError
-        If a line has no readable coordinates, or no residue is found.
-    """
-    found: dict[tuple[str, str], Residue] = {}
-    hetero: set[tuple[str, str]] = set()
-    text = path.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("ENDMDL"):
-            break
-        if not line.startswith(("ATOM  ", "HETATM")):
-            continue
-        resname = line[17:21].strip()
-        if resname in WATERS:
-            continue
-        try:
-            position = np.array([float(line[k : k + 8]) for k in (30, 38, 46)])
-        except ValueError:
-            raise StructureError(
-                f"{path} cannot be read as PDB: line {number} has no coordinates in "
-                f"columns 31 to 54 ({line[:54].rstrip()!r}). Mend the file."
-            ) from None
-        name = line[12:16].strip()
-        if _is_hydrogen(name, line[76:78].strip()):
-            continue
-        key = (line[21], line[22:27].strip())
-        residue = found.setdefault(key, Residue(resname, key[1], key[0]))
-        residue.atoms.setdefault(name, position)
-        if line.startswith("HETATM"):
-            hetero.add(key)
-    residues = [
-        residue
-        for key, residue in found.items()
-        if key not in hetero
-        or residue.name in CAPS
-        or {"N", "CA"} <= set(residue.atoms)
-    ]
-    if not residues:
-        raise StructureError(
-            f"{path} holds no protein: no ATOM record with a residue was found. "
-            "Give a PDB file (not mmCIF) with at least one chain."
-        )
-    return residues
+def split_molecules(residues: Sequence[Residue]) -> list[list[Residue]]:
+    """Return the residues chain by chain."""
+    return [list(group) for _, group in groupby(residues, key=lambda r: r.molecule)]
 
 
-def _is_hydrogen(name: str, element: str) -> bool:
-    if element.isalpha():
-        return element in ("H", "D")
-    return name.lstrip("0123456789").startswith("H")
+def one_letter_sequence(residues: Sequence[Residue]) -> str:
+    """Return the one-letter sequence, caps and ions left out."""
+    return "".join(THREE_TO_ONE[r.base] for r in residues if r.is_amino_acid)
 
 
-def check_chain(residues: list[Residue], source: str) -> None:
-    """Refuse what amber14 has no template for, and chains with a gap.
-
-    Raises
-    ------
-    StructureError
-        Naming the residue and its number.
-    """
-    for residue in residues:
-        if residue.name not in _KNOWN:
-            raise StructureError(
-                f"{source}: residue {residue} is not in the amber14 force field. "
-                f"Replace it by one of the 20 amino acids, such as "
-                f"{_suggest(residue.name)}, or remove it."
-            )
-        missing = [
-            atom
-            for atom in ("N", "CA", "C")
-            if residue.name not in CAPS and atom not in residue.atoms
-        ]
-        if missing:
-            raise StructureError(
-                f"{source}: residue {residue} lacks its backbone atom {missing[0]}. "
-                "Side-chain atoms can be rebuilt, the backbone cannot: complete it."
-            )
-        _check_places(residue, source)
-    for before, after in pairwise(residues):
-        if before.chain != after.chain or "N" not in after.atoms:
-            continue
-        gap = float(np.linalg.norm(after.atoms["N"] - before.atoms["C"]))
-        if gap > MAX_PEPTIDE_BOND_ANGSTROM:
-            raise StructureError(
-                f"{source}: the chain is broken between {before} and {after} "
-                f"(C to N {gap:.1f} Angstrom). Model the missing residues first, or "
-                "cut the chain there."
-            )
-
-
-def _check_places(residue: Residue, source: str) -> None:
-    """Refuse atoms that lie on one point, or nowhere."""
-    for (a, place), (b, other) in combinations(residue.atoms.items(), 2):
-        apart = float(np.linalg.norm(place - other))
-        if not apart > MIN_APART_ANGSTROM:
-            raise StructureError(
-                f"{source}: atoms {a} and {b} of residue {residue} are {apart:.2f} "
-                "Angstrom apart; bonded atoms are 1.2 or more. Mend the coordinates."
-            )
-
-
-def _suggest(name: str) -> str:
-    common = {"NLE": "LEU or MET", "MSE": "MET", "SEP": "SER", "TPO": "THR"}
-    return common.get(name, "the one it was derived from")
-
-
-def one_letter_sequence(residues: list[Residue]) -> str:
-    """Return the one-letter sequence, caps left out."""
-    names = (PROTONATION_VARIANTS.get(r.name, r.name) for r in residues)
-    return "".join(THREE_TO_ONE[name] for name in names if name not in CAPS)
-
-
-def format_pdb(residues: list[Residue]) -> str:
+def format_pdb(residues: Sequence[Residue]) -> str:
     """Return residues as PDB text, standard residue names, chains ended by TER."""
     lines: list[str] = []
+    letters = _choose_letters(residues)
     serial = 0
     for index, residue in enumerate(residues):
-        name = PROTONATION_VARIANTS.get(residue.name, residue.name)
+        is_ion = is_lone_ion(residue)
+        name = IONS[residue.name].upper() if is_ion else residue.base
         for atom, (x, y, z) in residue.atoms.items():
             serial += 1
-            label = atom if len(atom) == 4 else f" {atom:<3}"
+            element = IONS[residue.name] if is_ion else _element(atom)
+            atom = name if is_ion else atom
+            label = atom if len(atom) == 4 or len(element) == 2 else f" {atom}"
             lines.append(
-                f"ATOM  {serial:5d} {label} {name:>3} {residue.chain or 'A'}"
-                f"{index + 1:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00"
-                f"          {_element(atom):>2}"
+                f"{'HETATM' if is_ion else 'ATOM  '}{serial % 100000:5d} {label:<4} "
+                f"{name:>3} {letters[residue.molecule]}{(index + 1) % 10000:4d}    "
+                f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {element.upper():>2}"
             )
         is_last = index + 1 == len(residues)
-        if is_last or residues[index + 1].chain != residue.chain:
+        if is_last or _is_apart(residue, residues[index + 1]):
             lines.append("TER")
     return "\n".join([*lines, "END", ""])
+
+
+def _choose_letters(residues: Sequence[Residue]) -> dict[int, str]:
+    """Return one letter a chain: its own, or a free one where two share theirs."""
+    letters: dict[int, str] = {}
+    for chain in split_molecules(residues):
+        own = chain[0].chain or "A"
+        if len(own) > 1 or (own in letters.values() and not is_lone_ion(chain[0])):
+            own = next((k for k in _LETTERS if k not in letters.values()), "A")
+        letters[chain[0].molecule] = own
+    return letters
+
+
+def _is_apart(before: Residue, after: Residue) -> bool:
+    return before.chain != after.chain or before.molecule != after.molecule
+
+
+def is_lone_ion(residue: Residue) -> bool:
+    """Say whether it is a monatomic ion that amber14 knows."""
+    return residue.name in IONS and len(residue.atoms) == 1
 
 
 def _element(atom: str) -> str:
@@ -218,37 +167,48 @@ def measure_torsion(a: Array, b: Array, c: Array, d: Array) -> float:
     return float(np.degrees(np.arctan2(np.cross(axis, v) @ w, v @ w)))
 
 
-def add_caps(residues: list[Residue]) -> list[Residue]:
-    """Return a chain with an ACE before and an NME after it, both trans.
+def add_caps(
+    residues: Sequence[Residue], start: bool = True, end: bool = True
+) -> list[Residue]:
+    """Return every chain with an ACE before and an NME after it, both trans.
 
     ACE continues the backbone at the second residue's phi (-135 for one residue),
-    NME stands opposite to the last carbonyl oxygen. Existing caps are kept.
+    NME stands opposite to the last carbonyl oxygen. Existing caps are kept; ions are
+    left as they are.
     """
-    capped = list(residues)
-    if capped[0].name != "ACE":
-        capped.insert(0, _build_ace(residues))
-    if capped[-1].name != "NME":
-        capped.append(_build_nme(capped.pop()))
-        capped.insert(-1, _without(residues[-1], "OXT"))
+    capped: list[Residue] = []
+    for chain in split_molecules(residues):
+        if not any(r.is_amino_acid for r in chain):
+            capped += chain
+            continue
+        if start and chain[0].name not in START_CAPS:
+            capped.append(_build_ace(chain))
+        if end and chain[-1].name not in END_CAPS:
+            last = chain[-1]
+            capped += [*chain[:-1], _without(last, "OXT"), _build_nme(last)]
+        else:
+            capped += chain
     return capped
 
 
 def _without(residue: Residue, atom: str) -> Residue:
     kept = {name: xyz for name, xyz in residue.atoms.items() if name != atom}
-    return Residue(residue.name, residue.number, residue.chain, kept)
+    return replace(residue, atoms=kept)
 
 
-def _build_ace(residues: list[Residue]) -> Residue:
+def _build_ace(residues: Sequence[Residue]) -> Residue:
     first = residues[0].atoms
     phi = -135.0
-    if len(residues) > 1:
+    if len(residues) > 1 and residues[1].name not in CAPS:
         second = residues[1].atoms
         phi = measure_torsion(first["C"], second["N"], second["CA"], second["C"])
     c = place_atom(first["C"], first["CA"], first["N"], 1.335, 121.9, phi)
     o = place_atom(first["CA"], first["N"], c, 1.229, 122.9, 0.0)
     methyl = place_atom(first["CA"], first["N"], c, 1.522, 116.6, 180.0)
     atoms = {"CH3": methyl, "C": c, "O": o}
-    return Residue("ACE", "0", residues[0].chain, atoms)
+    return Residue(
+        "ACE", "0", residues[0].chain, atoms, molecule=residues[0].molecule
+    )
 
 
 def _build_nme(last: Residue) -> Residue:
@@ -259,4 +219,7 @@ def _build_nme(last: Residue) -> Residue:
         psi = oxygen + 180.0
     n = place_atom(atoms["N"], atoms["CA"], atoms["C"], 1.335, 116.6, psi)
     methyl = place_atom(atoms["CA"], atoms["C"], n, 1.449, 121.9, 180.0)
-    return Residue("NME", f"{last.number}+", last.chain, {"N": n, "C": methyl})
+    return Residue(
+        "NME", f"{last.number}+", last.chain, {"N": n, "C": methyl},
+        molecule=last.molecule,
+    )  # fmt: skip

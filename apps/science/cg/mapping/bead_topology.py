@@ -156,7 +156,7 @@ def read_native_beads(pdb: Path) -> Array:
 
 
 def _read_calphas(pdb: Path) -> "list[Residue]":
-    from apps.science.systems.structure import read_pdb
+    from apps.science.systems.reading import read_pdb
 
     return [r for r in read_pdb(pdb) if "CA" in r.atoms]
 
