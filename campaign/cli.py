@@ -66,7 +66,7 @@ def init(
 def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
     """Check a campaign and a site; start nothing."""
     from apps import roles
-    from campaign.config import check_campaign, load_campaign
+    from campaign.config import check_campaign, describe_campaign, load_campaign
     from site_configs.load import check_roles, load_site
     from site_configs.paths import check_run_path
     from site_configs.ready import check_filled_in
@@ -78,6 +78,10 @@ def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
     check_filled_in(found)
     check_run_path(found, (Path("runs") / config.name).absolute())
     out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
+    for name, said in describe_campaign(config).items():
+        out.print(f"What is simulated{'' if name is None else f' of {name}'}:")
+        for heading, sentence in said.items():
+            out.print(f"  {heading}: {sentence}")
     out.print(f"Next: weft run {as_typed(campaign)} --site {shlex.quote(site)}")
 
 

@@ -20,6 +20,10 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
         "run", "What was run", "Which system and settings, on what, and for how long?"
     )
     section.blocks.append(Facts(system_facts(source)))
+    taken = source.system.get("taken")
+    if isinstance(taken, dict) and taken:
+        rows = [(str(heading), str(sentence)) for heading, sentence in taken.items()]
+        section.blocks.append(Fold("What was taken of the structure", [Facts(rows)]))
     section.blocks.append(Fold("Versions and hardware", [Facts(machine_facts(source))]))
     starts = read_starts(source.paths.root)
     if source.attempts and starts:

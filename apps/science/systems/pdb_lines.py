@@ -51,7 +51,8 @@ def read_pdb_lines(path: Path, text: str, model: int | None = None) -> FileRecor
 
 def _find_models(lines: list[str]) -> tuple[list[str], list[tuple[int, int]]]:
     """Return the models' numbers and the lines each begins and ends at."""
-    names, bounds = [], []
+    names: list[str] = []
+    bounds: list[tuple[int, int]] = []
     begin = 0
     for index, line in enumerate(lines):
         kind = line[:6].strip().upper()
@@ -166,7 +167,7 @@ def _read_link_end(line: str, at: int) -> AtomKey:
 
 
 def _read_conect(lines: list[str], atoms: list[AtomRecord]) -> Iterator[BondRecord]:
-    """Yield the bonds of CONECT between residues; serial numbers used twice say none."""
+    """Yield CONECT's bonds between residues; serial numbers used twice say none."""
     atoms = sorted(atoms, key=lambda a: a.serial)
     alone = {}
     for serial, group in groupby(atoms, key=lambda a: a.serial):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from apps.science.arrays import Array
 from apps.science.errors import StructureError
 from apps.science.systems.residues import (
     ATOM_NAMES,
@@ -25,6 +26,10 @@ from apps.science.systems.structure import Residue
 
 _BETA: Final = frozenset({"HB1", "HB2", "HB3"})
 """Where these are, all of a residue's hydrogens are."""
+_HISTIDINES: Final = {
+    (True, True): "HIP", (True, False): "HID", (False, True): "HIE",
+}  # fmt: skip
+"""By the hydrogens at ND1 and at NE2."""
 
 
 def rename_residues(
@@ -42,12 +47,13 @@ def rename_residues(
     replaced: dict[str, list[Residue]] = {}
     dropped: dict[str, set[str]] = {}
     for residue in residues:
+        lost: set[str] = set()
         into = replacements.get(residue.name)
         if into is not None:
             replaced.setdefault(residue.name, []).append(residue)
-            lost = dropped.setdefault(residue.name, set())
-            residue = _replace(residue, into, lost)
-        for part in _split_caps(_rename(residue)):
+            lost = dropped.setdefault(residue.name, lost)
+        taken = residue if into is None else _replace(residue, into, lost)
+        for part in _split_caps(_rename(taken)):
             renamed.append(_name_by_hydrogens(part, source))
     for name in replacements:
         if name not in replaced:
@@ -57,8 +63,8 @@ def rename_residues(
             )
     said = []
     for name, found in replaced.items():
-        lost = dropped[name]
-        without = f", without {' '.join(sorted(lost))}" if lost else ""
+        gone = dropped[name]
+        without = f", without {' '.join(sorted(gone))}" if gone else ""
         said.append(
             f"{', '.join(map(str, found))} as {replacements[name]}{without}"
         )  # fmt: skip
@@ -86,7 +92,7 @@ def _rename(residue: Residue) -> Residue:
         names = {**ATOM_NAMES, **RESIDUE_ATOM_NAMES.get(base, {})}
     else:
         return residue
-    atoms: dict[str, object] = {}
+    atoms: dict[str, Array] = {}
     for atom, place in residue.atoms.items():
         usual = names.get(atom, atom)
         atoms[atom if usual in residue.atoms or usual in atoms else usual] = place
@@ -140,21 +146,20 @@ def _name_by_hydrogens(residue: Residue, source: str) -> Residue:
 
 def _read_protonation(base: str, hydrogens: frozenset[str]) -> str | None:
     """Return Amber's name of what the hydrogens show; None where they show nothing."""
+    shown = None
     if base in TITRATION:
         names, protonated = TITRATION[base]
+        if hydrogens & _BETA:
+            shown = base
         if hydrogens & set(names):
-            return protonated
-        return base if hydrogens & _BETA else None
-    if base == "HIS":
-        first, second = "HD1" in hydrogens, "HE2" in hydrogens
-        if not (first or second):
-            return None
-        return "HIP" if first and second else "HID" if first else "HIE"
-    if base == "LYS":
-        n_amine = len({h for h in hydrogens if h.startswith("HZ")})
-        if not n_amine:
-            return None
-        return "LYS" if n_amine == 3 else "LYN"
-    if "HG" in hydrogens or "HG1" in hydrogens:
-        return "CYS"
-    return None
+            shown = protonated
+    elif base == "HIS":
+        at_nitrogens = ("HD1" in hydrogens, "HE2" in hydrogens)
+        shown = _HISTIDINES.get(at_nitrogens)
+    elif base == "LYS":
+        n_amine = sum(name.startswith("HZ") for name in hydrogens)
+        if n_amine:
+            shown = "LYS" if n_amine == 3 else "LYN"
+    elif hydrogens & {"HG", "HG1"}:
+        shown = "CYS"
+    return shown

@@ -21,8 +21,9 @@ _OTHER_FORMATS: Final = {
     ".pdbqt": "an AutoDock PDBQT file, which leaves out atoms", ".gro": "a GROMACS "
     "file", ".mol2": "a MOL2 file", ".sdf": "an SDF file", ".mol": "a MOL file",
     ".xyz": "an XYZ file", ".pqr": "a PQR file", ".mmtf": "an MMTF file",
-    ".bcif": "a BinaryCIF file", ".dcd": "a DCD trajectory", ".xtc": "an XTC trajectory",
-    ".psf": "a CHARMM PSF file", ".prmtop": "an Amber topology",
+    ".bcif": "a BinaryCIF file", ".dcd": "a DCD trajectory",
+    ".xtc": "an XTC trajectory", ".psf": "a CHARMM PSF file",
+    ".prmtop": "an Amber topology",
 }  # fmt: skip
 _WANTED = "Give a PDB (.pdb, .ent) or PDBx/mmCIF (.cif) file; both may be gzipped."
 
@@ -93,7 +94,9 @@ def _refuse_other_format(path: Path, data: bytes) -> None:
     elif found is None and _is_gromacs(data):
         found = "a GROMACS file"
     if found is not None:
-        raise StructureError(f"{path} is {found}, not a structure weft reads. {_WANTED}")
+        raise StructureError(
+            f"{path} is {found}, not a structure weft reads. {_WANTED}"
+        )
 
 
 def _is_gromacs(data: bytes) -> bool:

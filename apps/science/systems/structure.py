@@ -97,8 +97,8 @@ def format_pdb(residues: Sequence[Residue]) -> str:
         for atom, (x, y, z) in residue.atoms.items():
             serial += 1
             element = IONS[residue.name] if is_ion else _element(atom)
-            atom = name if is_ion else atom
-            label = atom if len(atom) == 4 or len(element) == 2 else f" {atom}"
+            label = name if is_ion else atom
+            label = label if len(label) == 4 or len(element) == 2 else f" {label}"
             lines.append(
                 f"{'HETATM' if is_ion else 'ATOM  '}{serial % 100000:5d} {label:<4} "
                 f"{name:>3} {letters[residue.molecule]}{(index + 1) % 10000:4d}    "
@@ -206,9 +206,7 @@ def _build_ace(residues: Sequence[Residue]) -> Residue:
     o = place_atom(first["CA"], first["N"], c, 1.229, 122.9, 0.0)
     methyl = place_atom(first["CA"], first["N"], c, 1.522, 116.6, 180.0)
     atoms = {"CH3": methyl, "C": c, "O": o}
-    return Residue(
-        "ACE", "0", residues[0].chain, atoms, molecule=residues[0].molecule
-    )
+    return Residue("ACE", "0", residues[0].chain, atoms, molecule=residues[0].molecule)
 
 
 def _build_nme(last: Residue) -> Residue:

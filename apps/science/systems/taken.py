@@ -155,7 +155,7 @@ def describe_taken(
 
 def _say_source(config: SystemConfig) -> str:
     if config.pdb is not None:
-        return str(config.pdb)
+        return config.pdb.name
     return f"fold {config.fold}" if config.fold else f"sequence {config.sequence}"
 
 
@@ -224,7 +224,10 @@ def _say_added(taken: Taken, config: SystemConfig) -> str:
         if residue.is_amino_acid and (names := _find_lacking(residue))
     ]
     if len(lacking) > _MOST_NAMED:
-        lacking = [*lacking[:_MOST_NAMED], f"atoms of {len(lacking) - _MOST_NAMED} more"]
+        lacking = [
+            *lacking[:_MOST_NAMED],
+            f"atoms of {len(lacking) - _MOST_NAMED} more",
+        ]
     said += lacking
     ends = [
         chain[-1]

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from apps.science.errors import StructureError
+from apps.science.systems.chains import check_chains
 from apps.science.systems.fold import build_fold
 from apps.science.systems.native_folds import list_folds, read_fold
+from apps.science.systems.reading import read_pdb
 from apps.science.systems.sequence import build_extended
 from apps.science.systems.structure import (
     add_caps,
-    check_chain,
     format_pdb,
     measure_torsion,
     one_letter_sequence,
     place_atom,
-    read_pdb,
 )
 from apps.science.systems.superpose import superposed_rmsd
 
@@ -120,8 +120,8 @@ def test_rmsd_of_one_moved_point() -> None:
 @pytest.mark.parametrize("place", [0.0, np.nan])
 def test_atoms_on_one_point_or_nowhere_are_named(place: float) -> None:
     chain = build_extended("GA")
-    check_chain(chain, "chain")
+    check_chains(chain, "chain")
     for atom in chain[1].atoms:
         chain[1].atoms[atom] = chain[1].atoms["N"] + place
     with pytest.raises(StructureError, match=r"atoms N and CA of residue ALA 2"):
-        check_chain(chain, "bad.pdb")
+        check_chains(chain, "bad.pdb")
