@@ -47,19 +47,29 @@ def describe(path: Path) -> list[dict[str, Any]]:
 def _describe_file(path: Path) -> dict[str, Any]:
     try:
         with h5py.File(path, "r", locking=False) as h5:
+            schema = h5.attrs.get("schema")
             is_dataset = "meta" in h5
     except FileNotFoundError:
         raise DataError(
             f"{path} does not exist. Give a segments.h5, a dataset.h5 or a run folder."
         ) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5 ({error}).") from None
+        raise DataError(
+            f"{path} cannot be read as HDF5 ({error}). Give a segments.h5, a "
+            "dataset.h5 or a run folder."
+        ) from None
+    if not is_dataset and schema is None:
+        raise DataError(
+            f"{path} was not written by weft, or is none of its data files. Give a "
+            "segments.h5, a dataset.h5 or a run folder."
+        )
     try:
         return describe_dataset(path) if is_dataset else describe_store(path)
-    except KeyError as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+        said = str(error.args[0] if error.args else type(error).__name__)
         raise DataError(
-            f"{path} is incomplete: {error.args[0]}. Write it again: delete the file "
-            "and resume the run."
+            f"{path} is incomplete, or no file of weft's: {said}. If it is a run's, "
+            "move it away and resume the run, which writes it again."
         ) from None
 
 

@@ -28,6 +28,12 @@ def open_checked(path: Path, schema: str, remedy: str, mode: str = "r") -> h5py.
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error}). {remedy}") from None
     found = h5.attrs.get("schema")
+    if not isinstance(found, str) or not found.startswith("weft-"):
+        h5.close()
+        raise DataError(
+            f"{path} was not written by weft: it has no schema. Expected a file of "
+            f"schema {schema!r}."
+        )
     if found != schema:
         h5.close()
         raise DataError(

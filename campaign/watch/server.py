@@ -71,8 +71,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _for_us(self) -> bool:
         """Refuse names that another site may have pointed at this computer."""
-        name = (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "").lower()
-        return name in {LOOPBACK, "localhost", "::1"}
+        try:
+            asked = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        except ValueError:  # such as [::1 without its end
+            return False
+        return asked.lower() in {LOOPBACK, "localhost", "::1"}
 
     def _try(self, kind: str, make: Callable[[], str]) -> None:
         try:

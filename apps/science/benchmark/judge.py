@@ -305,17 +305,23 @@ def drop_burn_in(frames: WeightedFrames, fraction: float) -> WeightedFrames:
 def read_native(path: Path, mapping: Any) -> Array:
     """Return native beads (n_beads, 3), Angstrom, from .npy beads or .pdb atoms."""
     if path.suffix == ".npy":
-        native = np.load(path, allow_pickle=False).astype(float)
+        try:
+            native = np.load(path, allow_pickle=False).astype(float)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(
+                f"{path} cannot be read as .npy ({error}). Give bead positions, "
+                "Angstrom, or a PDB file."
+            ) from None
     else:
-        import mdtraj
+        from apps.science.cg.dataset.brought_frames import load_trajectory
 
-        from apps.science.units import ANGSTROM_PER_NM
-
-        atoms = mdtraj.load(str(path)).xyz[:1].astype(float) * ANGSTROM_PER_NM
+        atoms = load_trajectory(path).positions[:1].astype(float)
         native = mapping.map_positions(atoms)[0]
     if native.shape != (mapping.n_beads, 3):
         raise ShapeMismatchError(
             f"{path} holds an array of shape {native.shape}; expected "
             f"({mapping.n_beads}, 3) bead positions."
         )
+    if not np.isfinite(native).all():
+        raise DataError(f"{path} holds numbers that are not finite.")
     return np.asarray(native)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ROOM_TEMPERATURE_KELVIN = 300.0
 N_LINEAGES_PER_WALK = 10
+_LONGEST_PS, _LONGEST_STEP_FS = 1e9, 20.0
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,26 @@ class RunSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for value, limit, what in (
+            (self.n_ps, _LONGEST_PS, "length, ps,"),
+            (self.frame_interval_ps, _LONGEST_PS, "frame interval, ps,"),
+            (self.timestep_fs, _LONGEST_STEP_FS, "time step, fs,"),
+            (self.friction_per_ps, 1000.0, "friction, 1/ps,"),
+            (self.temperature_kelvin or 300.0, 1000.0, "temperature, K,"),
+        ):
+            if not 0 < value <= limit:
+                raise ConfigError(
+                    f"A {what} of {value:g} cannot be: give one above 0, up to "
+                    f"{limit:g}."
+                )
+        if self.temperature_kelvin == 0:
+            raise ConfigError("A temperature of 0 K cannot be: give one above 0.")
         step_ps = self.timestep_fs / FS_PER_PS
         for length, unit, what in (
             (self.frame_interval_ps, step_ps, "time steps"),
             (self.n_ps, self.frame_interval_ps, "frame intervals"),
         ):
-            if length <= 0 or unit <= 0 or count_whole(length, unit) is None:
+            if count_whole(length, unit) is None:
                 raise ConfigError(
                     f"{length:g} ps is no whole number of {what} of {unit:g} ps. "
                     "Choose a multiple."

@@ -101,10 +101,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} does not exist. Train the model first.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as bad:
+    except (
+        RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, OSError,
+        ValueError, LookupError, AttributeError, TypeError,
+    ) as bad:  # fmt: skip
+        said = (str(bad).strip() or type(bad).__name__).splitlines()[0]
         raise DataError(
-            f"{path} cannot be read as a checkpoint ({bad}). "
-            "Delete it; training goes on from what is left."
+            f"{path} cannot be read as a checkpoint of weft's ({said[:150]}). If it is "
+            "one of a training, it is damaged: move it away, and training goes on from "
+            "what is left."
         ) from None
     found = content.get("schema") if isinstance(content, dict) else None
     if found not in (SCHEMA, FORMER):

@@ -141,7 +141,7 @@ def test_a_bar_fills_its_width_and_never_hides_what_is_there() -> None:
         ("nowhere.h5", "does not exist"),
         ("notes.txt", "cannot be read as HDF5"),
         ("empty", "has neither segments.h5 nor cg/dataset.h5"),
-        ("other.h5", "has schema None; this version reads"),
+        ("other.h5", "was not written by weft"),
         ("part.h5", "is incomplete"),
     ],
 )

@@ -4,15 +4,20 @@ Anything that mdtraj reads: DCD, XTC, TRR, NetCDF, HDF5, PDB ... A weight belong
 one frame by its place: the first weight to the first frame of the first trajectory.
 """
 
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
-from apps.science.arrays import Array
+from apps.science.arrays import Array, IntArray
+from apps.science.ascii_path import ascii_path
+from apps.science.cg.dataset.cut_files import check_not_cut
 from apps.science.cg.mapping.bead_topology import (
     is_calpha_psf,
     name_atoms,
@@ -24,10 +29,14 @@ from apps.science.errors import DataError, ShapeMismatchError, WeightError
 from apps.science.segments.frames import WeightedFrames
 from apps.science.units import ANGSTROM_PER_NM
 
+log = logging.getLogger(__name__)
+
 KNOWS_ATOMS = {".pdb", ".pdbx", ".cif", ".gro", ".h5", ".hdf5", ".lh5", ".mol2"}
 """Formats that say what their atoms are."""
 
 _N_NAMED = 8
+_TORN_NM: Final = 0.8
+"""Longer than any bond, and than the 3.8 Angstrom between C-alphas twice over."""
 
 
 @dataclass(frozen=True)
@@ -63,36 +72,124 @@ def load_trajectory(
         If the file is missing, cannot be read, or lacks a topology.
     """
     import mdtraj
-    from mdtraj.formats.psf import PSFError
 
     for one in (path, topology):
         if one is not None and not one.is_file():
             raise DataError(f"{one} does not exist. Check its path.")
     own = path.suffix.lower() in KNOWS_ATOMS
+    readable = mdtraj.formats.registry.FormatRegistry.loaders
+    if not own and path.suffix.lower() not in readable:
+        raise DataError(
+            f"{path} is no trajectory: files that end in {path.suffix or 'nothing'!r} "
+            "are of no format that mdtraj reads. Give a DCD, XTC, TRR, NetCDF, HDF5 or "
+            "PDB file."
+        )
     if not own and topology is None:
         raise DataError(
             f"{path} does not say what its atoms are. Give a structure of the same "
             "atoms with --topology, such as a PDB file."
         )
-    try:
-        with warnings.catch_warnings():  # of slower readers, and of absent elements
-            warnings.simplefilter("ignore")
-            named = {} if own or topology is None else {"top": _name(topology)}
-            found = mdtraj.load(str(path), **named)
-    except (
-        OSError, ValueError, TypeError, RuntimeError, KeyError, PSFError
-    ) as error:  # fmt: skip
-        raise DataError(
-            f"{path} cannot be read as a trajectory ({error}). Give a format that "
-            "mdtraj reads, and the topology of the same atoms."
-        ) from None
+    check_not_cut(path)
+    named = {} if own or topology is None else {"top": _name(topology)}
+    with ascii_path(path) as plain:
+        found = _ask_mdtraj(mdtraj.load, plain, path, "trajectory", **named)
     if not len(found):
         raise DataError(f"{path} has no frames. Give another trajectory.")
+    make_whole(found, path.name)
     return Brought(
         np.asarray(found.xyz * ANGSTROM_PER_NM, dtype=np.float32),
         _choose_times(np.asarray(found.time, dtype=float), interval_ps),
         found.topology,
     )
+
+
+def make_whole(found: Any, name: str) -> None:
+    """Mend molecules that are broken across the periodic box, where it is known.
+
+    Parameters
+    ----------
+    found : an mdtraj Trajectory, changed in place
+    """
+    bonds = _list_bonds(found.topology)
+    if found.unitcell_vectors is None or not len(bonds):
+        return
+    vectors = found.xyz[:, bonds[:, 1]] - found.xyz[:, bonds[:, 0]]
+    torn = (np.linalg.norm(vectors, axis=-1) > _TORN_NM).any(axis=1)
+    if not torn.any():
+        return
+    rows = np.flatnonzero(torn)
+    xyz = found.xyz[rows].astype(float)
+    box = found.unitcell_vectors[rows].astype(float)
+    known = np.linalg.det(box) > 0
+    rows, xyz, box = rows[known], xyz[known], box[known]
+    inverse = np.linalg.inv(box)
+    mended = np.zeros(len(rows), dtype=bool)
+    for first, second in bonds:  # outwards, so that the first is in place
+        vector = xyz[:, second] - xyz[:, first]
+        images = np.round(np.einsum("fx,fxy->fy", vector, inverse))
+        shift = np.einsum("fy,fyx->fx", images, box)
+        # what is far apart in every image is a gap in the chain
+        near = images.any(axis=1) & (np.linalg.norm(vector - shift, axis=1) < _TORN_NM)
+        xyz[near, second] -= shift[near]
+        mended |= near
+    found.xyz[rows] = xyz
+    if mended.any():
+        log.warning(
+            "%s: molecules were broken across the periodic box in %d of %d frames; "
+            "they were made whole", name, int(mended.sum()), len(found),
+        )  # fmt: skip
+
+
+def _list_bonds(topology: Any) -> IntArray:
+    """Return bonds (n, 2) such that each atom but the first is reached from another.
+
+    C-alphas alone are bonded to the next one of their chain.
+    """
+    bonds = [(a.index, b.index) for a, b in topology.bonds]
+    if not bonds:
+        atoms = [a for a in topology.atoms if a.name == "CA"]
+        bonds = [
+            (a.index, b.index) for a, b in pairwise(atoms)
+            if a.residue.chain.index == b.residue.chain.index
+            and b.residue.resSeq == a.residue.resSeq + 1
+        ]  # fmt: skip
+    beside: dict[int, list[int]] = {}
+    for a, b in bonds:
+        beside.setdefault(a, []).append(b)
+        beside.setdefault(b, []).append(a)
+    reached: list[tuple[int, int]] = []
+    seen: set[int] = set()
+    for root in sorted(beside):
+        if root in seen:
+            continue
+        seen.add(root)
+        row = [root]
+        for atom in row:
+            for other in sorted(beside[atom]):
+                if other not in seen:
+                    seen.add(other)
+                    row.append(other)
+                    reached.append((atom, other))
+    return np.array(reached, dtype=int).reshape(-1, 2)
+
+
+def _ask_mdtraj(load: Any, plain: Path, path: Path, what: str, **named: Any) -> Any:
+    """Read a file; whatever a reader raises becomes a sentence.
+
+    The readers are many, and raise anything: IndexError, struct.error, what HDF5 says.
+    """
+    try:
+        with warnings.catch_warnings():  # of slower readers, and of absent elements
+            warnings.simplefilter("ignore")
+            return load(str(plain), **named)
+    except MemoryError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise DataError(
+            f"{path} cannot be read as a {what} ({said[:200] or type(error).__name__})."
+            " Give a format that mdtraj reads, and the topology of the same atoms."
+        ) from None
 
 
 def read_topology(path: Path) -> Any:
@@ -104,25 +201,17 @@ def read_topology(path: Path) -> Any:
         If it cannot be read.
     """
     import mdtraj
-    from mdtraj.formats.psf import PSFError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return mdtraj.load_topology(str(path))
-    except (
-        OSError, ValueError, TypeError, RuntimeError, KeyError, IndexError, PSFError
-    ) as error:  # fmt: skip
-        raise DataError(
-            f"{path} cannot be read as a structure ({error}). Give a PDB file."
-        ) from None
+    if not path.is_file():
+        raise DataError(f"{path} does not exist. Check its path.")
+    return _ask_mdtraj(mdtraj.load_topology, path, path, "structure")
 
 
 def _name(topology: Path) -> Any:
     """Return what mdtraj takes atoms from; of PSF files of beads it reads only some."""
     if is_calpha_psf(topology):
         return name_atoms(read_psf(topology))
-    return str(topology)
+    return read_topology(topology)
 
 
 def _choose_times(found: Array, interval_ps: float | None) -> Array:
@@ -156,7 +245,7 @@ def read_weights(path: Path, n_frames: int) -> Array:
         else:
             delimiter = "," if path.suffix == ".csv" else None
             found = np.loadtxt(path, dtype=float, delimiter=delimiter, ndmin=1)
-    except (ValueError, OSError, IndexError) as error:
+    except (ValueError, OSError, IndexError, TypeError, EOFError, BadZipFile) as error:
         raise DataError(
             f"{path} holds no weights ({error}). Give numbers, one a frame."
         ) from None

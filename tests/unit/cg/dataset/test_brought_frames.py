@@ -201,7 +201,7 @@ def test_a_psf_of_beads_names_the_atoms_of_a_trajectory(made, tmp_path) -> None:
     assert [r.name for r in topology.residues] == list(SEQUENCE)
     assert topology.n_bonds == 5
     write_psf(psf, "CB")
-    with pytest.raises(DataError, match="cannot be read as a trajectory"):
+    with pytest.raises(DataError, match="cannot be read as a structure"):
         load_trajectory(tmp_path / "beads.dcd", psf)
 
 
@@ -216,3 +216,65 @@ def test_beads_of_another_mutant_are_named(made, tmp_path) -> None:
         match=r"bead 3 is of ALA, not of PRO, bead 5 is of VAL, not of THR \(2 of 6",
     ):
         bring_frames([tmp_path / "beads.dcd"], mapping, "run", psf)
+
+
+@pytest.mark.parametrize("form", ["dcd", "xtc", "trr", "pdb"])
+def test_a_file_cut_anywhere_is_refused(made, tmp_path, form) -> None:
+    trajectory = make_trajectory(make_topology())
+    if form != "pdb":
+        trajectory.unitcell_vectors = np.tile(5 * np.eye(3, dtype="f4"), (12, 1, 1))
+    trajectory.save(str(tmp_path / f"run.{form}"))
+    whole = (tmp_path / f"run.{form}").read_bytes()
+    top = tmp_path / "top.pdb"
+    assert len(load_trajectory(tmp_path / f"run.{form}", top).positions) == 12
+    for n in range(1, len(whole) - 120, max(1, len(whole) // 60)):
+        (tmp_path / f"cut.{form}").write_bytes(whole[:n])
+        try:
+            found = load_trajectory(tmp_path / f"cut.{form}", top)
+        except DataError:
+            continue
+        # XTC, TRR and PDB files do not say how many frames they have: cut between two
+        assert form != "dcd"
+        again = tmp_path / f"again.{form}"
+        trajectory[: len(found.positions)].save(str(again))
+        assert len(again.read_bytes()) - 5 <= n + (form == "pdb") * 100
+
+
+@pytest.mark.parametrize("form", ["dcd", "xtc", "trr", "h5", "pdb"])
+def test_a_path_of_other_letters_can_be_read(made, tmp_path, form) -> None:
+    folder = tmp_path / "ü [b]"
+    folder.mkdir()
+    make_trajectory(make_topology()).save(str(tmp_path / f"run.{form}"))
+    (tmp_path / f"run.{form}").rename(folder / f"größe.{form}")
+    (tmp_path / "top.pdb").rename(folder / "ö.pdb")
+    found = load_trajectory(folder / f"größe.{form}", folder / "ö.pdb")
+    assert len(found.positions) == 12
+
+
+def test_molecules_broken_across_the_box_are_mended(made, tmp_path, caplog) -> None:
+    whole = make_trajectory(make_topology())
+    whole.unitcell_vectors = np.tile(3 * np.eye(3, dtype="f4"), (12, 1, 1))
+    broken = whole.slice(range(12))
+    broken.xyz[4:] -= (1.1, 0, 0)
+    broken.xyz[4:] %= 3.0  # atom by atom, as MD programs write them
+    for name, one in (("whole", whole), ("broken", broken)):
+        one.save(str(tmp_path / f"{name}.xtc"))
+    loaded = [
+        load_trajectory(tmp_path / f"{name}.xtc", tmp_path / "top.pdb").positions
+        for name in ("whole", "broken")
+    ]
+    for k in range(12):
+        np.testing.assert_allclose(
+            loaded[1][k] - loaded[1][k, :1], loaded[0][k] - loaded[0][k, :1], atol=0.05
+        )
+    assert "broken across the periodic box in 8 of 12 frames" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", ["a.npz", "a.pt", "a", "a.dcd", "a.xtc", "a.h5", "a.pdb"]
+)
+def test_a_foreign_file_is_refused_in_words(made, tmp_path, name) -> None:
+    for content in (b"", b"words\n", np.random.default_rng(0).bytes(3000)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"{name} "):
+            load_trajectory(tmp_path / name, tmp_path / "top.pdb")
