@@ -36,6 +36,7 @@ from campaign.heartbeat import beating
 from campaign.job_end import leaving_in_time
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from campaign.limits import describe_limit
 from campaign.monitoring.pool_watcher import watching_pools
 from campaign.own_command import as_typed
 from campaign.said import heard_by
@@ -182,11 +183,13 @@ def _run_type(
         stage, cause = ctx.failure or ("run", error)
         log.error("stage %s failed", stage, exc_info=cause)
         log_file = ctx.log_files.get(stage, ctx.paths.log)
-        raise StageError(
-            f"Stage {stage} failed: {cause}\n"
-            f"Log: {as_typed(log_file)}\n"
-            f"When it is mended: weft resume {as_typed(ctx.paths.root)}"
-        ) from cause
+        lines = (
+            f"Stage {stage} failed: {str(cause) or type(cause).__name__}",
+            describe_limit(cause),
+            f"Log: {as_typed(log_file)}",
+            f"When it is mended: weft resume {as_typed(ctx.paths.root)}",
+        )
+        raise StageError("\n".join(line for line in lines if line)) from cause
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import SlurmProvider
 
 from site_configs.errors import SiteError
+from site_configs.pools.lost_worker import MEMORY_ADVICE
 from site_configs.pools.utf8_scripts import Utf8Scripts
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,13 @@ _HOPELESS = {
     "QOSNotAllowed": "the qos may not be used with this partition or account",
 }
 """Reasons for which Slurm lets a job wait for ever."""
+
+_ENDS = {
+    "OUT_OF_MEMORY": f"it used more memory than it was granted. {MEMORY_ADVICE}",
+    "NODE_FAIL": "its node failed.",
+    "BOOT_FAIL": "its node did not boot.",
+}
+"""States of a job that failed by no fault of its own commands."""
 
 _BUSY = ("Socket timed out", "Unable to contact slurm", "temporarily unable")
 _TRY_AGAIN_SECONDS = (2.0, 4.0, 8.0)
@@ -172,7 +180,23 @@ class PatientSlurmProvider(Utf8Scripts, SlurmProvider):  # type: ignore[misc]
             unlisted = new.state == JobState.COMPLETED and fresh
             if old.terminal or unlisted:
                 self.resources[job]["status"] = old
+            elif new.state == JobState.FAILED:
+                new.message = self._say_why(job)
         self._end_hopeless()
+
+    def _say_why(self, job: str) -> str | None:
+        """Return why Slurm ended a job, where it is more than that it failed."""
+        if self._cmd.startswith("sacct"):
+            asked = f"sacct -X --noheader --parsable2 --format=state --job {job}"
+        else:
+            asked = f"squeue --noheader --states=all --format=%T --job {job}"
+        _, said, _ = self.execute_wait(asked)
+        why = _ENDS.get(said.strip())
+        if why is None:
+            return None
+        message = f"Slurm ended job {job} ({said.strip()}): {why}"
+        log.warning(message)
+        return message
 
     def _end_hopeless(self) -> None:
         """Cancel jobs that wait for what will never be; say what that is."""

@@ -13,6 +13,7 @@ tasks: the pool then takes no more, and the job ends when those at work are done
 """
 
 import gc
+import inspect
 import logging
 import os
 import runpy
@@ -54,8 +55,28 @@ def drain(_signum: int, _frame: FrameType | None) -> None:
             found.drain_time = 0.0
 
 
+def say_how_workers_end() -> None:
+    """Let Parsl's watchdog raise an error that says how a worker ended."""
+    from parsl.executors.high_throughput import errors
+
+    from site_configs.pools import lost_worker
+
+    before = lost_worker.count_memory_kills()
+
+    def lost(worker_id: int, hostname: str) -> Exception:
+        watchdog = inspect.currentframe()
+        here = watchdog.f_back.f_locals if watchdog and watchdog.f_back else {}
+        status = getattr(here.get("p"), "exitcode", None)
+        kills = lost_worker.count_memory_kills() - before
+        how = lost_worker.describe_end(status, kills)
+        return lost_worker.WorkerLost(worker_id, hostname, how)
+
+    errors.WorkerLost = lost
+
+
 def main() -> None:
     """Listen to the watchdog and the workers, then be Parsl's pool."""
+    say_how_workers_end()
     os.environ[POOL_VARIABLE] = str(os.getpid())
     signal.signal(DRAIN_SIGNAL, drain)
     logging.getLogger(POOL).addHandler(LeaveWithIdleWorker())

@@ -133,6 +133,28 @@ def test_a_killed_pool_is_replaced_and_its_task_runs_again(
         assert future.result(90) == "done"
 
 
+def test_a_task_that_takes_all_memory_is_told_which_key_to_raise(
+    tmp_path: Path, pool_environment: dict[str, str], odd_folder: str
+) -> None:
+    def be_killed() -> None:
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does
+
+    pool = {"workers_per_node": 1, "heartbeat_seconds": 1}
+    site = Site.model_validate(
+        {"name": "here", "executors": {"pool": pool}, "retries": {"lost_workers": 0}}
+    )
+    environment = IMPORTS | pool_environment
+    run_dir = tmp_path / odd_folder / "parsl"
+    with DataFlowKernel(build_config(site, run_dir, environment, ["md"])) as kernel:
+        said = str(_submit(kernel, "md", be_killed).exception(90))
+    assert "it was killed (SIGKILL), as the system does where memory runs out" in said
+    assert "workers_per_node" in said
+    assert [path.name for path in tmp_path.iterdir()] == [odd_folder]
+
+
 def test_a_pool_that_cannot_start_is_an_error_and_not_a_hang(tmp_path: Path) -> None:
     pool = {"worker_init": "echo no such module >&2; exit 3"}
     site = Site.model_validate({"name": "here", "executors": {"pool": pool}})

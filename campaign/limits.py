@@ -1,0 +1,40 @@
+"""Which limit of a site a failure met, in words with the key that raises it."""
+
+from apps.science.we.failures import FailureKind, classify_failure
+
+
+def describe_limit(cause: BaseException) -> str:
+    """Return a line about what was too little, with what to set; empty where nothing.
+
+    To be asked while Parsl is loaded: what a scheduler said of its jobs is part of it.
+    """
+    error: BaseException | None = cause
+    while error is not None:
+        kind = classify_failure(error)
+        if kind is FailureKind.OUT_OF_MEMORY:
+            from site_configs.pools.lost_worker import MEMORY_ADVICE
+
+            return f"Memory ran out there. {MEMORY_ADVICE}"
+        if kind is FailureKind.LOST:
+            return _say_of_blocks()
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _say_of_blocks() -> str:
+    """Return what schedulers said of the latest blocks that failed."""
+    import parsl
+    from parsl.errors import NoDataFlowKernelError
+
+    try:
+        executors = parsl.dfk().executors.values()
+    except NoDataFlowKernelError:
+        return ""
+    said = {}
+    for executor in executors:
+        resources = getattr(getattr(executor, "provider", None), "resources", {})
+        for entry in list(resources.values()):
+            status = entry["status"]
+            if status.state.name == "FAILED" and status.message:
+                said[executor.label] = status.message
+    return "\n".join(said.values())
