@@ -86,7 +86,8 @@ def _list(option: str) -> list[str]:
     try:
         done = subprocess.run(
             ["qconf", option],
-            capture_output=True, text=True, check=False, timeout=_SECONDS,
+            capture_output=True, encoding="utf-8", errors="surrogateescape",
+            check=False, timeout=_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return []

@@ -71,7 +71,8 @@ def refuse_script(script: str) -> str | None:
         try:
             done = subprocess.run(
                 ["sbatch", "--test-only", str(path)],
-                capture_output=True, text=True, check=False, timeout=_SECONDS,
+                capture_output=True, encoding="utf-8", errors="surrogateescape",
+                check=False, timeout=_SECONDS,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"sbatch does not answer: {error}"
@@ -92,7 +93,12 @@ def _ask(*command: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_SECONDS
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+            timeout=_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

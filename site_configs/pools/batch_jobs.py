@@ -114,7 +114,8 @@ def _cancel(scheduler: str, noted: list[BatchJob], scripts: Path) -> list[str]:
     # it fails where one of them has just ended; what counts is who is left
     done = subprocess.run(
         [commands.cancel, *ours],
-        capture_output=True, text=True, check=False, timeout=COMMAND_S,
+        capture_output=True, encoding="utf-8", errors="surrogateescape",
+        check=False, timeout=COMMAND_S,
     )  # fmt: skip
     end = time.monotonic() + PATIENCE_S
     while set(ours) & {job.job_id for job in commands.list()}:
@@ -193,7 +194,12 @@ _COMMANDS = {
 
 def _run(command: list[str]) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=COMMAND_S
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=True,
+        timeout=COMMAND_S,
     )
     return done.stdout
 

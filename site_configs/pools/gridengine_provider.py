@@ -221,7 +221,12 @@ def _submit(script: str) -> str:
 def _run(*command: str) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=COMMAND_S
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+            timeout=COMMAND_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))

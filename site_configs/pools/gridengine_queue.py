@@ -32,7 +32,8 @@ def list_jobs() -> list[QueuedJob]:
     user = getpass.getuser()
     done = subprocess.run(
         ["qstat", "-xml", "-u", user],
-        capture_output=True, text=True, check=True, timeout=COMMAND_S,
+        capture_output=True, encoding="utf-8", errors="surrogateescape",
+        check=True, timeout=COMMAND_S,
     )  # fmt: skip
     try:
         return read_queue(done.stdout, user)
@@ -71,7 +72,8 @@ def describe_jobs(job_ids: Iterable[str]) -> dict[str, dict[str, str]]:
         return {}
     done = subprocess.run(  # fails where every job has ended meanwhile
         ["qstat", "-j", asked],
-        capture_output=True, text=True, check=False, timeout=COMMAND_S,
+        capture_output=True, encoding="utf-8", errors="surrogateescape",
+        check=False, timeout=COMMAND_S,
     )  # fmt: skip
     found: dict[str, dict[str, str]] = {}
     for block in re.split(r"^=+$", done.stdout, flags=re.MULTILINE):

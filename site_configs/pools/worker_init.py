@@ -25,6 +25,7 @@ def write_worker_init(executor: ExecutorConfig, environment: Mapping[str, str]) 
     campaign's, comes last, since leftovers are found by it.
     """
     lines = [f"export {name}={executor.cores_per_worker}" for name in _THREADS]
+    lines.append("export PYTHONUTF8=1")  # a node's locale may be another
     lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
     if os.environ.get("PYTHONPATH"):  # not every scheduler hands the environment on
         lines.append(f"export PYTHONPATH={shlex.quote(os.environ['PYTHONPATH'])}")

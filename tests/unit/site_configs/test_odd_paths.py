@@ -177,3 +177,31 @@ def test_letters_that_a_locale_changes_are_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "SiteError" in done.stderr
     assert "LC_ALL=C.UTF-8" in done.stderr or "not UTF-8" in done.stderr
+
+
+def test_scripts_and_site_files_are_utf8_in_any_locale(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from site_configs.checks.submit_script import submit_scripts
+from site_configs.load import load_site
+from site_configs.pools.providers import make_provider
+from site_configs.pools.worker_init import write_worker_init
+site = load_site("mine.yaml")
+assert chr(252) in submit_scripts(site, Path("runs"), ["md"])["md"]
+pool = site.executors["pool"]
+provider = make_provider(pool, write_worker_init(pool, {}))
+provider.script_dir = "."
+provider.submit("true", 1)
+"""
+    text = "executors: {pool: {worker_init: 'echo ü', environment: {NAME: ü}}}"
+    (tmp_path / "mine.yaml").write_bytes(text.encode())
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+        text=True, check=False, env=os.environ | ascii_only,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (script,) = tmp_path.glob("*.sh")
+    assert "echo ü" in script.read_text(encoding="utf-8")
+    assert 'export NAME="ü"' in script.read_text(encoding="utf-8")
