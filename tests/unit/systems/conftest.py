@@ -53,7 +53,8 @@ def hetero(
     places = "".join(f"{x:8.3f}" for x in at)
     label = atom if len(element) == 2 or len(atom) == 4 else f" {atom}"
     return (
-        f"HETATM  900 {label:<4} {name:>3} {chain}{number:4d}    {places}"
+        f"HETATM  900 {label:<4} {name + ' ' if len(name) < 4 else name:>4}{chain}"
+        f"{number:4d}    {places}"
         f"  1.00  0.00          {element:>2}"
     )
 
