@@ -59,6 +59,8 @@ def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> No
     ]  # fmt: skip
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page
+    assert "What was taken of the structure" in page
+    assert "3 waters (no water is simulated)" in page
 
 
 def test_every_figure_is_kept_with_its_numbers(finished: tuple[Path, str]) -> None:

@@ -1,5 +1,7 @@
 """What SystemConfig refuses before anything queues, and in which words."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,19 @@ def test_a_missing_backbone_atom_is_named(tmp_path: Path) -> None:
     lines = HEAVY_ATOMS.splitlines(keepends=True)
     with pytest.raises(StructureError, match=r"ALA 7 of chain A lacks .* CA"):
         check_system(write_pdb(tmp_path, "".join(lines[:1] + lines[2:])))
+
+
+def test_validate_prints_what_is_simulated(tmp_path: Path) -> None:
+    example = Path(__file__).parents[3] / "examples" / "02_alanine_dipeptide"
+    text = (example / "campaign.yaml").read_text(encoding="utf-8")
+    (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("weft"), "validate", "campaign.yaml"],
+        cwd=tmp_path, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert "What is simulated:\n  Source: sequence A\n" in done.stdout
+    assert "Chains: A: 1 residue, ALA 1 (A), ACE, NME\n" in done.stdout
+    assert "Added: 1 ACE, 1 NME, hydrogens\n" in done.stdout
 
 
 def test_villin_is_refused_for_its_norleucines() -> None:

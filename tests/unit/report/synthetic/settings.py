@@ -31,6 +31,7 @@ def write_settings(root: Path) -> None:
         "sequence": "YYDPETGTWY", "n_particles": 166, "solvent": "gbn2",
         "periodic": False, "temperature_kelvin": 300.0, "friction_per_ps": 1.0,
         "timestep_fs": 4.0, "start_names": ["native", "extended"],
+        "taken": {"Ions": "none", "Left out": "3 waters (no water is simulated)"},
     }  # fmt: skip
     (root / "system").mkdir(exist_ok=True)
     (root / "system" / "system.json").write_text(json.dumps(system))
