@@ -123,10 +123,9 @@ def close_ring(pdb: SimpleNamespace) -> list[str]:
     for line in lines:
         if line[12:16].strip() == "OXT":
             continue
-        if line[12:16].strip() == "C" and line[22:26].strip() == "3":
-            near = float(nitrogen[30:38]) - 1.33
-            line = f"{line[:30]}{near:8.3f}{nitrogen[38:54]}{line[54:]}"
-        ring.append(line)
+        near = f"{float(nitrogen[30:38]) - 1.33:8.3f}{nitrogen[38:54]}"
+        is_last_c = line[12:16].strip() == "C" and line[22:26].strip() == "3"
+        ring.append(line[:30] + near + line[54:] if is_last_c else line)
     return ring
 
 
@@ -144,8 +143,11 @@ def test_rings_and_other_bonds_are_refused(
     link = f"LINK         NZ  LYS A   1                 CG  ASP A   3{'':5}1555   1555"
     with pytest.raises(StructureError, match="LINK bonds NZ of LYS 1"):
         pdb.read(tmp_path, [link, *plain])
-    inside = f"CONECT{numbers['N1']}{numbers['CA1']}\nCONECT{numbers['C1']}{numbers['N2']}"
-    assert len(pdb.read(tmp_path, [*plain, inside]).residues) == 3
+    usual = [
+        f"CONECT{numbers[one]}{numbers[two]}"
+        for one, two in (("N1", "CA1"), ("C1", "N2"))
+    ]
+    assert len(pdb.read(tmp_path, [*plain, *usual]).residues) == 3
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
@@ -160,7 +162,7 @@ def test_chains_on_top_of_each_other(
 
 def test_a_ter_within_a_peptide_bond(tmp_path: Path, pdb: SimpleNamespace) -> None:
     lines = pdb.peptide("GAG")
-    with pytest.raises(StructureError, match="a TER parts GLY 1 .*peptide bond joins"):
+    with pytest.raises(StructureError, match=r"a TER parts GLY 1 .*peptide bond joins"):
         pdb.read(tmp_path, [*lines[:4], "TER", *lines[4:]])
     other = [*lines[:4], *pdb.alter(lines[4:], chain="B")]
     with pytest.raises(StructureError, match="another chain letter parts"):
@@ -169,7 +171,8 @@ def test_a_ter_within_a_peptide_bond(tmp_path: Path, pdb: SimpleNamespace) -> No
 
 def test_a_residue_that_stands_twice(tmp_path: Path, pdb: SimpleNamespace) -> None:
     lines = pdb.peptide("GAG")
-    with pytest.raises(StructureError, match=r"atom CB of residue ALA 2 .* line 7 and line 10"):
+    said = r"atom CB of residue ALA 2 .* line 7 and line 10"
+    with pytest.raises(StructureError, match=said):
         pdb.read(tmp_path, [*lines[:6], lines[8], *lines[6:]])
     with pytest.raises(StructureError, match="on top of each other"):
         pdb.read(tmp_path, [*lines, "TER", *lines])
@@ -177,7 +180,7 @@ def test_a_residue_that_stands_twice(tmp_path: Path, pdb: SimpleNamespace) -> No
 
 def test_unknown_atoms_are_named(tmp_path: Path, pdb: SimpleNamespace) -> None:
     lines = [line.replace(" OH  TYR", " OX  TYR") for line in pdb.peptide("GYG")]
-    with pytest.raises(StructureError, match="TYR 2 .* has the atoms OX"):
+    with pytest.raises(StructureError, match=r"TYR 2 .* has the atoms OX"):
         pdb.read(tmp_path, lines)
 
 
@@ -195,7 +198,8 @@ def test_models_are_counted_and_chosen(tmp_path: Path, pdb: SimpleNamespace) -> 
 
 
 def deuterate(line: str, name: str, element: str) -> str:
-    return f"{line[:12]} {name:<3}{line[16:30]}{'   9.000' * 3}{line[54:76]}{element:>2}"
+    at = "   9.000" * 3
+    return f"{line[:12]} {name:<3}{line[16:30]}{at}{line[54:76]}{element:>2}"
 
 
 @pytest.mark.parametrize("element", ["D", ""])
