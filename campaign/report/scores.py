@@ -143,9 +143,12 @@ def read_undefined(source: RunSource, model: str) -> dict[str, str]:
 
 
 def read_warnings(source: RunSource) -> list[str]:
-    """Return what the benchmarks had to say of the reference, each once."""
-    bodies = (source.metrics(model) or {} for model in source.models)
-    return list(dict.fromkeys(str(w) for b in bodies for w in b.get("warnings", [])))
+    """Return what the benchmarks had to say of the reference, each once, and models."""
+    bodies = {model: source.metrics(model) or {} for model in source.models}
+    said = [str(w) for body in bodies.values() for w in body.get("warnings", [])]
+    for model, body in bodies.items():
+        said += [f"Model {model}: {w}." for w in body.get("model_warnings", [])]
+    return list(dict.fromkeys(said))
 
 
 def read_set(source: RunSource, model: str) -> dict[str, Any]:

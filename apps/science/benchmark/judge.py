@@ -10,7 +10,12 @@ import numpy as np
 
 from apps.science import plugins
 from apps.science.arrays import Array
-from apps.science.errors import DataError, NumericalError, ShapeMismatchError
+from apps.science.errors import (
+    DataError,
+    NumericalError,
+    ShapeMismatchError,
+    StoppedError,
+)
 from apps.science.files import atomic_path, hash_file, write_json
 from apps.science.metrics._basins import say_crossings
 from apps.science.metrics._blocks import join_correlated
@@ -22,6 +27,7 @@ from apps.science.metrics.base import (
     Metric,
     Passage,
     ProjectsFrames,
+    Result,
     WeightedSet,
 )
 from apps.science.metrics.chirality import list_centres
@@ -39,6 +45,9 @@ log = logging.getLogger(__name__)
 
 SCHEMA = "weft-metrics-1"
 METRICS = "apps.science.metrics"
+_OF_BROKEN_FRAMES = {"stability"}
+"""Metrics that say something of frames that are not finite."""
+_FROZEN_ANGSTROM = 1e-4
 
 
 def run_benchmark(
@@ -77,7 +86,8 @@ def run_benchmark(
     ShapeMismatchError
         If the sets differ in beads from the mapping.
     NumericalError
-        If no finite frame is left of a set.
+        If no finite frame is left of the reference. A model without one is judged by
+        its broken frames alone.
     """
     from apps.science.cg.mapping.mapping import read_mapping
     from apps.science.pcoords._tica_model import read_tica
@@ -143,13 +153,22 @@ def compare_sets(
     ``facts`` are further keys for the JSON file.
     """
     sets, described = {}, {}
+    lost = None
     for name, frames in (("reference", reference), ("model", model)):
         _check_beads(name, frames, beads.n_beads)
-        whole = keep_finite(name, frames)
-        sets[name] = join_correlated(
-            WeightedSet.from_frames(whole), slowest_values(whole.positions, beads)
-        )
+        try:
+            whole = keep_finite(name, frames)
+        except NumericalError as error:
+            if name == "reference":
+                raise
+            lost, whole = str(error), frames
+        sets[name] = WeightedSet.from_frames(whole)
+        if lost is None:
+            slowest = slowest_values(whole.positions, beads)
+            sets[name] = join_correlated(sets[name], slowest)
         described[name] = describe_set(frames, sets[name], whole)
+    if lost is not None:
+        described["model"]["n_finite_frames"] = 0
     course = WeightedSet.from_frames(model_course)
     ref, other = sets["reference"], sets["model"]
     plan_seed = derive_seed(seed, "benchmark")
@@ -169,11 +188,13 @@ def compare_sets(
         metric: Metric = plugins.load_kind(METRICS, kind).Metric()
         results[kind] = {"label": metric.label, "unit": metric.unit}
         reason = metric.undefined(beads)
+        if reason is None and lost is not None and kind not in _OF_BROKEN_FRAMES:
+            reason = lost
         if reason is not None:
             results[kind] |= {"defined": False, "reason": reason, "figures": {}}
             log.info("%s is not defined: %s", kind, reason)
             continue
-        found = metric.compare(comparison)
+        found = _compare(kind, metric, comparison)
         if found.undefined is not None:
             log.info("%s is not defined: %s", kind, found.undefined)
         results[kind] |= {
@@ -192,10 +213,47 @@ def compare_sets(
         "interval": "95 % block bootstrap over lineages",
         "floor": "random halves of the reference against each other, mean",
         "warnings": warnings,
+        "model_warnings": judge_course(course),
         "sets": described,
         "metrics": results,
     } | (facts or {})
     return write_json(out, make_plain(body))
+
+
+def _compare(kind: str, metric: Metric, comparison: Comparison) -> Result:
+    """Compare by one metric; what it cannot compute leaves it undefined."""
+    try:
+        return metric.compare(comparison)
+    except (MemoryError, StoppedError):
+        raise
+    except Exception as error:
+        log.warning("%s cannot be computed", kind, exc_info=True)
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        return Result(
+            undefined=f"it cannot be computed from these frames, which hold structures "
+            f"that are none or do not change ({said})"
+        )
+
+
+def judge_course(course: WeightedSet) -> list[str]:
+    """Return in sentences how a model's dynamics failed: ran away, or froze."""
+    said = []
+    finite = np.isfinite(course.positions).all(axis=(1, 2))
+    lost = float(course.weight[~finite].sum())
+    if lost > 0:
+        said.append(
+            f"its dynamics ran away: {lost:.0%} of its weight is not finite and counts "
+            "as broken (a smaller time step, or more data at short distances, helps)"
+        )
+    shapes = course.positions[finite]
+    if len(shapes) > 1 and float(np.ptp(shapes, axis=0).max()) < _FROZEN_ANGSTROM:
+        said.append(
+            "it is frozen: no bead of it moves. All its frames count as one structure, "
+            "and intervals say nothing"
+        )
+    for words in said:
+        log.warning("the model: %s", words)
+    return said
 
 
 def slowest_values(positions: Array, beads: Beads) -> Array:

@@ -105,7 +105,14 @@ def judge_models(
             "sha256": first["reference_sha256"],
             **first["sets"]["reference"],
         },
-        "warnings": first["warnings"],
+        "warnings": [
+            *first["warnings"],
+            *(
+                f"{name}: {said}."
+                for name, one in bodies.items()
+                for said in one["model_warnings"]
+            ),
+        ],
         "ranking": [asdict(s) for s in rank_models(rows)],
         "table": [asdict(row) for row in rows],
         "models": bodies,

@@ -25,6 +25,8 @@ from apps.science.cg.dataset.brought_frames import (
     map_to_beads,
     read_weights,
 )
+from apps.science.cg.dataset.frame_checks import check_finite, check_whole
+from apps.science.cg.internal_coordinates import measure_distances
 from apps.science.cg.mapping.mapping import Mapping, build_mapping, read_mapping
 from apps.science.errors import DataError
 from apps.science.files import atomic_path, hash_file, write_json
@@ -144,6 +146,8 @@ def bring_reference(given: BroughtReference, cache: Path) -> ReferenceSet:
         load_trajectory(p, given.topology, given.interval_ps)
         for p in given.trajectories
     ]
+    for path, one in zip(given.trajectories, found, strict=True):
+        check_finite(one.positions, np.arange(len(one.positions)), path.name)
     n_frames = sum(len(f.positions) for f in found)
     weight = None if given.weights is None else read_weights(given.weights, n_frames)
     first = found[0]
@@ -153,6 +157,10 @@ def bring_reference(given: BroughtReference, cache: Path) -> ReferenceSet:
     mapping = build_mapping(structure, _Masses(masses, []), given.beads, "slice")
     mapping.write(folder / "mapping.json")
     beads = [map_to_beads(f, mapping, "reference") for f in found]
+    for path, one in zip(given.trajectories, beads, strict=True):
+        if mapping.bonds:
+            lengths = measure_distances(one, mapping.bonds)
+            check_whole(lengths, mapping, np.arange(len(one)), path.name)
     times = [f.time_ps for f in found]
     frames = assemble_frames(beads, times, weight)
     frames.write(folder / "frames.h5")

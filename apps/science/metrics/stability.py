@@ -56,7 +56,7 @@ class Metric:
         shares = sums[1].sum(0) / sums[1].sum()
         time_ps, intact = follow_time(course, (sides[1][1] == 0).astype(float))
         arrays = {"time_ps": time_ps, "intact": intact}
-        if bounds.length is not None:
+        if bounds.length is not None and (sides[1][1] != 1).any():
             strains = [(s, bounds.count_violations(s.positions)) for s, _ in sides]
             figures["bond_violations"] = compare_blocks(
                 lambda _a, b, _x, _y: b[:, 0] / b[:, 1],

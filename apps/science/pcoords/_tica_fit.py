@@ -117,6 +117,8 @@ def _solve(
     """Return mean (n_features,), components (n_features, n_dim), eigenvalues."""
     from deeptime.covariance import Covariance
     from deeptime.decomposition import TICA
+    from deeptime.numeric import ZeroRankError
+    from numpy.linalg import LinAlgError
 
     covariance = Covariance(
         n_lag, compute_c0t=True, reversible=True, remove_data_mean=True
@@ -127,7 +129,14 @@ def _solve(
             (values[:-n_lag], values[n_lag:]), weights=weight[:-n_lag].copy()
         )
     estimator = TICA(lagtime=n_lag, dim=n_dim + n_more, scaling=None)
-    found = estimator.fit_from_covariances(covariance.fetch_model()).fetch_model()
+    try:
+        found = estimator.fit_from_covariances(covariance.fetch_model()).fetch_model()
+    except (ZeroRankError, AssertionError, ValueError, LinAlgError) as error:
+        raise DataError(
+            f"TICA found no slow direction ({' '.join(str(error).split())[:150]}). The "
+            "frames hold numbers that are not finite, or do not change: look at the "
+            "trajectories, and run longer walks."
+        ) from None
     components = np.real(found.instantaneous_coefficients)[:, : n_dim + n_more]
     n_found = components.shape[1]
     eigenvalues = np.real(found.singular_values)[:n_found]

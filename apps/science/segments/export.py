@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.ascii_path import ascii_path
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import atomic_path
 from apps.science.segments.closed import ClosedSegments, read_segments
@@ -147,12 +148,12 @@ def _open(path: Path, kind: TrajectoryFormat) -> Iterator[Write]:
     """Open a trajectory that appears at ``path`` when it is complete."""
     from mdtraj.formats import DCDTrajectoryFile, XTCTrajectoryFile
 
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, ascii_path(temporary) as plain:
         if kind == "dcd":
-            with DCDTrajectoryFile(str(temporary), "w") as dcd:
+            with DCDTrajectoryFile(str(plain), "w") as dcd:
                 yield lambda frames, _times: dcd.write(frames)
         else:
-            with XTCTrajectoryFile(str(temporary), "w") as xtc:
+            with XTCTrajectoryFile(str(plain), "w") as xtc:
                 yield lambda frames, times: xtc.write(
                     np.asarray(frames / ANGSTROM_PER_NM, dtype=np.float32),
                     time=np.asarray(times, dtype=np.float32),

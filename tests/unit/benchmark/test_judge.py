@@ -226,8 +226,52 @@ def test_wrong_beads_and_ruined_models_are_refused(bench) -> None:
     other = as_set(chains(400, 2)[:, :4])
     with pytest.raises(ShapeMismatchError, match="mapping has 5 beads"):
         bench(other)
-    with pytest.raises(NumericalError, match="No frame"):
-        bench(as_set(np.full((400, N_BEADS, 3), np.nan)))
+    as_set(np.full((400, N_BEADS, 3), np.nan)).write(bench.folder / "reference.h5")
+    with pytest.raises(NumericalError, match="No frame of the reference"):
+        bench(as_set(chains(400, 2)))
+
+
+def test_a_model_that_ran_away_at_once_is_judged_as_that(bench) -> None:
+    found = bench(as_set(np.full((400, N_BEADS, 3), np.nan)))
+    metrics = found["metrics"]
+    assert metrics["stability"]["defined"], metrics["stability"]["reason"]
+    assert {name for name, one in metrics.items() if one["defined"]} == {"stability"}
+    assert metrics["stability"]["figures"]["broken"]["value"] == 1.0
+    assert "ran away at once" in metrics["gyration"]["reason"]
+    assert found["sets"]["model"]["n_finite_frames"] == 0
+    assert "ran away: 100% of its weight" in found["model_warnings"][0]
+
+
+def ran_away_late() -> np.ndarray:
+    frames = chains(400, 2)
+    frames[40:] = np.nan
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        (np.repeat(chains(1, 2), 400, axis=0), "it is frozen"),
+        (np.zeros((400, N_BEADS, 3)), "it is frozen"),
+        (ran_away_late(), "ran away: 90% of its weight"),
+        (1e6 * chains(400, 2), ""),
+    ],
+)
+def test_odd_trajectories_are_judged_to_the_end(bench, frames, said) -> None:
+    found = bench(as_set(frames))
+    assert set(found["metrics"]) == set(list_kinds("apps.science.metrics"))
+    assert found["metrics"]["stability"]["figures"]["broken"]["value"] >= 0
+    warnings = found["model_warnings"]
+    assert [w for w in warnings if said in w] if said else not warnings
+
+
+def test_a_reference_that_lies_upon_itself_leaves_metrics_undefined(bench) -> None:
+    frames = chains(400, 2)
+    frames[:, 1] = frames[:, 0]
+    as_set(frames).write(bench.folder / "reference.h5")
+    found = bench(as_set(chains(400, 2)))
+    assert "cannot be computed" in found["metrics"]["chirality"]["reason"]
+    assert found["metrics"]["gyration"]["defined"]
 
 
 def test_burn_in_follows_time_not_file_order() -> None:

@@ -109,6 +109,16 @@ def test_mdtraj_reads_what_the_shards_hold(we, tmp_path, kind, precision) -> Non
     assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in done.files)
 
 
+@pytest.mark.parametrize("kind", ["dcd", "xtc"])
+def test_a_folder_of_other_letters_is_written_to(we, tmp_path, kind) -> None:
+    out = tmp_path / "größe [b] \N{SNOWMAN}"
+    done = export.export_trajectory(we, points(), out, kind, 1, 2, PS)
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in done.files)
+    (out / f"segments.{kind}").rename(tmp_path / f"plain.{kind}")
+    trajectory = mdtraj.load(tmp_path / f"plain.{kind}", top=out / "topology.pdb")
+    assert len(trajectory) == done.n_frames
+
+
 def read_weights(path: Path) -> np.ndarray:
     return np.genfromtxt(path, delimiter=",", names=True)
 

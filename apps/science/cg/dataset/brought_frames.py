@@ -92,7 +92,7 @@ def load_trajectory(
     check_not_cut(path)
     named = {} if own or topology is None else {"top": _name(topology)}
     with ascii_path(path) as plain:
-        found = _ask_mdtraj(mdtraj.load, plain, path, "trajectory", **named)
+        found = ask_mdtraj(mdtraj.load, plain, path, "trajectory", **named)
     if not len(found):
         raise DataError(f"{path} has no frames. Give another trajectory.")
     make_whole(found, path.name)
@@ -173,7 +173,7 @@ def _list_bonds(topology: Any) -> IntArray:
     return np.array(reached, dtype=int).reshape(-1, 2)
 
 
-def _ask_mdtraj(load: Any, plain: Path, path: Path, what: str, **named: Any) -> Any:
+def ask_mdtraj(load: Any, plain: Path, path: Path, what: str, **named: Any) -> Any:
     """Read a file; whatever a reader raises becomes a sentence.
 
     The readers are many, and raise anything: IndexError, struct.error, what HDF5 says.
@@ -204,7 +204,7 @@ def read_topology(path: Path) -> Any:
 
     if not path.is_file():
         raise DataError(f"{path} does not exist. Check its path.")
-    return _ask_mdtraj(mdtraj.load_topology, path, path, "structure")
+    return ask_mdtraj(mdtraj.load_topology, path, path, "structure")
 
 
 def _name(topology: Path) -> Any:

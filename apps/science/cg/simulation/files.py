@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.ascii_path import ascii_path
 from apps.science.errors import ConfigError
 from apps.science.units import ANGSTROM_PER_NM
 
@@ -55,7 +56,8 @@ class SimulationFiles:
         from mdtraj.formats import DCDTrajectoryFile, XTCTrajectoryFile
 
         kind = DCDTrajectoryFile if self._form == "dcd" else XTCTrajectoryFile
-        return self._stack.enter_context(kind(str(path), "w"))
+        with ascii_path(path) as plain:  # once it is open the link may go
+            return self._stack.enter_context(kind(str(plain), "w"))
 
     def write(
         self, replica: int, frames: Array, times_ps: Iterable[float], energies: Array

@@ -1,6 +1,7 @@
 """A trained model's files, and structures to start it from outside a campaign."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -104,9 +105,19 @@ def _read(path: Path) -> Array:
     if not path.exists():
         raise DataError(f"{path} does not exist. Give a structure of the beads.")
     if path.suffix == ".npz":
-        with np.load(path) as npz:
-            return np.asarray(npz["positions"], dtype=float)
+        try:
+            with np.load(path, allow_pickle=False) as npz:
+                return np.asarray(npz["positions"], dtype=float)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise DataError(
+                f"{path} holds no starts ({error}). Give a starts.npz of weft's, with "
+                "an array `positions`, or a structure of the beads."
+            ) from None
     import mdtraj
 
-    traj = mdtraj.load(str(path), standard_names=False)
+    from apps.science.ascii_path import ascii_path
+    from apps.science.cg.dataset.brought_frames import ask_mdtraj
+
+    with ascii_path(path) as plain:
+        traj = ask_mdtraj(mdtraj.load, plain, path, "structure", standard_names=False)
     return np.asarray(traj.xyz, dtype=float) * ANGSTROM_PER_NM

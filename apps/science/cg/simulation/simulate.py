@@ -137,6 +137,16 @@ def simulate(
 
 
 def _check(settings: Settings) -> None:
+    for value, limit, what in (
+        (settings.timestep_fs, 20.0, "--timestep-fs"),
+        (settings.friction_per_ps, 1000.0, "--friction-per-ps"),
+        (settings.temperature_kelvin, 1000.0, "--temperature"),
+        *((kelvin, 1000.0, "--temperatures") for kelvin in settings.ladder_kelvin),
+    ):
+        if value is not None and not 0 < value <= limit:
+            raise ConfigError(
+                f"{what} {value:g} cannot be: give a number above 0, up to {limit:g}."
+            )
     per_frame = settings.n_steps_per_frame
     if settings.n_steps % per_frame or settings.n_steps < per_frame:
         raise ConfigError(
