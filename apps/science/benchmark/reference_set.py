@@ -157,10 +157,10 @@ def bring_reference(given: BroughtReference, cache: Path) -> ReferenceSet:
     mapping = build_mapping(structure, _Masses(masses, []), given.beads, "slice")
     mapping.write(folder / "mapping.json")
     beads = [map_to_beads(f, mapping, "reference") for f in found]
-    for path, one in zip(given.trajectories, beads, strict=True):
+    for path, mapped in zip(given.trajectories, beads, strict=True):
         if mapping.bonds:
-            lengths = measure_distances(one, mapping.bonds)
-            check_whole(lengths, mapping, np.arange(len(one)), path.name)
+            lengths = measure_distances(mapped, mapping.bonds)
+            check_whole(lengths, mapping, np.arange(len(mapped)), path.name)
     times = [f.time_ps for f in found]
     frames = assemble_frames(beads, times, weight)
     frames.write(folder / "frames.h5")
