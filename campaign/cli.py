@@ -96,7 +96,9 @@ def run(
 ) -> None:
     """Run a campaign from its start."""
     from campaign.run import start_campaign
+    from campaign.submit import check_walltime
 
+    check_walltime(walltime)
     _drive(start_campaign(campaign, site, runs).root, detach, submit, walltime)
 
 
@@ -108,6 +110,9 @@ def resume(
     walltime: Walltime = None,
 ) -> None:
     """Continue a campaign that was stopped or killed."""
+    from campaign.submit import check_walltime
+
+    check_walltime(walltime)
     _drive(run_dir, detach, submit, walltime)
 
 

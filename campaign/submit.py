@@ -12,6 +12,28 @@ from campaign.own_command import as_typed, resume_command
 from site_configs.errors import SiteError
 
 
+def check_walltime(walltime: str | None) -> None:
+    """Check the walltime asked for a driver's job, before anything is written.
+
+    Raises
+    ------
+    ConfigError
+        If it is no time.
+    """
+    from pydantic import ValidationError
+
+    from site_configs.mistakes import explain_mistakes
+    from site_configs.schema import ExecutorConfig
+
+    if walltime is None:
+        return
+    try:
+        ExecutorConfig.model_validate({"scheduler": "slurm", "walltime": walltime})
+    except ValidationError as error:
+        said = "; ".join(explain_mistakes(error))
+        raise ConfigError(f"The driver's job cannot be asked for: {said}") from None
+
+
 def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     """Submit ``weft resume`` as a job on one node; return the job's id.
 
@@ -29,8 +51,10 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
         If the site has no batch system, or it refuses the job.
     """
     from parsl.errors import ParslError
+    from pydantic import ValidationError
 
     from site_configs.load import load_site
+    from site_configs.mistakes import explain_mistakes
     from site_configs.pools.providers import make_provider
     from site_configs.pools.worker_init import write_worker_init
     from site_configs.schema import BATCH, ExecutorConfig
@@ -53,8 +77,9 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
         settings["walltime"] = walltime
     try:
         executor = ExecutorConfig.model_validate(settings)
-    except ValueError as error:
-        raise ConfigError(f"The driver's job cannot be asked for: {error}") from None
+    except ValidationError as error:
+        said = "; ".join(explain_mistakes(error))
+        raise ConfigError(f"The driver's job cannot be asked for: {said}") from None
     provider = make_provider(executor, write_worker_init(executor, {}))
     provider.script_dir = str(paths.parsl)
     paths.parsl.mkdir(exist_ok=True)

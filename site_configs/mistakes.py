@@ -83,17 +83,24 @@ def _ask_for_quotes(key: str, found: float | bool) -> str:
 def _hint(loc: tuple[Any, ...], key: str, found: Any) -> str:
     """Return what to write in place of what people write for a setting."""
     if key == "scheduler":
-        word = str(found).lower()
-        near = _SCHEDULERS.get(word, word)
-        if word == "torque":
-            return "; PBS Pro and OpenPBS are served, Torque is not"
-        return f"; did you mean {near}?" if near in get_args(Scheduler) else ""
+        return _hint_scheduler(str(found).lower())
     if loc == ("executors",):
         return "; give each pool of workers a name, executors: {pool: {...}}"
-    if key == "port_range" and re.fullmatch(r"\d+\s*-\s*\d+", str(found)):
-        first, last = (part.strip() for part in str(found).split("-"))
-        return f"; write [{first}, {last}]"
+    ports = re.fullmatch(r"(\d+)\s*[-:,]\s*(\d+)", str(found))
+    if key == "port_range" and ports is not None:
+        return f"; write [{ports[1]}, {ports[2]}]"
+    if key == "scheduler_options" and isinstance(found, list):
+        return "; write the lines below each other, after a |"
+    if isinstance(found, (list, dict)):
+        return "; text that begins with [ or { goes in quotes"
     return ""
+
+
+def _hint_scheduler(word: str) -> str:
+    if word == "torque":
+        return "; PBS Pro and OpenPBS are served, Torque is not"
+    near = _SCHEDULERS.get(word, word)
+    return f"; did you mean {near}?" if near in get_args(Scheduler) else ""
 
 
 def _suggest(loc: tuple[Any, ...]) -> str:

@@ -4,12 +4,13 @@ import re
 import shlex
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -54,7 +55,19 @@ _NOT_OF_AN_ENDPOINT = (
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truths_are_no_numbers(cls, value: object, info: ValidationInfo) -> object:
+        asked = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and {int, float} & {asked, *get_args(asked)}:
+            raise ValueError(
+                "is true or false, as YAML reads on, off, yes and no; write a number"
+            )
+        return value
 
 
 class ExecutorConfig(_Strict):
@@ -178,6 +191,13 @@ class ExecutorConfig(_Strict):
     def _one_word(cls, value: str | None) -> str | None:
         if value is not None and (not value or re.search(r"[\s\x00-\x1f]", value)):
             raise ValueError(f"is {value!r}; write one word, without blanks")
+        return value
+
+    @field_validator("address", "interface")
+    @classmethod
+    def _name_in_a_network(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[\w.:%@-]+", value, re.ASCII) is None:
+            raise ValueError(f"is {value!r}; write one name or address")
         return value
 
     @field_validator("select_options")

@@ -54,6 +54,11 @@ def test_a_file_of_ones_own_is_named_after_itself(tmp_path: Path) -> None:
         ("executors: {p: {constraint: &gpu }}", "constraint: has no value"),
         ("executors: [{name: p}]", "give each pool of workers a name"),
         ("executors: {p: {port_range: 500-510}}", r"write \[500, 510\]"),
+        (
+            "executors: {p: {constraint: [a, b]}}",
+            "that begins with . or . goes in quot",
+        ),
+        ("executors: {p: {scheduler_options: [-x]}}", "below each other, after a"),
         ("executors: {p: {scheduler: slurm, walltime: 4:00}}", "is '4:00'"),
         ("executors: {p: {scheduler: slurm, walltime: 240}}", "is the number 240"),
         (

@@ -141,6 +141,11 @@ def test_scheduler_options_that_change_others_in_silence_are_refused(
         ({"container": "apptainer exec --nv /my images/x.sif"}, "'/my images/x.sif'"),
         ({"launcher_options": "-n\n2"}, "several lines"),
         ({"environment": {"MY VAR": "1"}}, "no name of a variable"),
+        ({"max_blocks": True}, "is true or false"),
+        ({"workers_per_node": True}, "is true or false"),
+        ({"memory_per_worker_gib": True}, "is true or false"),
+        ({"memory_per_worker_gib": float("inf")}, "finite number"),
+        ({"address": "$(touch X)"}, "write one name or address"),
         ({"scheduler": "slurm", "image": "weft"}, "image is for kubernetes"),
         (
             {"scheduler": "globus_compute", "endpoint_id": "x", "gpus_per_node": 1},
