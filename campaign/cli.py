@@ -42,6 +42,22 @@ Submit = Annotated[
 Walltime = Annotated[
     str | None, typer.Option(help="Of the driver's job, HH:MM:SS.", show_default="site")
 ]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again", help="Set aside and make again what no longer fits its sources."
+    ),
+]
+Keep = Annotated[
+    bool,
+    typer.Option("--keep", help="Keep what no longer fits; the report says so."),
+]
+OtherVersions = Annotated[
+    bool,
+    typer.Option(
+        "--other-versions", help="Go on with other packages than it was begun with."
+    ),
+]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
 
 out = make_console(soft_wrap=True)
@@ -95,11 +111,11 @@ def run(
     walltime: Walltime = None,
 ) -> None:
     """Run a campaign from its start."""
-    from campaign.run import start_campaign
+    from campaign.starting import start_campaign
     from campaign.submit import check_walltime
 
     check_walltime(walltime)
-    _drive(start_campaign(campaign, site, runs).root, detach, submit, walltime)
+    _drive(start_campaign(campaign, site, runs).root, detach, submit, walltime, [])
 
 
 @app.command()
@@ -108,12 +124,21 @@ def resume(
     detach: Detach = False,
     submit: Submit = False,
     walltime: Walltime = None,
+    again: Again = False,
+    keep: Keep = False,
+    other_versions: OtherVersions = False,
 ) -> None:
     """Continue a campaign that was stopped or killed."""
     from campaign.submit import check_walltime
 
     check_walltime(walltime)
-    _drive(run_dir, detach, submit, walltime)
+    if again and keep:
+        raise ConfigError("--again and --keep contradict each other. Give one of them.")
+    asked = {
+        "--again": again, "--keep": keep, "--other-versions": other_versions,
+    }  # fmt: skip
+    options = [name for name, given in asked.items() if given]
+    _drive(run_dir, detach, submit, walltime, options)
 
 
 @app.command()
@@ -138,33 +163,43 @@ def stop(
     out.print(f"Continue with: weft resume {as_typed(run_dir)}")
 
 
-def _drive(run_dir: Path, detach: bool, submit: bool, walltime: str | None) -> None:
+def _drive(
+    run_dir: Path, detach: bool, submit: bool, walltime: str | None, options: list[str]
+) -> None:
     if detach or submit:
-        _leave_to_itself(run_dir, submit, walltime)
+        _leave_to_itself(run_dir, submit, walltime, options)
         return
     from campaign.display import watch
-    from campaign.run import open_campaign, run_campaign
+    from campaign.opening import Allowed, open_campaign
+    from campaign.run import run_campaign
 
-    paths = open_campaign(run_dir)
+    run = open_campaign(run_dir, Allowed.of(options))
+    for sentence in run.said:
+        out.print(sentence)
     shown = as_typed(run_dir)
     try:
-        report = run_campaign(paths, watch)
+        report = run_campaign(run, watch)
     except KeyboardInterrupt:
         out.print(f"\nStopped. Nothing is lost; continue with: weft resume {shown}")
         raise typer.Exit(1) from None
     out.print(f"Done. Report: {_relative(report)}")
 
 
-def _leave_to_itself(run_dir: Path, submit: bool, walltime: str | None) -> None:
+def _leave_to_itself(
+    run_dir: Path, submit: bool, walltime: str | None, options: list[str]
+) -> None:
     from campaign.detach import start_detached
-    from campaign.run import open_campaign
+    from campaign.opening import Allowed, open_campaign
     from campaign.submit import submit_driver
 
-    shown = as_typed(open_campaign(run_dir).root)
+    run = open_campaign(run_dir, Allowed.of(options))
+    for sentence in run.said:
+        out.print(sentence)
+    shown = as_typed(run.paths.root)
     if submit:
-        where = f"batch job {submit_driver(run_dir, walltime)}"
+        where = f"batch job {submit_driver(run_dir, walltime, options)}"
     else:
-        process = start_detached(run_dir)
+        process = start_detached(run_dir, options)
         if process is None:
             out.print(f"The driver has ended: nothing is left to do in {shown}.")
             return

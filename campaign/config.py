@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from apps.science import plugins
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, WeftError
+from apps.science.input_files import InputFiles
 from apps.science.strict_yaml import load_yaml
 
 TYPES = "campaign.types"
@@ -29,10 +30,16 @@ class CampaignConfig(StrictConfig):
     seed: int = Field(
         1, ge=0, lt=2**63, description="Decides every random number of the campaign."
     )
+    copy_inputs_mb: float = Field(
+        1000.0,
+        ge=0,
+        description="Input files up to this size are copied into the run folder; a "
+        "larger one stays where it is and is known by its sha256.",
+    )
 
 
-def load_campaign(path: Path) -> CampaignConfig:
-    """Read and check a campaign.yaml.
+def load_campaign(path: Path, files: InputFiles | None = None) -> CampaignConfig:
+    """Read and check a campaign.yaml; ``files`` then knows which files it names.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def load_campaign(path: Path) -> CampaignConfig:
             f"{path} holds {what}; expected keys with their values (name: ..., "
             "type: ...). `weft init` writes a first one."
         )
-    return parse_campaign(raw, path)
+    return parse_campaign(raw, path, files)
 
 
 def _exists(path: Path) -> bool:
@@ -60,11 +67,17 @@ def _exists(path: Path) -> bool:
         return True  # reading it says why not
 
 
-def parse_campaign(raw: dict[str, Any], source: Path) -> CampaignConfig:
+def parse_campaign(
+    raw: dict[str, Any], source: Path, files: InputFiles | None = None
+) -> CampaignConfig:
     """Turn the contents of a campaign.yaml into its type's Config.
 
-    Relative paths in the file are meant relative to ``source``'s folder.
+    Parameters
+    ----------
+    source : names the file in messages
+    files : finds the files it names; by default paths are relative to ``source``
     """
+    files = files or InputFiles(source.parent)
     kind = raw.get("type")
     if not isinstance(kind, str):
         kinds = ", ".join(plugins.list_kinds(TYPES))
@@ -72,7 +85,9 @@ def parse_campaign(raw: dict[str, Any], source: Path) -> CampaignConfig:
         raise ConfigError(f"{source} {found}. The types that exist: {kinds}.")
     module = plugins.load_kind(TYPES, kind)
     try:
-        config = module.Config.model_validate(raw, context={"folder": source.parent})
+        config = module.Config.model_validate(
+            raw, context={"folder": files.folder, "files": files}
+        )
     except ValidationError as error:
         raise ConfigError(explain(error, module.Config, source, raw)) from None
     return cast(CampaignConfig, config)
@@ -111,26 +126,51 @@ def describe_campaign(config: CampaignConfig) -> dict[str | None, dict[str, str]
         raise ConfigError(str(error)) from error
 
 
-def dump_campaign(config: CampaignConfig) -> str:
-    """Return the campaign with every default written out, as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+def dump_campaign(config: CampaignConfig, root: Path | None = None) -> str:
+    """Return the campaign with every default written out, as YAML.
+
+    Paths in the run folder ``root`` are relative to it, so that it can be moved.
+    """
+    return yaml.safe_dump(_dump(config, root), sort_keys=False)
 
 
-def describe_difference(old: str, config: CampaignConfig) -> str:
+def describe_difference(
+    old: str, config: CampaignConfig, root: Path | None = None
+) -> str:
     """Return how a campaign differs from the ``old`` text of one, empty where not.
 
     A setting that ``old`` does not know, and that nobody has set, came with a later
     version and is no difference.
     """
-    now = config.model_dump(mode="json")
-    known = yaml.safe_load(old)
-    _drop_new_defaults(now, known, config.model_dump(mode="json", exclude_unset=True))
-    new = yaml.safe_dump(now, sort_keys=False)
+    known, now = find_differing(old, config, root)
     lines = difflib.unified_diff(
-        yaml.safe_dump(known, sort_keys=False).splitlines(), new.splitlines(),
+        yaml.safe_dump(known, sort_keys=False).splitlines(),
+        yaml.safe_dump(now, sort_keys=False).splitlines(),
         "started with", "now", lineterm="", n=1,
     )  # fmt: skip
     return "\n".join(lines)
+
+
+def find_differing(
+    old: str, config: CampaignConfig, root: Path | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of ``old`` and of now, without those that came later."""
+    now, known = _dump(config, root), yaml.safe_load(old)
+    _drop_new_defaults(now, known, config.model_dump(mode="json", exclude_unset=True))
+    return known, now
+
+
+def _dump(config: CampaignConfig, root: Path | None) -> dict[str, Any]:
+    found: dict[str, Any] = config.model_dump(mode="json")
+    return found if root is None else _make_relative(found, f"{root}/")
+
+
+def _make_relative(value: Any, root: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _make_relative(inner, root) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_make_relative(inner, root) for inner in value]
+    return value.removeprefix(root) if isinstance(value, str) else value
 
 
 def _drop_new_defaults(now: Any, known: Any, was_set: Any) -> None:

@@ -2,7 +2,8 @@
 
 A stage is a set of Parsl apps (``stage``) or work of the driver itself (``drive``).
 Either returns a future at once or when done; a stage that the ledger knows, with
-its outputs unchanged, is not repeated.
+its outputs unchanged, is not repeated, unless what it was made from was made again
+and came out differently.
 """
 
 import logging
@@ -10,22 +11,48 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from apps.roles import ANALYSIS
-from apps.science.errors import WeftError
+from apps.science.errors import OutdatedError, WeftError
 from apps.science.files import write_json
+from apps.science.plugins import load_kind
 from apps.task_log import note
-from campaign.config import CampaignConfig
+from campaign.aside import set_aside
+from campaign.config import TYPES, CampaignConfig
 from campaign.ending import Ending
 from campaign.layout import RunDir
-from campaign.ledger import Ledger
+from campaign.ledger import NOTES, Ledger
+from campaign.settings_change import find_kept
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
 
 StageFuture = Future[list[Path]]
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """What to do with a stage whose sources came out differently when made again."""
+
+    again: bool = False
+    """Set aside what it made, and run it again."""
+    keep: bool = False
+    """Keep it as it is; the ledger and the report say so."""
+
+
+REFUSED: Final = Outdated()
+
+
+@dataclass
+class _Stage:
+    """A stage that a type asked for in this start."""
+
+    outputs: list[Path]
+    parents: list[str]
+    future: StageFuture = field(default_factory=Future)
 
 
 class Context:
@@ -37,14 +64,17 @@ class Context:
         paths: RunDir,
         site: Site,
         ending: Ending | None = None,
+        outdated: Outdated = REFUSED,
     ) -> None:
         self.config = config
         self.paths = paths
         self.site = site
         self.ending = ending or Ending()
+        self.outdated = outdated
         self.ledger = Ledger(paths.ledger)
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
+        self._stages: dict[str, _Stage] = {}
         self._lock = threading.Lock()
 
     def stage(
@@ -70,13 +100,15 @@ class Context:
         """
         if log_file is not None:
             self.log_files[name] = log_file
-        result: StageFuture = Future()
-        if self.is_done(name):
+        result = self._open(name, outputs, after)
+        if self._is_settled(name, outputs, after):
             result.set_result(list(outputs))
             return result
         began = _Clock(after, lambda: self._note_start(name))
         parts = list(submit(list(after)))
         remaining = len(parts)
+        if not parts:
+            self._close(name, parts, outputs, began, result)
 
         def one_done(_: "Future[Any]") -> None:
             nonlocal remaining
@@ -98,14 +130,17 @@ class Context:
         after: Sequence[StageFuture] = (),
         *,
         noted: bool = False,
+        sums_up: bool = False,
     ) -> StageFuture:
         """Wait for ``after``, then do a stage's work here in the driver.
 
         ``noted`` counts the work as a task of its own; leave it out where the work
-        is to hand out tasks.
+        is to hand out tasks. What ``sums_up`` is done again when anything else was
+        done, or noted, since.
         """
-        result: StageFuture = Future()
-        if self.is_done(name):
+        result = self._open(name, outputs, after)
+        settled = self._is_up_to_date if sums_up else self._is_settled
+        if settled(name, outputs, after):
             result.set_result(list(outputs))
             return result
         for future in after:
@@ -114,6 +149,7 @@ class Context:
         began = time.time()
         try:
             work()
+            self._check_outputs(name, outputs)
         except BaseException as error:
             self._fail(name, error)
             raise
@@ -133,12 +169,102 @@ class Context:
         """Tell whether a stage was finished by an earlier start."""
         return self.ledger.is_done(name)
 
+    def finish(self) -> None:
+        """Wait for every stage that was asked for; its outputs are there then.
+
+        Raises
+        ------
+        WeftError
+            If an output is gone again: somebody takes files away.
+        """
+        for stage in self._stages.values():
+            stage.future.result()
+        for name, stage in self._stages.items():
+            self._check_outputs(name, stage.outputs)
+
     def progress(
         self, stage: str, done: float, total: float, unit: str, detail: str = ""
     ) -> None:
         """Publish how far a running stage is."""
         body = {"done": done, "total": total, "unit": unit, "detail": detail}
         write_json(self.paths.progress(stage), body | {"time": time.time()})
+
+    def _open(
+        self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
+    ) -> StageFuture:
+        """Note that a stage is asked for; return its future."""
+        parents = [
+            other
+            for other, stage in self._stages.items()
+            if any(stage.future is future for future in after)
+        ]
+        self._stages[name] = _Stage(list(outputs), parents)
+        return self._stages[name].future
+
+    def _is_settled(
+        self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
+    ) -> bool:
+        """Tell whether nothing is left to do for a stage.
+
+        Where it was done before, that is known when its parents are done: one that is
+        made again may come out differently.
+        """
+        if not self.ledger.is_done(name, outputs):
+            return False
+        for future in after:
+            future.result()
+        parent = self.ledger.find_outdated(name, self._stages[name].parents)
+        if parent is None:
+            return True
+        changed = ", ".join(self.ledger.find_changed(parent)) or "its outputs"
+        what = f"stage {parent} was made again and {changed} came out differently"
+        if self.outdated.keep:
+            self._note("kept", name, f"{what}; {name} was kept as it was")
+            return True
+        if not self.outdated.again:
+            raise OutdatedError(
+                f"Stage {name} was made from what is no longer there: {what}."
+            )
+        kept = find_kept(load_kind(TYPES, self.config.type), self.paths, name)
+        folder = set_aside(self.paths.root, [*kept, *outputs], name)
+        self._note("again", name, f"{what}; what {name} had made is in {folder}")
+        return False
+
+    def _is_up_to_date(
+        self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
+    ) -> bool:
+        """Tell whether nothing that a stage sums up was done, or noted, since."""
+        for future in after:
+            future.result()
+        if not self.ledger.is_done(name, outputs):
+            return False
+        before = self._find_ancestors(name)
+        return not any(
+            entry.event in NOTES or (entry.event == "done" and entry.stage in before)
+            for entry in self.ledger.entries_since(name)
+        )
+
+    def _find_ancestors(self, name: str) -> set[str]:
+        found: set[str] = set()
+        left = [name]
+        while left:
+            parents = self._stages[left.pop()].parents
+            left += [parent for parent in parents if parent not in found]
+            found.update(parents)
+        return found
+
+    def _check_outputs(self, name: str, outputs: Sequence[Path]) -> None:
+        missing = [path for path in outputs if not path.is_file()]
+        if missing:
+            raise WeftError(
+                f"Stage {name} ended without {missing[0]}. Its work returned too "
+                "early, or somebody took the file away; resume makes it again."
+            )
+
+    def _note(self, event: str, name: str, message: str) -> None:
+        with self._lock:
+            self.ledger.append(event, name, message=message)
+        log.warning("%s: %s", name, message)
 
     def _note_start(self, name: str) -> None:
         with self._lock:
@@ -153,22 +279,23 @@ class Context:
         began: "_Clock",
         result: StageFuture,
     ) -> None:
-        """Record the end of a stage whose apps have all ended."""
-        errors = [e for e in (p.exception() for p in parts) if e is not None]
-        if errors:
-            self._fail(name, errors[0])
-            result.set_exception(errors[0])
-            return
-        missing = [p for p in outputs if not p.exists()]
-        if missing:
-            error = WeftError(
-                f"Stage {name} ended without {missing[0]}. Its app returned too early."
-            )
-            self._fail(name, error)
-            result.set_exception(error)
-            return
-        self._record(name, began.seconds, outputs)
-        result.set_result(list(outputs))
+        """Record the end of a stage whose apps have all ended.
+
+        Whatever happens, the future is settled: the campaign waits for it.
+        """
+        try:
+            errors = [e for e in (p.exception() for p in parts) if e is not None]
+            if errors:
+                raise errors[0]
+            self._check_outputs(name, outputs)
+            self._record(name, began.seconds, outputs)
+        except BaseException as error:
+            try:
+                self._fail(name, error)
+            finally:
+                result.set_exception(error)
+        else:
+            result.set_result(list(outputs))
 
     def _record(self, name: str, seconds: float, outputs: Sequence[Path]) -> None:
         with self._lock:

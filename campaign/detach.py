@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from apps.science.errors import ConfigError, StageError
@@ -15,7 +16,7 @@ LOCK_S = 300.0
 PARSL_S = 60.0
 
 
-def start_detached(run_dir: Path) -> int | None:
+def start_detached(run_dir: Path, options: Sequence[str] = ()) -> int | None:
     """Start ``weft resume`` in a session of its own; return once it is at work.
 
     What it prints goes to driver.out in the run folder.
@@ -34,7 +35,7 @@ def start_detached(run_dir: Path) -> int | None:
         said_before = out.tell()
         began = time.time()
         driver = subprocess.Popen(
-            resume_command(paths.root),
+            resume_command(paths.root, options),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     end = time.monotonic() + LOCK_S

@@ -1,5 +1,6 @@
 """Where and with what a run was made: environment.json."""
 
+import importlib
 import os
 import platform
 import shutil
@@ -14,8 +15,19 @@ import psutil
 
 PACKAGES = (
     "weft", "parsl", "westpa", "openmm", "torch", "torchmd-net", "torchmd", "mdtraj",
-    "deeptime", "h5py", "numpy", "pydantic",
+    "deeptime", "h5py", "numpy", "numba", "scipy", "pydantic",
 )  # fmt: skip
+FORMATS = {
+    "segments": "apps.science.segments.store",
+    "shards": "apps.science.we.storage.shards",
+    "frames": "apps.science.segments.frames",
+    "walks": "apps.science.benchmark.reference",
+    "training sets": "apps.science.cg.dataset.file",
+    "mappings": "apps.science.cg.mapping.mapping",
+    "checkpoints": "apps.science.training.checkpoint",
+    "TICA models": "apps.science.pcoords._tica_model",
+}  # fmt: skip
+"""Files that one stage writes and another reads, and the modules that name a SCHEMA."""
 
 
 def describe_environment(site: str, source: Path) -> dict[str, Any]:
@@ -30,6 +42,10 @@ def describe_environment(site: str, source: Path) -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
+        "formats": {
+            what: str(importlib.import_module(module).SCHEMA)
+            for what, module in FORMATS.items()
+        },
         "site": site,
         "git": _git_revision(),
         "campaign_source": str(source),

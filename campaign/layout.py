@@ -67,6 +67,16 @@ class RunDir:
         """Host, hardware and package versions."""
         return self.root / "environment.json"
 
+    @property
+    def inputs(self) -> Path:
+        """Copies of the files that campaign.yaml names."""
+        return self.root / "inputs"
+
+    @property
+    def input_list(self) -> Path:
+        """What those files were: places, sizes, hashes."""
+        return self.inputs / "inputs.json"
+
     # what finished, what was said, who is at work
     @property
     def ledger(self) -> Path:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -12,7 +13,7 @@ def as_typed(path: Path | str) -> str:
     return shlex.quote(f"./{shown}" if shown.startswith("-") else shown)
 
 
-def resume_command(run_dir: Path) -> list[str]:
+def resume_command(run_dir: Path, options: Sequence[str] = ()) -> list[str]:
     """Return ``weft resume`` as this process was started, for a shell or a job."""
     return [sys.executable, "-P", str(Path(sys.argv[0]).absolute()), "resume",
-            str(run_dir)]  # fmt: skip
+            *options, str(run_dir)]  # fmt: skip

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,25 +11,23 @@ from typing import Any
 
 import filelock
 import psutil
-import yaml
 
 from apps import roles
 from apps.science import plugins
 from apps.science.errors import (
-    ConfigError,
+    OutdatedError,
     RunEndedError,
     RunLockedError,
     StageError,
     StoppedError,
 )
-from apps.science.files import write_json, write_text
+from apps.science.files import write_text
 from apps.science.stopping import RUN_DIR_VARIABLE
-from campaign import config as campaign_config
 from campaign import reaper
-from campaign.config import TYPES, CampaignConfig
+from campaign.aside import ASIDE
+from campaign.config import TYPES
 from campaign.context import Context
 from campaign.ending import Ending
-from campaign.environment import describe_environment
 from campaign.guard import guarding_folder, guarding_parts
 from campaign.heartbeat import beating
 from campaign.job_end import leaving_in_time
@@ -38,11 +35,10 @@ from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.limits import describe_limit
 from campaign.monitoring.pool_watcher import watching_pools
+from campaign.opening import Opened
 from campaign.own_command import as_typed
 from campaign.said import heard_by
-from site_configs.load import check_roles, copy_site, load_site
-from site_configs.paths import check_run_path
-from site_configs.ready import check_addresses, check_filled_in
+from site_configs.load import load_site
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
@@ -51,61 +47,7 @@ LEAVE_S = 120.0
 """Parsl waits for a scheduler for a minute; nothing honest takes longer than two."""
 
 
-def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
-    """Check a campaign and its site, and make its run folder; start nothing.
-
-    Raises
-    ------
-    ConfigError
-        If anything is wrong with the file, or the folder exists.
-    SiteError
-        If anything is wrong with the site, or it cannot be told the folder's name.
-    """
-    config = campaign_config.load_campaign(source)
-    site = load_site(site_name)
-    check_roles(site, roles.ALL)
-    check_filled_in(site)
-    check_addresses(site)
-    paths = RunDir((runs / config.name).absolute())
-    if paths.root.exists():
-        raise ConfigError(_already_there(paths, config))
-    check_run_path(site, paths.root)
-    campaign_config.check_campaign(config)
-    paths.root.mkdir(parents=True)
-    shutil.copyfile(source, paths.campaign)
-    copy_site(site_name, paths.site)
-    write_json(paths.environment, describe_environment(site_name, source.absolute()))
-    write_text(paths.resolved, campaign_config.dump_campaign(config))
-    return paths
-
-
-def open_campaign(run_dir: Path) -> RunDir:
-    """Check that a run folder can be continued.
-
-    Raises
-    ------
-    ConfigError
-        If it is no run folder, or its campaign.yaml was changed since the start.
-    """
-    paths = RunDir(run_dir.absolute())
-    if not paths.resolved.exists():
-        raise ConfigError(
-            f"{run_dir} is not a run folder: it has no resolved.yaml. "
-            "Give the folder that `weft run` named, such as runs/<name>."
-        )
-    was = paths.resolved.read_text(encoding="utf-8")
-    change = campaign_config.describe_difference(was, _load(paths))
-    if change:
-        raise ConfigError(
-            f"{paths.campaign} was changed since the run began; what is done would "
-            f"no longer fit what is asked. Undo the change, or give the campaign "
-            f"another name and run it anew. The difference:\n{change}"
-        )
-    check_run_path(load_site(str(paths.site)), paths.root)
-    return paths
-
-
-def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
+def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
     """Run what is left of a campaign to its end; return the report's path.
 
     Parameters
@@ -124,12 +66,19 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
     KeyboardInterrupt
         If somebody ended it by Ctrl-C or another signal.
     """
-    config = _load(paths)
-    campaign_type = plugins.load_kind(TYPES, config.type)
+    paths = run.paths
+    campaign_type = plugins.load_kind(TYPES, run.config.type)
     ending = Ending()
-    with _driver_lock(paths), _log_to(paths), watch(paths), ending.on_signals():
+    with (
+        _driver_lock(paths),
+        _log_to(paths),
+        _settled(run),
+        watch(paths),
+        ending.on_signals(),
+    ):
         reaper.reap(paths.root)
         paths.stop.unlink(missing_ok=True)
+        config = run.config
         ledger = Ledger(paths.ledger)
         ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
         try:
@@ -138,9 +87,8 @@ def run_campaign(paths: RunDir, watch: Callable[[RunDir], Any]) -> Path:
                 leaving_in_time(paths),
                 _site(paths, ending) as site,
             ):
-                _run_type(
-                    campaign_type, Context(config, paths, site, ending), look_at_folder
-                )
+                ctx = Context(config, paths, site, ending, run.allowed.outdated)
+                _run_type(campaign_type, ctx, look_at_folder)
         except KeyboardInterrupt:
             if ending.reason is None:
                 raise
@@ -169,6 +117,7 @@ def _run_type(
     """Run the type; turn what went wrong into one message that helps."""
     try:
         campaign_type.run(ctx)
+        ctx.finish()
     except KeyboardInterrupt:
         raise
     except Exception as error:
@@ -180,6 +129,8 @@ def _run_type(
                 "Stopped as asked. Nothing is lost; continue with: "
                 f"weft resume {as_typed(ctx.paths.root)}"
             ) from None
+        if isinstance(error, OutdatedError):
+            raise StageError(_say_outdated(error, ctx.paths)) from None
         stage, cause = ctx.failure or ("run", error)
         log.error("stage %s failed", stage, exc_info=cause)
         log_file = ctx.log_files.get(stage, ctx.paths.log)
@@ -190,6 +141,19 @@ def _run_type(
             f"When it is mended: weft resume {as_typed(ctx.paths.root)}",
         )
         raise StageError("\n".join(line for line in lines if line)) from cause
+
+
+def _say_outdated(error: OutdatedError, paths: RunDir) -> str:
+    shown = as_typed(paths.root)
+    return (
+        f"{error} Nothing else was changed. Choose one:\n"
+        "  Put the file that was first there back, from a copy: "
+        f"weft resume {shown}\n"
+        "  Make again what was made from it; what is there is moved to "
+        f"{ASIDE}/: weft resume {shown} --again\n"
+        "  Keep what is there, which the report will say: "
+        f"weft resume {shown} --keep"
+    )
 
 
 @contextmanager
@@ -263,6 +227,13 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
 
 
 @contextmanager
+def _settled(run: Opened) -> Iterator[None]:
+    """Note what has changed since the run began, once no other driver can."""
+    run.settle()
+    yield
+
+
+@contextmanager
 def _log_to(paths: RunDir) -> Iterator[None]:
     """Send what weft says to campaign.log."""
     handler = logging.FileHandler(paths.log, encoding="utf-8")
@@ -271,26 +242,3 @@ def _log_to(paths: RunDir) -> Iterator[None]:
     )
     with heard_by(handler):
         yield
-
-
-def _load(paths: RunDir) -> CampaignConfig:
-    """Parse the run folder's campaign.yaml as if it lay where it came from."""
-    environment = json.loads(paths.environment.read_text(encoding="utf-8"))
-    raw = yaml.safe_load(paths.campaign.read_text(encoding="utf-8"))
-    return campaign_config.parse_campaign(raw, Path(environment["campaign_source"]))
-
-
-def _already_there(paths: RunDir, config: CampaignConfig) -> str:
-    shown = as_typed(paths.root)
-    message = f"{shown} exists already. Continue it: weft resume {shown}"
-    if not paths.resolved.exists():
-        return f"{paths.root} exists but is no run folder. Choose another name."
-    change = campaign_config.describe_difference(
-        paths.resolved.read_text(encoding="utf-8"), config
-    )
-    if change:
-        message += (
-            "\nThe campaign asked for now differs from the one it began with; to run "
-            f"it, give it another name:\n{change}"
-        )
-    return message

@@ -1,6 +1,5 @@
 """What a run has done so far, from its files alone; nothing is started or changed."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -102,10 +101,7 @@ class StatusReader:
 
 def read_driver(paths: RunDir) -> dict[str, Any]:
     """Return process id, host and start of the last driver, {} where none was."""
-    if not paths.driver.exists():
-        return {}
-    found: dict[str, Any] = json.loads(paths.driver.read_text(encoding="utf-8"))
-    return found
+    return read_json(paths.driver) or {}
 
 
 def read_driver_job(paths: RunDir) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from apps.roles import ANALYSIS
@@ -34,7 +35,9 @@ def check_walltime(walltime: str | None) -> None:
         raise ConfigError(f"The driver's job cannot be asked for: {said}") from None
 
 
-def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
+def submit_driver(
+    run_dir: Path, walltime: str | None = None, options: Sequence[str] = ()
+) -> str:
     """Submit ``weft resume`` as a job on one node; return the job's id.
 
     It is asked for like a block of the role ``analysis``, without GPUs. What it prints
@@ -44,6 +47,7 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     Parameters
     ----------
     walltime : HH:MM:SS; by default the one of that executor
+    options : of ``weft resume``
 
     Raises
     ------
@@ -83,7 +87,7 @@ def submit_driver(run_dir: Path, walltime: str | None = None) -> str:
     provider = make_provider(executor, write_worker_init(executor, {}))
     provider.script_dir = str(paths.parsl)
     paths.parsl.mkdir(exist_ok=True)
-    command = shlex.join(resume_command(paths.root))
+    command = shlex.join(resume_command(paths.root, options))
     out = shlex.quote(str(paths.driver_out))
     asked_at = time.time()
     try:

@@ -1,7 +1,9 @@
 """What was run: system, settings, hardware, time per stage."""
 
+import time
 from typing import Any
 
+from campaign.ledger import NOTES
 from campaign.report import style, words
 from campaign.report.blocks import Facts, Fold, Gallery, Note, Picture, Section
 from campaign.report.canvas import Canvas, mark_resumes
@@ -25,6 +27,7 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
         rows = [(str(heading), str(sentence)) for heading, sentence in taken.items()]
         section.blocks.append(Fold("What was taken of the structure", [Facts(rows)]))
     section.blocks.append(Fold("Versions and hardware", [Facts(machine_facts(source))]))
+    section.blocks += [Note(said, "caution") for said in later_changes(source)]
     starts = read_starts(source.paths.root)
     if source.attempts and starts:
         clock = DriverClock(starts)
@@ -70,6 +73,15 @@ def system_facts(source: RunSource) -> list[tuple[str, str]]:
         kind = mapping.get("kind", "beads")
         rows.append(("Coarse grain", f"{words.count(len(beads), 'bead')}, {kind}"))
     return rows
+
+
+def later_changes(source: RunSource) -> list[str]:
+    """Return what changed in the run after it began, a sentence each."""
+    return [
+        f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(e.time))}: {e.message}."
+        for e in source.entries
+        if e.event in NOTES and e.message
+    ]
 
 
 def machine_facts(source: RunSource) -> list[tuple[str, str]]:

@@ -47,10 +47,12 @@ class RunSource:
     def config(self) -> dict[str, Any]:
         """resolved.yaml, or campaign.yaml where that is not written."""
         for path in (self.paths.resolved, self.paths.campaign):
-            if path.exists():
+            try:
                 value = yaml.safe_load(path.read_text(encoding="utf-8"))
-                if isinstance(value, dict):
-                    return value
+            except (OSError, UnicodeDecodeError, yaml.YAMLError):
+                continue
+            if isinstance(value, dict):
+                return value
         return {}
 
     @cached_property

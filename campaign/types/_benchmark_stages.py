@@ -54,7 +54,9 @@ class BenchmarkStages:
                 stage=stage,
             ).result()  # fmt: skip
 
-        outputs = [folder / n for n in ("west.h5", "metrics.json", "densities.npz")]
+        names = ("west.h5", "segments.h5", "frames.h5", "metrics.json",
+                 "densities.npz")  # fmt: skip
+        outputs = [folder / name for name in names]
         return self.ctx.drive(stage, outputs, work, after)
 
     def _benchmark_run(self, stage: str, variant: Variant, learnt: Learnt) -> WERun:

@@ -23,7 +23,7 @@ def compare_experiments(
 
     folder = ctx.paths.experiments
     outputs = [folder / "table.csv", *(figures_file(folder, home) for home in homes)]
-    return ctx.drive("experiments", outputs, work, after, noted=True)
+    return ctx.drive("experiments", outputs, work, after, noted=True, sums_up=True)
 
 
 def report(ctx: Context, after: Sequence[StageFuture]) -> StageFuture:
@@ -33,4 +33,6 @@ def report(ctx: Context, after: Sequence[StageFuture]) -> StageFuture:
     def work() -> None:
         write_report(ctx.paths.root)
 
-    return ctx.drive("report", [ctx.paths.report], work, after, noted=True)
+    return ctx.drive(
+        "report", [ctx.paths.report], work, after, noted=True, sums_up=True
+    )

@@ -1,6 +1,6 @@
 """What every campaign that learns a force field asks for, wherever frames come from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
@@ -44,6 +44,14 @@ def check_kelvin(kelvin: float, where: str) -> None:
             f"{COLDEST_KELVIN:g} K or more. If degrees Celsius are meant, write "
             f"{kelvin + 273.15:g}."
         )
+
+
+LEARNING_READ_BY: Final[Mapping[str, Sequence[str]]] = {
+    "prior": ["prior"], "dataset": ["prior"], "model": ["train"],
+    "training": ["train"], "n_train_processes": [], "experiments": ["prior"],
+    "copy_inputs_mb": [],
+}  # fmt: skip
+"""The first stages from frames to models that read a setting."""
 
 
 class TicaConfig(StrictConfig):

@@ -16,11 +16,36 @@ from campaign.types._benchmark_stages import BenchmarkStages
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._feature_check import check_beads
 from campaign.types._force_field_config import Config
+from campaign.types._learning_config import LEARNING_READ_BY
 from campaign.types._learning_stages import LearningStages, learning_stage_names
 from campaign.types._protein import list_proteins
 from campaign.types._sampling_stages import SamplingStages
 
-__all__ = ["Config", "check", "describe", "run", "stage_names"]
+__all__ = ["KEEPS", "READ_BY", "Config", "check", "describe", "run", "stage_names"]
+
+READ_BY = {
+    "seed": ["prepare"], "system": ["prepare"], "proteins": ["prepare", "prior"],
+    "mapping": ["prepare"],
+    "reference": ["reference"], "reference.lineage_block_ps": ["tica"],
+    "tica": ["tica"],
+    "sample": ["sample"], "sample.platform": ["reference"],
+    "sample.weight_cutoff": ["ingest"], "sample.equilibrium": ["ingest"],
+    "sample.segments_per_block": [], "sample.blocks_per_worker": [],
+    "sample.failures.lost": [], "sample.failures.other": [],
+    "sample.failures.out_of_memory": [],
+    **LEARNING_READ_BY,
+    "benchmark": ["benchmark"],
+    "benchmark.segments_per_block": [], "benchmark.blocks_per_worker": [],
+    "benchmark.failures.lost": [], "benchmark.failures.other": [],
+    "benchmark.failures.out_of_memory": [],
+}  # fmt: skip
+"""The first stages that a setting goes into; all that comes after follows from them.
+
+None: how many tasks work at a time changes no figure.
+"""
+
+KEEPS = {"sample": "we", "benchmark": "benchmark/{model}"}
+"""Where a stage goes on from, if it would not notice that a setting has changed."""
 
 
 def stage_names(config: Config) -> Sequence[str]:

@@ -19,12 +19,13 @@ from apps.science.cg.dataset.own_frames import (
 )
 from apps.science.config_base import StrictConfig
 from apps.science.seeds import derive_seed
+from apps.science.systems.info import PROTEIN_PDB
 from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._experiments import Variant
 from campaign.types._feature_check import check_count
-from campaign.types._learning_config import LearningConfig
+from campaign.types._learning_config import LEARNING_READ_BY, LearningConfig
 from campaign.types._learning_stages import (
     Futures,
     LearningStages,
@@ -32,7 +33,18 @@ from campaign.types._learning_stages import (
     learning_stage_names,
 )
 
-__all__ = ["Config", "check", "run", "stage_names"]
+__all__ = ["KEEPS", "READ_BY", "Config", "check", "run", "stage_names"]
+
+READ_BY = {
+    "seed": ["prior"], "system": ["import"], "mapping": ["import"],
+    "tica": ["import"],
+    **LEARNING_READ_BY,
+    "simulation": ["benchmark"],
+}  # fmt: skip
+"""The first stages that a setting goes into; all that comes after follows from them."""
+
+KEEPS = {"benchmark": "benchmark/{model}"}
+"""Where a stage goes on from, if it would not notice that a setting has changed."""
 
 
 class SimulationConfig(StrictConfig):
@@ -118,7 +130,11 @@ def import_own_frames(ctx: Context, config: Config) -> StageFuture:
             )
         ]  # fmt: skip
 
-    outputs = [paths.mapping, paths.segments, paths.reference_frames, paths.tica]
+    outputs = [
+        paths.mapping, paths.segments, paths.reference_frames, paths.tica,
+        paths.system / PROTEIN_PDB,
+        *([paths.system / NATIVE] if config.system.structure else []),
+    ]  # fmt: skip
     return ctx.stage("import", outputs, submit)
 
 
@@ -154,5 +170,6 @@ def judge(
             )
         ]  # fmt: skip
 
-    outputs = [folder / n for n in ("metrics.json", "densities.npz")]
+    names = ("frames.h5", "metrics.json", "densities.npz")
+    outputs = [folder / n for n in names]
     return ctx.stage(stage, outputs, submit, after)

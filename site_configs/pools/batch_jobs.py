@@ -62,9 +62,12 @@ def read_jobs(path: Path) -> list[BatchJob]:
     jobs: dict[str, BatchJob] = {}
     for entry in _read(path):
         if "gone" in entry:
-            jobs.pop(entry["key"], None)
+            jobs.pop(entry.get("key", ""), None)
             continue
-        job = BatchJob(**entry)
+        try:
+            job = BatchJob(*(entry[name] for name in BatchJob._fields))
+        except KeyError:
+            continue
         jobs.pop(f"{job.executor}/{job.block}", None)  # it has its id now
         jobs[job.key] = job
     return list(jobs.values())
@@ -220,12 +223,18 @@ def _append(path: Path, entries: list[dict[str, Any]]) -> None:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of ``path``; one torn by a kill is passed over."""
+    """Return the whole lines of ``path``.
+
+    One torn by a kill, or that is no text, is passed over.
+    """
+    if not path.is_file():
+        return []
     entries = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
+    for line in path.read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
     return entries

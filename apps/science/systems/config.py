@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from apps.science.config_base import StrictConfig
+from apps.science.input_files import find_file
 from apps.science.systems.native_folds import list_folds, read_fold
 from apps.science.systems.residues import ONE_TO_THREE
 
@@ -130,8 +131,7 @@ class SystemConfig(StrictConfig):
     def _check_pdb_exists(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None:
             return None
-        folder = Path((info.context or {}).get("folder", ""))
-        path = (folder / value.expanduser()).absolute()
+        path = find_file(value, info)
         if not path.is_file():
             found = "is a folder" if path.is_dir() else "does not exist"
             raise ValueError(f"The PDB file {path} {found}. Check its path.")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.content import hash_content
 from apps.science.errors import NumericalError
 from apps.science.files import hash_file, make_folder, write_json
 from apps.science.seeds import derive_seed, openmm_seed
@@ -81,10 +82,19 @@ def prepare_system(
         make_folder(out)
         (out / layout.SYSTEM_JSON).unlink(missing_ok=True)
         for name in _FILES:  # system.json last: it says that the others are whole
-            (draft / name).replace(out / name)
+            if not _means_the_same(draft / name, out / name):
+                (draft / name).replace(out / name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return out
+
+
+def _means_the_same(one: Path, other: Path) -> bool:
+    """Tell whether a file differs from another, if at all, in its date alone."""
+    if not other.is_file():
+        return False
+    content = hash_content(one)
+    return content is not None and content == hash_content(other)
 
 
 def _identify(config: SystemConfig, seed: int) -> str:

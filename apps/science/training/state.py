@@ -136,6 +136,9 @@ class TrainingState:
                 "starting from scratch: %s is of other data or settings", self.last_path
             )
             return None
+        if training["progress"]["best_epoch"] and not self.best_path.exists():
+            _log.warning("starting from scratch: %s is gone", self.best_path)
+            return None
         return content
 
     def _write(self, path: Path, training: dict[str, Any] | None) -> None:

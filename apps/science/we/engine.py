@@ -49,7 +49,7 @@ def prepare_folder(
     """
     held = folder / "west.h5.snapshot"
     if held.exists() and not find_damage(held):
-        identity.check_identity(held, spec.seed, identity.fingerprint(spec))
+        identity.check_identity(held, spec)
     make_folder(folder)
     for name in ("journal", "shards"):
         (folder / name).mkdir(exist_ok=True)

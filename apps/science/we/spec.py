@@ -1,6 +1,11 @@
-"""propagation.json: all a worker needs to advance a segment of this run."""
+"""propagation.json: all a worker needs to advance a segment of this run.
+
+Paths nearby are kept relative to the file, so that a run folder can be moved.
+"""
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +17,9 @@ from apps.science import files, plugins
 from apps.science.errors import DataError
 from apps.science.pcoords.base import ProgressCoordinate
 from apps.science.propagators.base import Propagator, States
+
+_MOST_UP = 4
+"""From proteins/<protein>/benchmark/<model>/ to the run folder."""
 
 PROPAGATORS = "apps.science.propagators"
 PCOORDS = "apps.science.pcoords"
@@ -46,7 +54,8 @@ class PropagationSpec:
 
     def write(self, path: Path) -> Path:
         """Write the spec as JSON."""
-        return files.write_json(path, vars(self))
+        body = _map_texts(vars(self), lambda text: _shorten(text, path.parent))
+        return files.write_json(path, body)
 
     def build(self) -> tuple[Propagator, ProgressCoordinate]:
         """Make the propagator and the progress coordinate it names."""
@@ -70,7 +79,48 @@ class PropagationSpec:
 
 def read_spec(path: Path) -> PropagationSpec:
     """Read a spec written by ``PropagationSpec.write``."""
-    return PropagationSpec(**json.loads(path.read_text(encoding="utf-8")))
+    return _parse(path.read_text(encoding="utf-8"), path.parent)
+
+
+def _parse(content: str, folder: Path) -> PropagationSpec:
+    body = json.loads(content)
+    return PropagationSpec(**_map_texts(body, lambda text: _lengthen(text, folder)))
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _map_texts(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map_texts(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _shorten(text: str, folder: Path) -> str:
+    """Return an absolute path nearby as seen from ``folder``, ./ or ../ in front."""
+    if not Path(text).is_absolute():
+        return text
+    seen = os.path.relpath(text, folder)
+    if seen.count("..") > _MOST_UP:
+        return text
+    return seen if seen.startswith("..") else f"./{seen}"
+
+
+def _lengthen(text: str, folder: Path) -> str:
+    """Return a path as it is absolute now.
+
+    Earlier versions wrote it absolute: where it is no longer there, the run was moved,
+    and what lies at the same place of it is taken.
+    """
+    if text.startswith(("./", "../")):
+        return os.path.normpath(folder / text)
+    path = Path(text)
+    if path.is_absolute() and not path.exists():
+        for up in folder.absolute().parents[:_MOST_UP]:
+            for k in range(1, len(path.parts)):
+                moved = up.joinpath(*path.parts[k:])
+                if moved.exists():
+                    return str(moved)
+    return text
 
 
 def read_starts(path: Path) -> States:
@@ -91,7 +141,7 @@ def _warm_starts(path: Path, _mtime_ns: int) -> States:
 def _warm(
     path: str, content: str
 ) -> tuple[PropagationSpec, Propagator, ProgressCoordinate]:
-    spec = PropagationSpec(**json.loads(content))
+    spec = _parse(content, Path(path).parent)
     return spec, *spec.build()
 
 

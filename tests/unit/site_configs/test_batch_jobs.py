@@ -86,3 +86,12 @@ def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
         out.write('{"time": 17, "exec')
     note_job(notes, "md", "1", "11", "slurm")
     assert [job.job_id for job in read_jobs(notes)] == ["10", "11"]
+
+
+def test_lines_that_are_no_notes_are_passed_over(tmp_path: Path) -> None:
+    notes = tmp_path / "jobs.jsonl"
+    note_job(notes, "md", "0", "10", "slurm")
+    with notes.open("ab") as out:
+        out.write(b"\xff\xfe\x00\n[1]\n" + b'{"from": "the future"}\n')
+    note_job(notes, "md", "1", "11", "slurm")
+    assert [job.job_id for job in read_jobs(notes)] == ["10", "11"]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from apps.science.content import hash_content
 from apps.science.errors import DataError, NumericalError
 from apps.science.training import loop
 from apps.science.training.checkpoint import load_network, read_checkpoint
@@ -109,6 +110,16 @@ def test_other_settings_do_not_resume_an_old_checkpoint(make_job: Make) -> None:
     other = make_job("same", n_epochs=3, learning_rate=1e-4)
     train(other)
     assert len(read_losses(other)) == 3
+
+
+def test_a_best_model_that_is_gone_is_trained_anew(make_job: Make) -> None:
+    job = make_job("gone", n_epochs=2)
+    train(job)
+    best = job.out / "checkpoints" / "best.pt"
+    before = hash_content(best)
+    best.unlink()
+    assert train(job)
+    assert hash_content(best) == before
 
 
 def test_a_damaged_checkpoint_is_trained_anew(make_job: Make) -> None:

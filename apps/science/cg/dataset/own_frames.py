@@ -33,6 +33,7 @@ from apps.science.cg.mapping.mapping import Mapping, build_mapping
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import atomic_path
+from apps.science.input_files import find_file
 from apps.science.pcoords._features import FeatureKind
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import DTYPES, PER_FRAME, create_store, open_store
@@ -84,8 +85,7 @@ class OwnFramesConfig(StrictConfig):
     @field_validator("topology", "structure", "positions", "forces", "weights")
     @classmethod
     def _from_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        folder = Path((info.context or {}).get("folder", ""))
-        return None if value is None else (folder / value).absolute()
+        return None if value is None else find_file(value, info)
 
     @property
     def holds_beads(self) -> bool:

@@ -10,6 +10,7 @@ from apps.science.cg.dataset.file import Weights
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.cg.prior.tables import Exclusion, Term
 from apps.science.config_base import StrictConfig
+from apps.science.input_files import find_file
 
 PresetName = Literal[
     "auto",
@@ -116,8 +117,7 @@ class PriorConfig(StrictConfig):
     def _parameters_exist(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None:
             return None
-        folder = Path((info.context or {}).get("folder", ""))
-        path = (folder / value.expanduser()).absolute()
+        path = find_file(value, info)
         if not path.is_file():
             raise ValueError(
                 f"The parameter file {path} does not exist. Check its path."

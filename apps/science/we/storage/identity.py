@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from apps.science.content import hash_content
 from apps.science.errors import ConfigError
 from apps.science.files import hash_file
 from apps.science.we.spec import PropagationSpec
@@ -17,27 +19,31 @@ SEED, SYSTEM = "weft_seed", "weft_system"
 def fingerprint(spec: PropagationSpec) -> str:
     """Return a sha256 of what is simulated: settings, and the files they name.
 
-    Paths count by their content, so that a run folder may be moved; a folder counts
-    by its files.
+    Paths count by their content, so that a run folder may be moved and a file made
+    again; a folder counts by its files.
     """
+    return _fingerprint(spec, lambda path: hash_content(path) or hash_file(path))
+
+
+def _fingerprint(spec: PropagationSpec, hash_: Callable[[Path], str]) -> str:
     named = {
         "propagator": spec.propagator, "pcoord": spec.pcoord, "starts": spec.starts
     }  # fmt: skip
-    text = json.dumps(_by_content(named), sort_keys=True)
+    text = json.dumps(_by_content(named, hash_), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _by_content(value: Any) -> Any:
+def _by_content(value: Any, hash_: Callable[[Path], str]) -> Any:
     if isinstance(value, dict):
-        return {key: _by_content(inner) for key, inner in value.items()}
+        return {key: _by_content(inner, hash_) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_by_content(inner) for inner in value]
+        return [_by_content(inner, hash_) for inner in value]
     if isinstance(value, str) and "/" in value:
         path = Path(value)
         if path.is_file():
-            return hash_file(path)
+            return hash_(path)
         if path.is_dir():
-            return [hash_file(p) for p in sorted(path.iterdir()) if p.is_file()]
+            return [hash_(p) for p in sorted(path.iterdir()) if p.is_file()]
     return value
 
 
@@ -48,7 +54,7 @@ def write_identity(west_h5: Path, seed: int, system: str) -> None:
         h5.attrs[SYSTEM] = system
 
 
-def check_identity(west_h5: Path, seed: int, system: str) -> None:
+def check_identity(west_h5: Path, spec: PropagationSpec) -> None:
     """Refuse a west.h5 of another run.
 
     Raises
@@ -58,12 +64,14 @@ def check_identity(west_h5: Path, seed: int, system: str) -> None:
     """
     with h5py.File(west_h5, "r", locking=False) as h5:
         its_seed, its_system = h5.attrs.get(SEED), h5.attrs.get(SYSTEM)
-    if its_seed is not None and int(its_seed) != seed:
+    if its_seed is not None and int(its_seed) != spec.seed:
         raise ConfigError(
             f"{west_h5} holds a run with the seed {its_seed}; this campaign's is "
-            f"{seed}. Continue it with its own seed, or use a new run folder."
+            f"{spec.seed}. Continue it with its own seed, or use a new run folder."
         )
-    if its_system is not None and its_system != system:
+    system = fingerprint(spec)
+    # earlier versions counted every byte of the files, dates included
+    if its_system not in {None, system, _fingerprint(spec, hash_file)}:
         raise ConfigError(
             f"{west_h5} holds a run of another system: its system files, starting "
             f"structures or propagator settings have the sha256 {its_system[:12]}, "

@@ -1,0 +1,101 @@
+"""What of a run a changed setting touches: the stages that stand against it.
+
+A campaign type may say in READ_BY which kinds of stages first read a setting (dotted;
+the longest that fits counts), and in KEEPS what a stage that has not ended leaves to go
+on from. Of a type that does not, every stage depends on every setting.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from campaign.layout import RunDir
+from campaign.ledger import Ledger
+from campaign.stage_names import read_stage
+
+
+class Standing(NamedTuple):
+    """What stands against changed settings.
+
+    Attributes
+    ----------
+    done : stages that ended with the settings as they were
+    begun : stages that have not ended, and have data made with them
+    empty : those of them whose data are nothing yet
+    """
+
+    done: list[str]
+    begun: list[str]
+    empty: list[str]
+
+
+def list_changes(old: Any, new: Any, above: str = "") -> list[str]:
+    """Return the settings, dotted, in which two contents of resolved.yaml differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [above]
+    found: list[str] = []
+    for key in dict.fromkeys([*old, *new]):
+        name = f"{above}.{key}" if above else str(key)
+        if key not in old or key not in new:
+            found.append(name)
+        else:
+            found += list_changes(old[key], new[key], name)
+    return found
+
+
+def find_standing(
+    campaign_type: Any,
+    changes: Sequence[str],
+    stages: Iterable[str],
+    paths: RunDir,
+    ledger: Ledger,
+) -> Standing:
+    """Return what stands against ``changes``.
+
+    Parameters
+    ----------
+    stages : of the campaign as it was and as it is asked for now
+    """
+    standing = Standing([], [], [])
+    for stage in stages:
+        if not any(_reads(campaign_type, stage, change) for change in changes):
+            continue
+        if ledger.was_done(stage):
+            standing.done.append(stage)
+        elif kept := [p for p in find_kept(campaign_type, paths, stage) if p.exists()]:
+            empty = not any(any(p.glob("journal/iter_*")) for p in kept)
+            (standing.empty if empty else standing.begun).append(stage)
+    return standing
+
+
+def find_kept(campaign_type: Any, paths: RunDir, stage: str) -> list[Path]:
+    """Return what a stage goes on from when it was interrupted."""
+    name = read_stage(stage)
+    keeps: Mapping[str, str] = getattr(campaign_type, "KEEPS", {})
+    if name.kind not in keeps:
+        return []
+    home = RunDir(paths.root, name.protein).home
+    return [home / keeps[name.kind].format(model=name.model)]
+
+
+def _reads(campaign_type: Any, stage: str, change: str) -> bool:
+    """Tell whether a stage is one of the first that read a setting."""
+    readers: Mapping[str, Sequence[str]] | None
+    readers = getattr(campaign_type, "READ_BY", None)
+    if readers is None:
+        return True
+    parts = change.split(".")
+    for n in range(len(parts), 0, -1):
+        if (kinds := readers.get(".".join(parts[:n]))) is not None:
+            break
+    else:
+        # a whole section came or went: whoever reads a part of it
+        inside = [k for k in readers if k.startswith(f"{change}.")]
+        if not inside:
+            return True
+        kinds = [kind for key in inside for kind in readers[key]]
+    name = read_stage(stage)
+    if name.kind not in kinds:
+        return False
+    mine = parts[0] == "proteins" and len(parts) > 1 and name.protein is not None
+    return not mine or name.protein == parts[1]
