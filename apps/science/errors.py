@@ -99,3 +99,7 @@ class BlockTooLongError(WeftError):
 
 class RunLockedError(WeftError):
     """Another driver works on the same run folder."""
+
+
+class DiskFullError(WeftError):
+    """No room is left, or no quota; with room again the run goes on."""

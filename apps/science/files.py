@@ -1,26 +1,37 @@
 """Files appear whole or not at all: temporary name, fsync, rename."""
 
+import filecmp
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from apps.science.disk import saying_full
+from apps.science.errors import DataError
 from apps.science.stopping import RUN_DIR_VARIABLE
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success fsync and rename it."""
-    make_folder(path.parent)
+    """Yield a temporary path beside ``path``; on success fsync and rename it.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for the file.
+    """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with saying_full(path):
+            make_folder(path.parent)
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -41,6 +52,25 @@ def make_folder(folder: Path) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes to ``target`` and compare the two.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it.
+    DataError
+        If the copy is not what was copied.
+    """
+    with saying_full(target):
+        shutil.copyfile(source, target)
+    if not filecmp.cmp(source, target, shallow=False):
+        raise DataError(
+            f"{target} is not what was copied to it from {source}, although no write "
+            "failed. Look at that disk, or use another one, and resume."
+        )
 
 
 def write_text(path: Path, text: str) -> Path:

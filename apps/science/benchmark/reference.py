@@ -15,7 +15,7 @@ import numpy as np
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, DataError, NumericalError
 from apps.science.files import atomic_path, make_folder, write_json
-from apps.science.hdf5 import open_checked
+from apps.science.hdf5 import atomic_hdf5, open_checked
 from apps.science.pcoords._features import FeatureKind
 from apps.science.propagators.base import States
 from apps.science.seeds import derive_seed
@@ -206,7 +206,7 @@ def _merge(
     for path in paths:
         with np.load(path) as arrays:
             recorded.append(arrays["recorded"])
-    with atomic_path(out) as temporary, h5py.File(temporary, "w") as h5:
+    with atomic_hdf5(out) as h5:
         h5.attrs["schema"] = SCHEMA
         h5.attrs["identity"] = identity
         h5.attrs["walk"] = walk_index

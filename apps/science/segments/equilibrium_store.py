@@ -8,7 +8,6 @@ could be estimated, the store's attribute ``weight_eq_absent`` says why.
 A store is never changed: what is added is written to a copy that takes its place.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import DataError
-from apps.science.files import atomic_path
+from apps.science.hdf5 import atomic_hdf5
 from apps.science.segments.equilibrium import (
     EquilibriumConfig,
     EquilibriumWeights,
@@ -95,13 +94,12 @@ def explain_absence(h5: h5py.File) -> str:
 @contextmanager
 def _replace(segments: Path) -> Iterator[Any]:
     """Open a copy of a store, without equilibrium weights, that takes its place."""
-    with atomic_path(segments) as temporary:
-        shutil.copyfile(segments, temporary)
-        with open_store(temporary, "r+") as h5:
-            if NAME in h5:
-                del h5[NAME]
-            h5.attrs.pop(ABSENT, None)
-            yield h5
+    open_store(segments).close()  # of our schema, and whole
+    with atomic_hdf5(segments, begin_from=segments) as h5:
+        if NAME in h5:
+            del h5[NAME]
+        h5.attrs.pop(ABSENT, None)
+        yield h5
 
 
 def read_equilibrium_weights(segments: Path) -> Array:

@@ -4,7 +4,6 @@
 basis states, and a copy of west.h5 links to them; the run's own west.h5 is untouched.
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -17,6 +16,7 @@ from westpa.core.segment import Segment
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, DataError
 from apps.science.files import atomic_path
+from apps.science.hdf5 import atomic_hdf5
 from apps.science.segments.closed import ClosedSegments, read_segments
 from apps.science.segments.export import Exported, check_topology
 from apps.science.units import ANGSTROM_PER_NM
@@ -140,12 +140,10 @@ def _link(source: Path, west_h5: Path, iterations: list[int]) -> Path:
     """Copy west.h5 and link the frames of ``iterations`` into it."""
     import h5py
 
-    with atomic_path(west_h5) as temporary:
-        shutil.copyfile(source, temporary)
-        with h5py.File(temporary, "r+") as h5:
-            for n_iter in iterations:
-                group = h5.require_group(f"iterations/iter_{n_iter:08d}")
-                group["trajectories"] = h5py.ExternalLink(
-                    f"{FOLDER}/iter_{n_iter:06d}.h5", "/"
-                )
+    with atomic_hdf5(west_h5, begin_from=source) as h5:
+        for n_iter in iterations:
+            group = h5.require_group(f"iterations/iter_{n_iter:08d}")
+            group["trajectories"] = h5py.ExternalLink(
+                f"{FOLDER}/iter_{n_iter:06d}.h5", "/"
+            )
     return west_h5

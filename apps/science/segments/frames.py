@@ -3,13 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import ShapeMismatchError, WeightError
-from apps.science.files import atomic_path
-from apps.science.hdf5 import open_checked
+from apps.science.hdf5 import atomic_hdf5, open_checked
 
 SCHEMA = "weft-frames-1"
 _PER_FRAME = ("weight", "lineage", "trajectory", "time_ps", "continues")
@@ -60,7 +58,7 @@ class WeightedFrames:
 
     def write(self, path: Path) -> Path:
         """Write the set to ``path`` atomically."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
+        with atomic_hdf5(path) as h5:
             h5.attrs["schema"] = SCHEMA
             for name in ("positions", *_PER_FRAME):
                 h5.create_dataset(name, data=getattr(self, name))

@@ -17,11 +17,10 @@ import numpy as np
 
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import DataError, ShapeMismatchError
-from apps.science.files import atomic_path
+from apps.science.hdf5 import atomic_hdf5
 from apps.science.segments.sharded import WHERE
 from apps.science.segments.store import DTYPES, PER_FRAME, SCHEMA, UNITS, open_store
 from apps.science.segments.verify import (
-    WEIGHT_TOLERANCE,
     Note,
     check_iteration,
     hash_record,
@@ -30,6 +29,7 @@ from apps.science.segments.verify import (
     write_note,
 )
 from apps.science.we.storage import journal
+from apps.science.we.storage.journal import WEIGHT_TOLERANCE
 
 __all__ = ["ROOT_STRIDE", "WEIGHT_TOLERANCE", "ingest"]
 
@@ -70,7 +70,7 @@ def ingest(we_folder: Path, out: Path, upto: int, weight_cutoff: float = 0.0) ->
             note = check_iteration(record, digest)
             write_note(out, note)
         table.add(record, note)
-    with atomic_path(out) as temporary, h5py.File(temporary, "w") as h5:
+    with atomic_hdf5(out) as h5:
         h5.attrs.update(
             {"schema": SCHEMA, "units": UNITS, "last_iter": upto, "identity": identity}
         )

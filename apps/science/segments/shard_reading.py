@@ -12,10 +12,14 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import DataError
-from apps.science.we.storage.shards import DATASETS, check_shard, digest_datasets
-
-DAMAGES = (OSError, KeyError, ValueError, RuntimeError)
-"""What h5py raises on a file whose inside is broken."""
+from apps.science.hdf5 import DAMAGES
+from apps.science.we.storage.set_aside import REMEDY, REMEDY_MISSING
+from apps.science.we.storage.shards import (
+    DATASETS,
+    SCHEMA,
+    check_shard,
+    digest_datasets,
+)
 
 
 def open_quickly(path: Path) -> h5py.File:
@@ -31,8 +35,7 @@ def open_quickly(path: Path) -> h5py.File:
     except FileNotFoundError:
         raise DataError(
             f"The shard {path} does not exist. Without it its segments can be neither "
-            "continued nor ingested: restore it from a copy, or delete the iterations "
-            "from it on."
+            f"continued nor ingested. {REMEDY_MISSING}"
         ) from None
     except OSError as error:
         raise damaged(path, error) from None
@@ -40,10 +43,7 @@ def open_quickly(path: Path) -> h5py.File:
 
 def damaged(path: Path, error: Exception) -> DataError:
     """Return the error for a shard whose inside is broken."""
-    return DataError(
-        f"The shard {path} is damaged ({error}). Restore it from a copy, or delete the "
-        "iterations from it on."
-    )
+    return DataError(f"The shard {path} is damaged ({error}). {REMEDY}")
 
 
 def read_datasets(h5: h5py.File, path: Path) -> dict[str, Array]:
@@ -86,7 +86,8 @@ def read_verified(path: Path, expected: str) -> dict[str, Array]:
     """
     with open_quickly(path) as h5:
         try:
-            held = read_datasets(h5, path)
+            schema = h5.attrs.get("schema")
+            held = read_datasets(h5, path) if schema == SCHEMA else {}
         except DAMAGES as error:
             raise damaged(path, error) from None
     if digest_datasets(held) != expected:

@@ -21,8 +21,8 @@ import numpy as np
 
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import DataError
+from apps.science.hdf5 import DAMAGES
 from apps.science.segments.shard_reading import (
-    DAMAGES,
     damaged,
     open_quickly,
     read_rows,
@@ -148,8 +148,8 @@ class Places:
                 raise damaged(path, error) from None
         raise DataError(
             f"{path} is not the shard that was ingested: it carries the sha256 "
-            f"{found[:12]}, expected {self.digests[shard][:12]}. Restore it, or delete "
-            "segments.h5 and resume the run."
+            f"{found[:12]}, expected {self.digests[shard][:12]}. Restore it, or move "
+            "segments.h5 away and resume the run, which writes it again."
         )
 
 

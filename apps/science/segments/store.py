@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from apps.science.errors import ShapeMismatchError
-from apps.science.hdf5 import open_checked
+from apps.science.hdf5 import atomic_hdf5, open_checked
 from apps.science.segments.sharded import (
     FRAME_DATASETS,
     WHERE,
@@ -52,19 +52,27 @@ class Store(h5py.File):  # type: ignore[misc]  # h5py carries no types
 
 def create_store(path: Path, n_atoms: int) -> None:
     """Create an empty store that holds the frames of ``n_atoms`` atoms itself."""
-    with h5py.File(path, "w") as h5:
-        h5.attrs.update({"schema": SCHEMA, "n_atoms": n_atoms, "last_iter": 0})
-        h5.attrs["units"] = UNITS
-        chunk = max(1, min(256, (1 << 19) // (n_atoms * 12)))
-        for name in FRAME_DATASETS:
-            h5.create_dataset(
-                name, (0, n_atoms, 3), "f4", maxshape=(None, n_atoms, 3),
-                chunks=(chunk, n_atoms, 3),
-            )
-        for name in PER_FRAME:
-            h5.create_dataset(
-                name, (0,), DTYPES.get(name, "i8"), maxshape=(None,), chunks=(4096,)
-            )
+    with atomic_hdf5(path) as h5:
+        lay_out(h5, n_atoms)
+
+
+def lay_out(h5: h5py.File, n_atoms: int) -> None:
+    """Make the empty datasets of a store that holds its frames itself."""
+    h5.attrs.update({"schema": SCHEMA, "n_atoms": n_atoms, "last_iter": 0})
+    h5.attrs["units"] = UNITS
+    chunk = max(1, min(256, (1 << 19) // (n_atoms * 12)))
+    for name in FRAME_DATASETS:
+        h5.create_dataset(
+            name,
+            (0, n_atoms, 3),
+            "f4",
+            maxshape=(None, n_atoms, 3),
+            chunks=(chunk, n_atoms, 3),
+        )
+    for name in PER_FRAME:
+        h5.create_dataset(
+            name, (0,), DTYPES.get(name, "i8"), maxshape=(None,), chunks=(4096,)
+        )
 
 
 def open_store(path: Path, mode: str = "r") -> Store:

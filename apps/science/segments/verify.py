@@ -21,11 +21,10 @@ import numpy as np
 from apps.science.errors import DataError, ShapeMismatchError, WeightError
 from apps.science.files import make_folder
 from apps.science.segments.shard_reading import read_verified
-from apps.science.we.storage.journal import IterationRecord, read_record
+from apps.science.we.storage.journal import AT_RESUME, IterationRecord, read_record
+from apps.science.we.storage.set_aside import move_damaged
 
 log = logging.getLogger(__name__)
-
-WEIGHT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -89,19 +88,27 @@ def check_iteration(record: IterationRecord, record_hash: str) -> Note:
     ):
         path = Path(shard)
         stamps.append(_stamp(path))
-        shard_data = read_verified(path, digest)
-        held = shard_data["seg_id"]
-        shape, other = shard_data["positions"].shape, shard_data["forces"].shape
-        if shape != other or shape[0] != len(held):
-            raise ShapeMismatchError(
-                f"{path} holds positions {shape}, forces {other} and {len(held)} "
-                "segments; expected as many of each. Delete it and run the iteration "
-                "again."
-            )
         mine = places[:, 0] == k
-        _check_rows(path, held, places[mine, 1], seg_ids[mine])
+        try:
+            shape = _read_shape(path, digest, places[mine, 1], seg_ids[mine])
+        except DataError as error:
+            raise move_damaged(path, error) from None
         shapes.append((int(shape[1]), int(shape[2])))
     return Note(record.n_iter, record_hash, shapes, stamps)
+
+
+def _read_shape(path: Path, digest: str, rows: Any, seg_ids: Any) -> tuple[int, ...]:
+    """Check a shard and return the shape of its positions."""
+    data = read_verified(path, digest)
+    held = data["seg_id"]
+    shape, other = data["positions"].shape, data["forces"].shape
+    if shape != other or shape[0] != len(held):
+        raise ShapeMismatchError(
+            f"{path} holds positions {shape}, forces {other} and {len(held)} segments; "
+            "expected as many of each."
+        )
+    _check_rows(path, held, rows, seg_ids)
+    return tuple(shape)
 
 
 def _check_rows(path: Path, held: Any, rows: Any, seg_ids: Any) -> None:
@@ -113,7 +120,7 @@ def _check_rows(path: Path, held: Any, rows: Any, seg_ids: Any) -> None:
         what = "nothing" if outside[wrong[0]] else f"segment {found[wrong[0]]}"
         raise DataError(
             f"Row {row} of {path} holds {what} but the journal says {expected}. The "
-            "shard was altered; delete it and run the iteration again."
+            "shard was altered."
         )
 
 
@@ -125,24 +132,9 @@ def check_record(record: IterationRecord) -> None:
     WeightError
         If not.
     """
-    n_segments = len(record.places)
-    counts = {
-        "segments": len(record.seg_ids), "parents": len(record.parent_ids),
-        "weights": len(record.weights), "places": n_segments,
-    }  # fmt: skip
-    if len(set(counts.values())) > 1:
-        found = ", ".join(f"{n} {what}" for what, n in counts.items())
-        raise WeightError(
-            f"The journal record of iteration {record.n_iter} holds {found}; expected "
-            "as many of each. It was altered: delete it and resume, which makes it "
-            "again from the shards."
-        )
-    total = float(np.sum(record.weights))
-    if not abs(total - 1.0) <= WEIGHT_TOLERANCE:
-        raise WeightError(
-            f"The weights of iteration {record.n_iter} sum to {total:.9f}; expected 1 "
-            "within 1e-6. Its journal record was altered or is incomplete."
-        )
+    fault = record.find_fault()
+    if fault:
+        raise WeightError(f"{fault} {AT_RESUME}")
 
 
 def hash_record(record: IterationRecord) -> str:

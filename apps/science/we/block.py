@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.errors import NumericalError, ShapeMismatchError
+from apps.science.errors import DataError, NumericalError, ShapeMismatchError
 from apps.science.pcoords.base import ProgressCoordinate
 from apps.science.propagators.base import Frames, Propagator, States
 from apps.science.seeds import derive_seed
 from apps.science.stopping import begin_only_if_it_ends
 from apps.science.we.spec import PropagationSpec, warm_engine
+from apps.science.we.storage.set_aside import move_damaged
 from apps.science.we.storage.shards import (
     FinishedBlock,
     Origin,
+    check_shard,
     read_block,
     read_origins,
     write_shard,
@@ -40,7 +42,7 @@ def propagate_block(
 ) -> FinishedBlock:
     """Advance the segments ``seg_ids`` by one iteration and write ``out``.
 
-    Safe to run twice: an existing shard is taken as it is.
+    Safe to run twice: a whole shard is taken as it is.
 
     Raises
     ------
@@ -52,7 +54,11 @@ def propagate_block(
         If the propagator or the progress coordinate returned something else.
     """
     if out.exists():
-        return read_block(out)
+        try:
+            check_shard(out)
+            return read_block(out)
+        except DataError as error:
+            log.warning("%s", move_damaged(out, error))
     spec, propagator, pcoord = warm_engine(spec_path)
     n = len(seg_ids)
     needed_s = LATE_BY * n * _PACE_S.get(str(spec_path), 0.0)
@@ -103,9 +109,7 @@ def _advance(
             attempts[row] = attempt
             log.warning("segment %d of %d failed; reseeding", seg_ids[row], n_iter)
         chosen = [seg_ids[row] for row in rows]
-        again = _propagate(
-            propagator, states.take(rows), spec, n_iter, chosen, attempt
-        )
+        again = _propagate(propagator, states.take(rows), spec, n_iter, chosen, attempt)
         frames = _replace_rows(frames, rows, again)
     if not frames.failed.any():
         return frames, attempts

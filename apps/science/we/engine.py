@@ -21,6 +21,7 @@ from apps.science.we.config import MabBins, WEConfig
 from apps.science.we.dispatch import Dispatch
 from apps.science.we.spec import PropagationSpec, read_spec
 from apps.science.we.storage import identity
+from apps.science.we.storage.incomplete import prepare_to_mend
 from apps.science.we.storage.journal import IterationRecord, read_record
 from apps.science.we.storage.snapshots import Snapshots, find_damage
 from apps.science.we.west_cfg import write_west_cfg
@@ -82,6 +83,7 @@ def run_we(
     targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
     rc = _load_westpa(folder)
     manager = _make_manager(rc, config)
+    prepare_to_mend(folder)
     snapshots = Snapshots(folder)
     watched = replace(dispatch, on_iteration=_watch_bins(folder, config, dispatch))
     manager.set_up(folder, seed, watched, snapshots)
@@ -96,6 +98,9 @@ def run_we(
     manager.prepare_run()
     try:
         manager.run()
+    except Exception:
+        manager.data_manager.check()  # a full disk has many faces
+        raise
     finally:
         manager.finalize_run()
         rc.status_stream.close()
@@ -138,12 +143,14 @@ def _load_westpa(folder: Path) -> Any:
 def _make_manager(rc: Any, config: WEConfig) -> Any:
     """Make the drivers as WESTPA's own w_run does, with weft's manager."""
     from apps.science.we import sim_manager
+    from apps.science.we.storage.west_file import CheckedDataManager
 
     mab = isinstance(config.bins, MabBins)
     kind = sim_manager.WeftMABSimManager if mab else sim_manager.WeftWESimManager
     with contextlib.redirect_stdout(rc.status_stream):
         system = rc.get_system_driver()
-        data_manager, we_driver = rc.get_data_manager(), rc.get_we_driver()
+        data_manager = rc._data_manager = CheckedDataManager(rc=rc)
+        we_driver = rc.get_we_driver()
         propagator = rc.get_propagator()
         manager = rc._sim_manager = kind(rc)
     propagator.system = data_manager.system = we_driver.system = system

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from apps.science.config_base import StrictConfig
+from apps.science.disk import is_disk_full
 from apps.science.errors import (
     BlockTooLongError,
     ConfigError,
@@ -22,6 +23,7 @@ class FailureKind(StrEnum):
     OUT_OF_TIME = "batch job ends"
     NUMERICAL = "numerical"
     BAD_INPUT = "bad input"
+    DISK_FULL = "disk full"
     OTHER = "error"
     STOPPED = "stopped"
 
@@ -67,6 +69,7 @@ class FailureBudgets(StrictConfig):
             FailureKind.OUT_OF_TIME: MOST_BATCH_JOBS,
             FailureKind.NUMERICAL: 0,  # the worker has reseeded and rerun it
             FailureKind.BAD_INPUT: 0,
+            FailureKind.DISK_FULL: 0,
             FailureKind.OTHER: self.other,
             FailureKind.STOPPED: 0,
         }[kind]
@@ -74,6 +77,8 @@ class FailureBudgets(StrictConfig):
 
 def classify_failure(error: BaseException) -> FailureKind:
     """Return the kind of failure that ``error`` reports."""
+    if is_disk_full(error):
+        return FailureKind.DISK_FULL
     for kind, classes in _BY_CLASS.items():
         if isinstance(error, classes):
             return kind

@@ -74,16 +74,15 @@ class WeftManager:
         """Propagate every incomplete segment in blocks; bin them all at the end."""
         began = time.perf_counter()
         n_iter, n_segments = int(self.n_iter), len(self.segments)
-        closed = journal.record_path(self.folder / "journal", n_iter).exists()
+        before = journal.find_record(self.folder / "journal", n_iter)
+        digests = before.digest_by_shard if before else None
         self.blocks = list(
-            shards.find_finished(
-                self.folder / "shards", n_iter, self.seed, closed=closed
-            )
+            shards.find_finished(self.folder / "shards", n_iter, self.seed, digests)
         )
         n_restored = len(self.blocks)
         n_done = sum(len(block.seg_ids) for block in self.blocks)
         runner = BlockRunner(self.dispatch)
-        for finished in runner.run(self._divide()):
+        for finished in runner.run(self._divide(before)):
             self.blocks.append(finished)
             n_done += len(finished.seg_ids)
             self.dispatch.on_block(n_iter, n_done, n_segments)
@@ -110,20 +109,15 @@ class WeftManager:
 
     def finalize_iteration(self) -> None:
         """Write the iteration's record, tell the listeners, hand over to WESTPA."""
-        record = self._record()
-        path = journal.record_path(self.folder / "journal", record.n_iter)
-        if path.exists():  # replayed after a stop
-            before = journal.read_record(path.parent, record.n_iter)
-            if not record.same_ensemble(before):
-                raise DataError(
-                    f"Replaying iteration {record.n_iter} gave other walkers than "
-                    f"{path} holds. Were packages changed since it was written "
-                    "(environment.json names them)? Restore them and resume, or "
-                    "delete the records and shards from this iteration on."
-                )
+        self.data_manager.flush_backing()
+        record, records = self._record(), self.folder / "journal"
+        before = journal.find_record(records, record.n_iter)
+        if before is not None:  # replayed after a stop
+            check_replay(record, before, journal.record_path(records, record.n_iter))
+        if before is not None and before.digest_by_shard == record.digest_by_shard:
             record = before
         else:
-            journal.write_record(self.folder / "journal", record)
+            journal.write_record(records, record)
         self.previous = record
         self.dispatch.on_iteration(record)
         super().finalize_iteration()  # type: ignore[misc]
@@ -131,12 +125,14 @@ class WeftManager:
     def _seed(self, purpose: str) -> int:
         return derive_seed(self.seed, purpose, int(self.n_iter))
 
-    def _divide(self) -> list[Block]:
+    def _divide(self, before: journal.IterationRecord | None) -> list[Block]:
         """Divide what is left into blocks, each of neighbouring seg_ids.
 
         Blocks do not span what is finished, so that those left after a kill are the
-        blocks they would have been.
+        blocks they would have been; those of an iteration that was closed ``before``
+        are the blocks they were.
         """
+        blocks_of = before.shard_by_segment if before else {}
         n_iter = int(self.n_iter)
         done = {seg_id for block in self.blocks for seg_id in block.seg_ids}
         size = self.dispatch.block_size(len(self.segments))
@@ -145,7 +141,12 @@ class WeftManager:
             if seg_id in done:
                 runs.append([])
                 continue
-            if not runs or not runs[-1] or len(runs[-1]) == size:
+            last = runs[-1][-1] if runs and runs[-1] else None
+            if seg_id in blocks_of:
+                same = last and blocks_of.get(last.seg_id) == blocks_of[seg_id]
+            else:
+                same = last and len(runs[-1]) < size
+            if not same:
                 runs.append([])
             runs[-1].append(segment)
         origin = self._origins(n_iter)
@@ -220,6 +221,37 @@ class WeftManager:
             [block.digest for block in self.blocks],
             summary,
         )
+
+
+def check_replay(
+    record: journal.IterationRecord, before: journal.IterationRecord, path: Path
+) -> None:
+    """Require that a replayed iteration is the one that was recorded.
+
+    Raises
+    ------
+    DataError
+        If the walkers differ, or a shard that was made again does.
+    """
+    advice = (
+        "Were packages changed since (environment.json names them), or is this another "
+        "kind of processor? Resume as it was run, or restore the run folder from a "
+        "copy. To go on from the iteration before it, move the records of the journal "
+        f"from {path.name} on and their shards out of the run folder."
+    )
+    if not record.same_ensemble(before):
+        raise DataError(
+            f"Replaying iteration {record.n_iter} gave other walkers than {path} "
+            f"holds. {advice}"
+        )
+    now, then = record.digest_by_shard, before.digest_by_shard
+    for shard in sorted(now.keys() & then.keys()):
+        if now[shard] != then[shard]:
+            raise DataError(
+                f"The shard {shard} was made again and came out otherwise: its data "
+                f"have the sha256 {now[shard][:12]}, but {then[shard][:12]} was "
+                f"recorded. {advice}"
+            )
 
 
 class WeftWESimManager(WeftManager, WESimManager):  # type: ignore[misc]

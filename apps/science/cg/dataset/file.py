@@ -17,6 +17,7 @@ weight_cutoff, beads, force_map, temperature_kelvin, prior_sha256, split_by, dig
 """
 
 import hashlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import DataError, WeightError
+from apps.science.hdf5 import atomic_hdf5
 
 SCHEMA: Final = "weft-dataset-2"
 FORMER: Final = "weft-dataset-1"
@@ -41,10 +43,13 @@ _ALIGNMENT: Final = 4096
 _ROWS_PER_READ: Final = 1 << 14
 
 
-def create_file(path: Path) -> h5py.File:
-    """Create an empty file whose chunks lie where rows can be read in place."""
-    return h5py.File(
-        path, "w", alignment_threshold=_ALIGNMENT, alignment_interval=_ALIGNMENT
+def create_file(path: Path) -> AbstractContextManager[h5py.File]:
+    """Open a new file whose chunks lie where rows can be read in place.
+
+    It appears at ``path`` when it is whole; see ``atomic_hdf5``.
+    """
+    return atomic_hdf5(
+        path, alignment_threshold=_ALIGNMENT, alignment_interval=_ALIGNMENT
     )
 
 

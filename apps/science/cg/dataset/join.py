@@ -14,7 +14,6 @@ from apps.science.cg.dataset.file import (
     open_dataset,
 )
 from apps.science.errors import DataError
-from apps.science.files import atomic_path
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def join_datasets(
             f"{len(names)} names were given for {len(sources)} datasets; expected one "
             "for each."
         )
-    with atomic_path(out) as temporary, create_file(temporary) as h5:
+    with create_file(out) as h5:
         with open_dataset(find_dataset(sources[0])) as first:
             _check_schema(first, sources[0])
             meta = h5.create_group("meta")

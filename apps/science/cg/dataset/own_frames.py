@@ -33,10 +33,11 @@ from apps.science.cg.mapping.mapping import Mapping, build_mapping
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import atomic_path
+from apps.science.hdf5 import atomic_hdf5
 from apps.science.input_files import find_file
 from apps.science.pcoords._features import FeatureKind
 from apps.science.segments.frames import WeightedFrames
-from apps.science.segments.store import DTYPES, PER_FRAME, create_store, open_store
+from apps.science.segments.store import DTYPES, PER_FRAME, lay_out
 from apps.science.systems.info import PROTEIN_PDB
 from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL
 
@@ -327,20 +328,19 @@ def _write_store(
         "frame": np.zeros(n), "parent": np.full(n, -1), "root": block,
     }  # fmt: skip
     length, force = _length_scale(config), _force_scale(config)
-    with atomic_path(path) as temporary:
-        create_store(temporary, n_atoms)
-        with open_store(temporary, "r+") as h5:
-            for name in PER_FRAME:
-                h5[name].resize(n, axis=0)
-                h5[name][:] = columns[name].astype(DTYPES.get(name, "i8"))
-            for name, source, scale in (
-                ("positions", positions, length), ("forces", forces, force),
-            ):  # fmt: skip
-                h5[name].resize(n, axis=0)
-                for k in range(0, n, _N_PER_BATCH):
-                    rows = slice(k, min(n, k + _N_PER_BATCH))
-                    h5[name][rows] = scale * np.asarray(source[rows])
-            h5.attrs["last_iter"] = 1
+    with atomic_hdf5(path) as h5:
+        lay_out(h5, n_atoms)
+        for name in PER_FRAME:
+            h5[name].resize(n, axis=0)
+            h5[name][:] = columns[name].astype(DTYPES.get(name, "i8"))
+        for name, source, scale in (
+            ("positions", positions, length), ("forces", forces, force),
+        ):  # fmt: skip
+            h5[name].resize(n, axis=0)
+            for k in range(0, n, _N_PER_BATCH):
+                rows = slice(k, min(n, k + _N_PER_BATCH))
+                h5[name][rows] = scale * np.asarray(source[rows])
+        h5.attrs["last_iter"] = 1
 
 
 def _load(path: Path) -> Any:

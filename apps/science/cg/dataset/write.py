@@ -17,7 +17,6 @@ from apps.science.cg.dataset.weight_checks import check_weights
 from apps.science.cg.mapping.beads import BACKBONE_EMBEDDING, RESIDUE_EMBEDDING
 from apps.science.config_base import StrictConfig
 from apps.science.errors import DataError
-from apps.science.files import atomic_path
 from apps.science.units import KB_KCAL_PER_MOL_K
 
 __all__ = [
@@ -126,7 +125,7 @@ def write_datasets(
             f"The proteins of a training set need names of their own; found "
             f"{', '.join(names) or 'none'}."
         )
-    with atomic_path(out) as temporary, create_file(temporary) as h5:
+    with create_file(out) as h5:
         _write_meta(h5, config.weights)
         h5.create_group("mol")
         for source in sources:

@@ -11,6 +11,7 @@ import h5py
 from apps.science.content import hash_content
 from apps.science.errors import ConfigError
 from apps.science.files import hash_file
+from apps.science.hdf5 import edit_hdf5
 from apps.science.we.spec import PropagationSpec
 
 SEED, SYSTEM = "weft_seed", "weft_system"
@@ -49,7 +50,7 @@ def _by_content(value: Any, hash_: Callable[[Path], str]) -> Any:
 
 def write_identity(west_h5: Path, seed: int, system: str) -> None:
     """Note whose run this is."""
-    with h5py.File(west_h5, "r+") as h5:
+    with edit_hdf5(west_h5) as h5:
         h5.attrs[SEED] = seed
         h5.attrs[SYSTEM] = system
 

@@ -4,6 +4,7 @@ Kept as columns, since an iteration may have thousands of segments.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,13 @@ from typing import Any
 
 from apps.science.errors import DataError
 from apps.science.files import write_text
+
+AT_RESUME = (
+    "Type `weft resume` with the run folder: the record is set aside and made again "
+    "from the shards."
+)
+
+WEIGHT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,44 @@ class IterationRecord:
     def digest_of(self, shard: str) -> str:
         """Return the recorded digest of a shard's data."""
         return self.digests[self.shards.index(shard)]
+
+    @cached_property
+    def digest_by_shard(self) -> dict[str, str]:
+        """The recorded digest of each shard's data, by its path."""
+        return dict(zip(self.shards, self.digests, strict=True))
+
+    @cached_property
+    def shard_by_segment(self) -> dict[int, int]:
+        """The index into ``shards`` of each segment, by seg_id."""
+        pairs = zip(self.seg_ids, self.places, strict=True)
+        return {seg_id: shard for seg_id, (shard, _) in pairs}
+
+    def find_fault(self) -> str:
+        """Say what is wrong with the record itself, nothing where all is well."""
+        counts = {
+            "segments": len(self.seg_ids), "parents": len(self.parent_ids),
+            "weights": len(self.weights), "places": len(self.places),
+        }  # fmt: skip
+        if len(set(counts.values())) > 1:
+            found = ", ".join(f"{n} {what}" for what, n in counts.items())
+            return (
+                f"The journal record of iteration {self.n_iter} holds {found}; "
+                "expected as many of each. It was altered."
+            )
+        total = math.fsum(self.weights)
+        if not abs(total - 1.0) <= WEIGHT_TOLERANCE:
+            return (
+                f"The weights of iteration {self.n_iter} sum to {total:.9f}; expected "
+                "1 within 1e-6. Its journal record was altered or is incomplete."
+            )
+        if len(self.shards) != len(self.digests) or not all(
+            0 <= shard < len(self.shards) for shard, _ in self.places
+        ):
+            return (
+                f"The journal record of iteration {self.n_iter} names shards that it "
+                "does not list. It was altered."
+            )
+        return ""
 
     def same_ensemble(self, other: "IterationRecord") -> bool:
         """Tell whether two records hold the same walkers, bit for bit."""
@@ -119,11 +165,23 @@ def read_record(journal: Path, n_iter: int) -> IterationRecord:
             body["digests"],
             body["summary"],
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} cannot be read ({type(error).__name__}: {error}). Delete it and "
-            "resume: it is made again from the shards."
+            f"{path} cannot be read ({type(error).__name__}: {error}). {AT_RESUME}"
         ) from None
+
+
+def find_record(journal: Path, n_iter: int) -> IterationRecord | None:
+    """Return the record of an iteration, None where it was not closed yet.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    if not record_path(journal, n_iter).exists():
+        return None
+    return read_record(journal, n_iter)
 
 
 def last_closed(journal: Path) -> int:

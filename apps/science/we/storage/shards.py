@@ -4,13 +4,14 @@ Datasets: seg_id, parent_id, attempt (n_segments,); pcoord (n_segments, n_frames
 n_dim); positions and forces (n_segments, n_frames, n_recorded, 3) float32;
 final_positions and final_velocities (n_segments, n_particles, 3) float32 and
 final_box. Attributes: schema, n_iter, seed (the run's), seconds, digest (sha256 of
-the datasets). A shard that exists is whole: it is renamed into place when complete,
-so it doubles as the journal of finished segments.
+the datasets), final_digest (of the end points alone). A shard that exists is whole: it
+is renamed into place when complete, so it doubles as the journal of finished segments.
 """
 
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,9 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.errors import DataError
-from apps.science.files import atomic_path
-from apps.science.hdf5 import open_checked
+from apps.science.hdf5 import DAMAGES, atomic_hdf5, open_checked
 from apps.science.propagators.base import Frames, States
+from apps.science.we.storage.set_aside import REMEDY, REMEDY_MISSING, move_damaged
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ DATASETS = {
     "positions": "f4", "forces": "f4", "final_positions": "f4",
     "final_velocities": "f4", "final_box": "f4",
 }  # fmt: skip
+FINAL = ("final_positions", "final_velocities", "final_box")
+FINAL_DIGEST = "final_digest"
+"""Attribute: the digest of these alone, which children read."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,15 @@ def write_shard(
         if values is not None
     }
     digest = digest_datasets(held)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as h5:
+    with atomic_hdf5(path) as h5:
         h5.attrs["schema"] = SCHEMA
         h5.attrs["n_iter"] = n_iter
         # 63 bits of the run's seed; every segment's follows from it
         h5.attrs["seed"] = seed
         h5.attrs["seconds"] = seconds
         h5.attrs["digest"] = digest
+        ends = {name: held[name] for name in FINAL if name in held}
+        h5.attrs[FINAL_DIGEST] = digest_datasets(ends)
         for name, values in held.items():
             h5[name] = values
     return FinishedBlock(
@@ -113,12 +119,23 @@ def open_shard(path: Path) -> h5py.File:
     DataError
         If it is missing or not a shard of this version.
     """
-    return open_checked(
-        path,
-        SCHEMA,
-        "Without this shard its segments can be neither continued nor ingested: "
-        "restore it from a copy, or delete the iterations from it on.",
-    )
+    if not path.is_file():
+        raise DataError(
+            f"{path} does not exist. Without this shard its segments can be neither "
+            f"continued nor ingested. {REMEDY_MISSING}"
+        )
+    return open_checked(path, SCHEMA, REMEDY)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    """Open a shard; what HDF5 says of a damaged one becomes a DataError."""
+    with open_shard(path) as h5:
+        try:
+            yield h5
+        except DAMAGES as error:
+            message = f"The shard {path} is damaged ({error}). {REMEDY}"
+            raise DataError(message) from None
 
 
 def read_origins(origins: list[Origin], starts: States) -> States:
@@ -146,15 +163,36 @@ def read_origins(origins: list[Origin], starts: States) -> States:
 
 
 def read_final(path: Path) -> States:
-    """Return where every segment of a shard ended."""
-    with open_shard(path) as h5:
-        box = h5["final_box"][:] if "final_box" in h5 else None
-        return States(h5["final_positions"][:], h5["final_velocities"][:], box)
+    """Return where every segment of a shard ended.
+
+    Raises
+    ------
+    DataError
+        If that is not what was written. The shard is moved to ``set_aside/``.
+    """
+    try:
+        with _reading(path) as h5:
+            held = {name: h5[name][:] for name in FINAL if name in h5}
+            expected = str(h5.attrs.get(FINAL_DIGEST, ""))
+        if not expected:  # of an older version
+            check_shard(path)
+        elif digest_datasets(held) != expected:
+            raise _altered(path, digest_datasets(held), expected)
+        positions, velocities = held["final_positions"], held["final_velocities"]
+    except DataError as error:
+        raise move_damaged(path, error) from None
+    return States(positions, velocities, held.get("final_box"))
 
 
 def read_block(path: Path) -> FinishedBlock:
-    """Read what the driver needs of a shard, without its frames."""
-    with open_shard(path) as h5:
+    """Read what the driver needs of a shard, without its frames.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, or of another schema.
+    """
+    with _reading(path) as h5:
         attributes = h5.attrs
         return FinishedBlock(
             int(attributes["n_iter"]),
@@ -167,65 +205,78 @@ def read_block(path: Path) -> FinishedBlock:
         )
 
 
-def check_shard(
-    path: Path, expected: str | None = None, seed: int | None = None
-) -> str:
+def check_shard(path: Path, expected: str | None = None) -> str:
     """Compare a shard's data with its digest; return the digest.
 
     Parameters
     ----------
     expected : the digest that its iteration's record holds; None takes its own
-    seed : the run's, where it is to be checked
 
     Raises
     ------
     DataError
-        If it was altered, or belongs to a run of another seed.
+        If it is missing, damaged, or was altered.
     """
-    with open_shard(path) as h5:
-        if seed is not None and int(h5.attrs["seed"]) != seed:
-            raise DataError(
-                f"The shard {path} was made with the seed {h5.attrs['seed']}, this run "
-                f"has {seed}. Do not mix run folders: give this run one of its own."
-            )
+    with _reading(path) as h5:
         found = digest_datasets({name: h5[name][:] for name in DATASETS if name in h5})
         expected = expected or str(h5.attrs["digest"])
     if found != expected:
-        raise DataError(
-            f"The shard {path} was altered: its data have the sha256 {found[:12]}, but "
-            f"{expected[:12]} was recorded when it was written. Restore it from a "
-            "copy, or delete the iterations from it on."
-        )
+        raise _altered(path, found, expected)
     return found
 
 
-def find_finished(
-    shards: Path, n_iter: int, seed: int, *, closed: bool = False
-) -> Iterator[FinishedBlock]:
-    """Yield every whole block of an iteration that lies on disk.
+def _altered(path: Path, found: str, expected: str) -> DataError:
+    return DataError(
+        f"The shard {path} was altered: its data have the sha256 {found[:12]}, but "
+        f"{expected[:12]} was recorded when it was written. {REMEDY}"
+    )
 
-    One whose data do not fit its digest is put aside as ``.damaged``, to be
-    propagated again, unless the iteration was ``closed``: its children exist.
+
+def check_seed(path: Path, seed: int) -> None:
+    """Refuse a shard of a run with another seed.
 
     Raises
     ------
     DataError
-        If a block of a closed iteration was altered, or one is of another seed.
+    """
+    with _reading(path) as h5:
+        its_seed = int(h5.attrs["seed"])
+    if its_seed != seed:
+        raise DataError(
+            f"The shard {path} was made with the seed {its_seed}, this run has {seed}. "
+            "Do not mix run folders: give this run one of its own."
+        )
+
+
+def find_finished(
+    shards: Path, n_iter: int, seed: int, digests: Mapping[str, str] | None = None
+) -> Iterator[FinishedBlock]:
+    """Yield every whole block of an iteration that lies on disk.
+
+    One whose data are not as they were written is moved to ``set_aside/``, to be
+    propagated again.
+
+    Parameters
+    ----------
+    digests : of a closed iteration, what its record says of each shard, by path
+
+    Raises
+    ------
+    DataError
+        If one is of another seed.
     """
     folder = shards / f"{n_iter:06d}"
     if not folder.is_dir():
         return
     for path in sorted(folder.glob("seg_*.h5")):
         try:
-            check_shard(path)
+            check_shard(path, (digests or {}).get(str(path)))
+            block = read_block(path)
         except DataError as error:
-            if closed:
-                raise
-            log.warning("%s Its segments are propagated again.", error)
-            path.replace(path.with_suffix(".h5.damaged"))
+            log.warning("%s", move_damaged(path, error))
             continue
-        check_shard(path, seed=seed)
-        yield read_block(path)
+        check_seed(path, seed)
+        yield block
 
 
 def digest_datasets(datasets: Mapping[str, Array]) -> str:

@@ -7,13 +7,15 @@ it is made as often as costs little.
 """
 
 import logging
-import shutil
 import time
 from pathlib import Path
 
 import h5py
 
-from apps.science.files import atomic_path
+from apps.science.files import atomic_path, copy_file
+from apps.science.hdf5 import DAMAGES
+from apps.science.we.storage.identity import SEED, SYSTEM
+from apps.science.we.storage.set_aside import set_aside
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +37,14 @@ class Snapshots:
         if began < self._next and not now:
             return
         with atomic_path(self.copy) as temporary:
-            shutil.copyfile(self.west_h5, temporary)
+            copy_file(self.west_h5, temporary)
         ended = time.monotonic()
         self._next = ended + (ended - began) / SHARE_OF_TIME
 
     def restore(self) -> bool:
         """Put the snapshot in place of west.h5; tell whether there was a good one."""
+        self._keep_foreign()
         if not self.copy.exists():
-            self.west_h5.unlink(missing_ok=True)
             return False
         damage = find_damage(self.copy)
         if damage:
@@ -50,8 +52,7 @@ class Snapshots:
                 "%s is damaged (%s); the run is rebuilt from its journal and shards",
                 self.copy, damage,
             )  # fmt: skip
-            self.copy.unlink()
-            self.west_h5.unlink(missing_ok=True)
+            set_aside(self.copy, self.copy.parent, damage)
             return False
         damage = find_damage(self.west_h5)
         if damage:
@@ -60,8 +61,27 @@ class Snapshots:
                 self.west_h5, damage,
             )  # fmt: skip
         with atomic_path(self.west_h5) as temporary:
-            shutil.copyfile(self.copy, temporary)
+            copy_file(self.copy, temporary)
         return True
+
+    def _keep_foreign(self) -> None:
+        """Move a west.h5 that is not the snapshot's run out of the way."""
+        if not self.west_h5.exists():
+            return
+        mine, there = read_marks(self.copy), read_marks(self.west_h5)
+        # with a snapshot, what cannot be read is what a killed run left
+        if mine is None or (there is not None and there != mine):
+            why = "it is not what this run wrote last"
+            set_aside(self.west_h5, self.west_h5.parent, why)
+
+
+def read_marks(west_h5: Path) -> tuple[str, str] | None:
+    """Return whose a west.h5 says it is; None where it cannot be read."""
+    try:
+        with h5py.File(west_h5, "r", locking=False) as h5:
+            return str(h5.attrs.get(SEED)), str(h5.attrs.get(SYSTEM))
+    except DAMAGES:
+        return None
 
 
 def find_damage(west_h5: Path) -> str:
@@ -76,6 +96,6 @@ def find_damage(west_h5: Path) -> str:
             if len(group["seg_index"]) == 0 or n_particles < 0:
                 return f"iteration {current} is empty"
             group["pcoord"][:]
-    except (OSError, KeyError, RuntimeError, ValueError, IndexError) as error:
+    except (*DAMAGES, IndexError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
