@@ -95,6 +95,25 @@ def saying_full(path: Path) -> Iterator[None]:
         raise DiskFullError(describe_full(path, number)) from None
 
 
+def has_room(path: Path, n_bytes: int = 1 << 16) -> bool:
+    """Tell whether a file can grow by ``n_bytes``; it is left as it was.
+
+    For files that a library writes which does not hand the system's errors on.
+    """
+    try:
+        with path.open("ab") as handle:
+            size = handle.tell()
+            try:
+                handle.write(bytes(n_bytes))
+                handle.flush()
+                os.fsync(handle.fileno())
+            finally:
+                os.truncate(path, size)
+    except OSError as error:
+        return not is_disk_full(error)
+    return True
+
+
 def _existing(path: Path) -> Path:
     path = path.absolute()
     while not path.exists() and path != path.parent:

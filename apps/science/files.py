@@ -5,13 +5,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from apps.science.disk import saying_full
-from apps.science.errors import DataError
+from apps.science.disk import describe_full, has_room, saying_full
+from apps.science.errors import DataError, DiskFullError
 from apps.science.stopping import RUN_DIR_VARIABLE
 
 
@@ -52,6 +52,41 @@ def make_folder(folder: Path) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def atomic_path_checked(
+    path: Path, is_right: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Do as ``atomic_path`` for a library that may lose the system's errors.
+
+    Parameters
+    ----------
+    is_right : reads the file back, before it gets its name
+
+    Raises
+    ------
+    DiskFullError
+        If it is not right, or the library failed, and there is no room.
+    DataError
+        If it is not right although there is room.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            yield temporary
+            right = is_right(temporary)
+        except Exception:
+            if has_room(temporary):
+                raise
+            right = False
+        if right:
+            return
+        if not has_room(temporary):
+            raise DiskFullError(describe_full(path))
+        raise DataError(
+            f"{path} does not hold what was written to it: it was read back otherwise. "
+            "Look at that disk, or use another one, and write it again."
+        )
 
 
 def copy_file(source: Path, target: Path) -> None:

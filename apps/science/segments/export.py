@@ -16,13 +16,14 @@ import numpy as np
 from apps.science.arrays import Array
 from apps.science.ascii_path import ascii_path
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
-from apps.science.files import atomic_path
+from apps.science.files import atomic_path, atomic_path_checked
 from apps.science.segments.closed import ClosedSegments, read_segments
 from apps.science.segments.topology import write_pdb
 from apps.science.units import ANGSTROM_PER_NM
 from apps.science.we.storage import journal
 
 TrajectoryFormat = Literal["dcd", "xtc"]
+_XTC_STEP_NM = 0.001
 Write = Callable[[Array, Array], None]
 """Appends frames (n_frames, n_atoms, 3), Angstrom, at times (n_frames,), ps."""
 
@@ -96,7 +97,7 @@ def export_trajectory(
     pdb = out / "topology.pdb"
     n_segments = n_frames = 0
     with (
-        _open(trajectory, kind) as write,
+        open_trajectory(trajectory, kind) as write,
         atomic_path(weights) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as handle,
     ):
@@ -144,20 +145,51 @@ def frame_times(block: ClosedSegments, frame_ps: float) -> Array:
 
 
 @contextmanager
-def _open(path: Path, kind: TrajectoryFormat) -> Iterator[Write]:
-    """Open a trajectory that appears at ``path`` when it is complete."""
+def open_trajectory(path: Path, kind: TrajectoryFormat) -> Iterator[Write]:
+    """Open a trajectory that appears at ``path`` when it is complete.
+
+    Its frames are read back and their centres compared: the C code that writes them
+    does not tell of every write that failed.
+    """
     from mdtraj.formats import DCDTrajectoryFile, XTCTrajectoryFile
 
-    with atomic_path(path) as temporary, ascii_path(temporary) as plain:
-        if kind == "dcd":
-            with DCDTrajectoryFile(str(plain), "w") as dcd:
-                yield lambda frames, _times: dcd.write(frames)
-        else:
-            with XTCTrajectoryFile(str(plain), "w") as xtc:
-                yield lambda frames, times: xtc.write(
-                    np.asarray(frames / ANGSTROM_PER_NM, dtype=np.float32),
-                    time=np.asarray(times, dtype=np.float32),
-                )
+    centres: list[Array] = []
+    dcd = kind == "dcd"
+    open_ = DCDTrajectoryFile if dcd else XTCTrajectoryFile
+
+    def is_right(temporary: Path) -> bool:
+        with ascii_path(temporary) as plain, open_(str(plain), "r") as found:
+            for expected in centres:
+                frames = found.read(len(expected))[0]
+                if len(frames) != len(expected) or not np.allclose(
+                    find_centres(frames), expected,
+                    rtol=0, atol=0 if dcd else _XTC_STEP_NM, equal_nan=True,
+                ):  # fmt: skip
+                    return False
+            return len(found.read()[0]) == 0
+
+    with (
+        atomic_path_checked(path, is_right) as temporary,
+        ascii_path(temporary) as plain,
+        open_(str(plain), "w") as handle,
+    ):
+
+        def write(frames: Array, times: Array) -> None:
+            if dcd:
+                held = np.asarray(frames, dtype=np.float32)
+                handle.write(held)
+            else:
+                held = np.asarray(frames / ANGSTROM_PER_NM, dtype=np.float32)
+                handle.write(held, time=np.asarray(times, dtype=np.float32))
+            centres.append(find_centres(held))
+
+        yield write
+
+
+def find_centres(frames: Array) -> Array:
+    """Return the mean position of each frame, (n_frames, 3)."""
+    centres: Array = np.asarray(frames, dtype=float).mean(axis=1)
+    return centres
 
 
 def _header(block: ClosedSegments) -> list[str]:

@@ -4,6 +4,7 @@
 basis states, and a copy of west.h5 links to them; the run's own west.h5 is untouched.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -15,14 +16,15 @@ from westpa.core.segment import Segment
 
 from apps.science.arrays import Array
 from apps.science.errors import ConfigError, DataError
-from apps.science.files import atomic_path
-from apps.science.hdf5 import atomic_hdf5
+from apps.science.files import atomic_path_checked
+from apps.science.hdf5 import DAMAGES, atomic_hdf5
 from apps.science.segments.closed import ClosedSegments, read_segments
 from apps.science.segments.export import Exported, check_topology
 from apps.science.units import ANGSTROM_PER_NM
 from apps.science.we.storage.snapshots import find_damage
 
 FOLDER = "traj_segs"
+_N_PER_READ = 4096
 
 
 def export_westpa(
@@ -58,10 +60,10 @@ def export_westpa(
     segments = read_segments(we_folder, first, last)
     for n_iter, blocks in groupby(segments, key=lambda block: block.n_iter):
         path = out / FOLDER / f"iter_{n_iter:06d}.h5"
-        with _open(path) as handle:
+        with open_iteration(path) as handle:
             for block in blocks:
                 check_topology(topology, block)
-                _append(handle, topology, block, frame_ps)
+                handle.append(topology, block, frame_ps)
                 n_segments += len(block.seg_ids)
                 n_frames += block.positions.shape[0] * block.positions.shape[1]
         files.append(path)
@@ -70,32 +72,57 @@ def export_westpa(
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def open_iteration(path: Path) -> Iterator["_IterationFile"]:
     """Open an iteration file that appears at ``path`` when it is complete."""
     from westpa.core.h5io import WESTIterationFile
 
+    written = _IterationFile()
     with (
-        atomic_path(path) as temporary,
+        atomic_path_checked(path, written.is_right) as temporary,
         WESTIterationFile(str(temporary), "a") as handle,
     ):
-        yield handle
+        written.handle = handle
+        yield written
 
 
-def _append(handle: Any, topology: Any, block: ClosedSegments, ps: float) -> None:
-    """Append the segments of one shard as WESTPA's ``write_segment`` does."""
-    from westpa.core.trajectory import WESTTrajectory
+class _IterationFile:
+    """What WESTPA writes an iteration's frames with, and the digest of these."""
 
-    n_segments, n_frames = block.positions.shape[:2]
-    frames = block.positions.reshape(-1, topology.n_atoms, 3) / ANGSTROM_PER_NM
-    segment = Segment(n_iter=block.n_iter, seg_id=int(block.seg_ids[0]))
-    segment.data["iterh5/trajectory"] = WESTTrajectory(
-        frames,
-        topology=topology,
-        time=np.tile(np.arange(n_frames) * ps, n_segments),
-        iter_labels=block.n_iter,
-        seg_labels=np.repeat(block.seg_ids, n_frames),
-    )
-    handle.write_segment(segment)
+    def __init__(self) -> None:
+        self.handle: Any = None
+        self._digest = hashlib.sha256()
+
+    def append(self, topology: Any, block: ClosedSegments, ps: float) -> None:
+        """Append the segments of one shard as WESTPA's ``write_segment`` does."""
+        from westpa.core.trajectory import WESTTrajectory
+
+        n_segments, n_frames = block.positions.shape[:2]
+        frames = block.positions.reshape(-1, topology.n_atoms, 3) / ANGSTROM_PER_NM
+        segment = Segment(n_iter=block.n_iter, seg_id=int(block.seg_ids[0]))
+        segment.data["iterh5/trajectory"] = WESTTrajectory(
+            frames,
+            topology=topology,
+            time=np.tile(np.arange(n_frames) * ps, n_segments),
+            iter_labels=block.n_iter,
+            seg_labels=np.repeat(block.seg_ids, n_frames),
+        )
+        self.handle.write_segment(segment)
+        self._digest.update(np.ascontiguousarray(frames, dtype="f4").data)
+
+    def is_right(self, path: Path) -> bool:
+        """Tell whether a file holds the frames that were appended."""
+        import h5py
+
+        found = hashlib.sha256()
+        try:
+            with h5py.File(path, "r", locking=False) as h5:
+                frames = h5["coordinates"]
+                for first in range(0, len(frames), _N_PER_READ):
+                    rows = frames[first : first + _N_PER_READ]
+                    found.update(np.ascontiguousarray(rows, dtype="f4").data)
+        except DAMAGES:
+            return False
+        return found.digest() == self._digest.digest()
 
 
 def _write_starts(folder: Path, topology: Any, starts: Array) -> Path:
@@ -107,8 +134,8 @@ def _write_starts(folder: Path, topology: Any, starts: Array) -> Path:
         np.asarray(starts, dtype=np.float32)[:, None], np.zeros((n_starts, 1, 1)),
     )  # fmt: skip
     check_topology(topology, block)
-    with _open(path) as handle:
-        _append(handle, topology, block, 0.0)
+    with open_iteration(path) as handle:
+        handle.append(topology, block, 0.0)
     return path
 
 

@@ -8,6 +8,7 @@ Schema 1 had neither units, proteins nor provenance. Old files must open: raise 
 number, and keep reading the old ones.
 """
 
+import io
 import sys
 import time
 from collections.abc import Mapping
@@ -62,8 +63,10 @@ def write_checkpoint(
         "proteins": dict(proteins or {}),
         "provenance": {**_describe_software(), **(provenance or {})},
     }
+    written = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save(content, written)
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(written.getbuffer())
     return path
 
 
