@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from apps.science.content import hash_content
 from apps.science.disk import is_disk_full
 from apps.science.errors import DiskFullError
 from apps.science.files import atomic_path, copy_file, write_json
@@ -197,6 +198,8 @@ def source(name: str) -> Path:
 
 def content(path: Path) -> Any:
     """Return what is in a file, HDF5 by its datasets and attributes."""
+    if path.suffix == ".pt":
+        return hash_content(path)  # without the time of day
     if path.suffix == ".dcd":
         return path.read_bytes()[_DCD_HEADER:]
     if not h5py.is_hdf5(path):
