@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from apps.science.errors import StructureError
-from apps.science.systems.records import AtomKey, BondRecord
+from apps.science.systems.records import BondRecord
 from apps.science.systems.structure import Residue, is_lone_ion
 
 BRIDGE_ANGSTROM: Final = 3.0
@@ -95,8 +95,11 @@ def check_stated_bonds(
         If the file states a bond that weft would not build.
     """
     said = []
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, residue in enumerate(residues):
+        places.setdefault((residue.chain, residue.number), []).append(place)
     for bond in stated:
-        found = _find_nearest(residues, bond.one, bond.two)
+        found = _find_nearest(residues, places, bond)
         if found is None:
             continue
         i, j, apart = found
@@ -124,25 +127,23 @@ def check_stated_bonds(
 
 
 def _find_nearest(
-    residues: Sequence[Residue], one: AtomKey, two: AtomKey
+    residues: Sequence[Residue],
+    places: dict[tuple[str, str], list[int]],
+    bond: BondRecord,
 ) -> tuple[int, int, float] | None:
+    """Return the residues a bond joins, the nearest where numbers come twice."""
     best: tuple[int, int, float] | None = None
-    for i in _find(residues, one):
-        for j in _find(residues, two):
+    one, two = bond.one, bond.two
+    for i in places.get(one[:2], ()):
+        for j in places.get(two[:2], ()):
+            if one[3] not in residues[i].atoms or two[3] not in residues[j].atoms:
+                continue
             apart = float(
                 np.linalg.norm(residues[i].atoms[one[3]] - residues[j].atoms[two[3]])
             )
             if best is None or apart < best[2]:
                 best = (i, j, apart)
     return best
-
-
-def _find(residues: Sequence[Residue], key: AtomKey) -> list[int]:
-    return [
-        i
-        for i, r in enumerate(residues)
-        if (r.chain, r.number) == key[:2] and key[3] in r.atoms
-    ]
 
 
 def _is_peptide(residues: Sequence[Residue], i: int, j: int) -> bool:

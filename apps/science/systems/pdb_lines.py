@@ -64,13 +64,29 @@ def _find_models(lines: list[str]) -> tuple[list[str], list[tuple[int, int]]]:
             begin = index + 1
     if not names or len(bounds) < len(names):
         bounds.append((begin, len(lines)))
-    if not names and len(bounds) > 1 and _has_atoms(lines[slice(*bounds[1])]):
-        names = [str(k + 1) for k in range(len(bounds) - 1)]
+    if not names:
+        bounds = _find_frames(lines, ("ENDMDL", "END"))
+        if len(bounds) > 1:
+            names = [str(k + 1) for k in range(len(bounds))]
     return names, bounds
 
 
-def _has_atoms(lines: list[str]) -> bool:
-    return any(_is_atom(line) for line in lines)
+def _find_frames(lines: list[str], ends: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Return where the frames of one set of atoms begin and end, parted by END.
+
+    Parts of different atoms are no frames: then all lines are one.
+    """
+    bounds: list[tuple[int, int]] = []
+    begin = 0
+    for index, line in enumerate([*lines, "END"]):
+        if line[:6].strip().upper() in ends:
+            if any(map(_is_atom, lines[begin:index])):
+                bounds.append((begin, index))
+            begin = index + 1
+    frames = [[ln[12:27] for ln in lines[i:j] if _is_atom(ln)] for i, j in bounds]
+    if len(frames) < 2 or any(frame != frames[0] for frame in frames):
+        return [(0, len(lines))]
+    return bounds
 
 
 def _is_atom(line: str) -> bool:
@@ -86,7 +102,7 @@ def _read_atoms(
     part = 0
     for index in range(begin, end):
         line = lines[index]
-        if line[:6].strip().upper() == "TER":
+        if line[:6].strip().upper() in ("TER", "END"):
             part += 1
         elif _is_atom(line):
             yield _read_atom(path, index + 1, line, part)

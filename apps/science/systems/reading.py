@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,12 @@ from apps.science.systems.refusals import refuse_unknown
 from apps.science.systems.renaming import rename_residues
 from apps.science.systems.residues import CAPS, WATERS
 from apps.science.systems.source import is_mmcif, read_text
-from apps.science.systems.structure import Residue, add_caps, is_lone_ion
+from apps.science.systems.structure import (
+    Residue,
+    add_caps,
+    is_lone_ion,
+    split_molecules,
+)
 
 _OVERLAP_ANGSTROM: Final = 0.8
 _CLOSE_ANGSTROM: Final = 1.65
@@ -159,8 +164,6 @@ def read_structure(path: Path, config: SystemConfig) -> Structure:
 
 
 def _number_apart(ion: Residue, molecule: int) -> Residue:
-    from dataclasses import replace
-
     return replace(ion, molecule=molecule)
 
 
@@ -202,9 +205,10 @@ def _refuse_free_amino_acids(
     residues: Sequence[Residue], config: SystemConfig, source: str
 ) -> None:
     """Refuse single amino acids with charged ends, which amber14 cannot describe."""
-    n_chains = residues[-1].molecule + 1
-    for residue in residues:
-        chain = [r for r in residues if r.molecule == residue.molecule]
+    chains = split_molecules(residues)
+    n_chains = len(chains)
+    for chain in chains:
+        residue = chain[0]
         if len(chain) > 1 or (config.caps and n_chains == 1):
             continue
         if n_chains == 1:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.science.cg.mapping.mapping import build_mapping
 from apps.science.errors import WeftError
 from apps.science.systems.info import read_system_info
 from apps.science.systems.prepare import prepare_system
@@ -53,7 +54,14 @@ def test_a_case_is_kept_right_or_refused(folder: Path, tmp_path: Path) -> None:
     quick = system.model_copy(
         update={"equilibration_ps": 0.02, "n_minimisation_steps": 20}
     )
-    info = read_system_info(prepare_system(quick, 1, tmp_path / "system"))
+    prepared = prepare_system(quick, 1, tmp_path / "system")
+    info = read_system_info(prepared)
+    mapping = build_mapping(
+        prepared / "protein.pdb", prepared / "system.json", system.beads
+    )
+    n_beads = len(LETTERS[key]) if system.beads == "calpha" else 5
+    assert mapping.n_beads == n_beads
+    assert len(mapping.bonds) == n_beads - info.taken["Chains"].count("; ") - 1
     assert info.sequence == LETTERS[key]
     heading, sentence = SAID.get(key, ("Left out", "nothing"))
     assert sentence in info.taken[heading]

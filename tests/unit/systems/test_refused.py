@@ -195,6 +195,10 @@ def test_models_are_counted_and_chosen(tmp_path: Path, pdb: SimpleNamespace) -> 
     with pytest.raises(StructureError, match="no model 7: found 1, 2"):
         pdb.read(tmp_path, lines, model=7)
     assert "Model" not in pdb.read(tmp_path, one).remarks
+    frames = pdb.read(tmp_path, [*one, "END", *two, "END"])
+    assert frames.remarks["Model"] == "1 of 2 in the file"
+    chains = pdb.read(tmp_path, [*one, "END", *two[4:], "END"])
+    assert one_letter_sequence(chains.residues) == "GAGAG"
 
 
 def deuterate(line: str, name: str, element: str) -> str:
