@@ -56,6 +56,8 @@ def _continues(before: Residue, after: Residue, source: str) -> bool:
     gap = _bond_length(before, after)
     if before.name in END_CAPS or after.name in START_CAPS:
         return False
+    if after.name in END_CAPS and gap <= _BONDED_ANGSTROM:
+        return True  # some programs write it after the TER
     parted = before.part != after.part or before.chain != after.chain
     if gap <= _BONDED_ANGSTROM and parted:
         what = "a TER" if before.part != after.part else "another chain letter"
@@ -82,8 +84,9 @@ def _continues(before: Residue, after: Residue, source: str) -> bool:
         )
     raise StructureError(
         f"{source}: the chain is broken between {before} and {after} "
-        f"(C to N {gap:.1f} Angstrom). Model the missing residues first, or "
-        "cut the chain there: a TER line between them makes two chains of it."
+        f"(C to N {gap:.1f} Angstrom). Model the missing residues first, make the "
+        "molecule whole if a periodic box cut it, or cut the chain there: a TER line "
+        "between them makes two chains of it."
     )
 
 

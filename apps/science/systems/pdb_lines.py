@@ -15,7 +15,11 @@ from apps.science.systems.records import (
     FileRecords,
     name_atom,
 )
+from apps.science.systems.superpose import superposed_rmsd
 
+_MOVED_ANGSTROM: Final = 3.0
+_RIGID_ANGSTROM: Final = 0.02
+"""Models of an assembly lie so far apart, and differ by so little in shape."""
 _NOT_COPIED: Final = ("", "1555")
 """Symmetry operators of the atoms in the file itself."""
 
@@ -40,6 +44,8 @@ def read_pdb_lines(path: Path, text: str, model: int | None = None) -> FileRecor
         chosen = models.index(str(model)) if models else 0
     begin, end = bounds[chosen]
     atoms = list(_read_atoms(path, lines, begin, end))
+    if model is None and len(models) > 1:
+        _refuse_assembly(path, atoms, list(_read_atoms(path, lines, *bounds[1])))
     return FileRecords(
         atoms,
         [*_read_named_bonds(lines), *_read_conect(lines, atoms)],
@@ -87,6 +93,26 @@ def _find_frames(lines: list[str], ends: tuple[str, ...]) -> list[tuple[int, int
     if len(frames) < 2 or any(frame != frames[0] for frame in frames):
         return [(0, len(lines))]
     return bounds
+
+
+def _refuse_assembly(
+    path: Path, one: list[AtomRecord], two: list[AtomRecord]
+) -> None:
+    """Refuse models that are parts of one assembly, and no views of one molecule."""
+    same = [name_atom(a) for a in one] == [name_atom(a) for a in two]
+    moved, apart = 0.0, 1.0
+    if same and one:
+        places = [np.array([a.position for a in atoms]) for atoms in (one, two)]
+        moved = float(np.linalg.norm(places[1].mean(axis=0) - places[0].mean(axis=0)))
+        apart = float(superposed_rmsd(places[1][None], places[0])[0])
+    if same and (moved < _MOVED_ANGSTROM or apart > _RIGID_ANGSTROM):
+        return
+    what = "lie apart and are one rigid shape" if same else "hold different atoms"
+    raise StructureError(
+        f"{path}: its first two models {what}, as the parts of an assembly do; weft "
+        "takes one model. Write the parts as chains of one model, or say which to "
+        "take in campaign.yaml: model: 1."
+    )
 
 
 def _is_atom(line: str) -> bool:

@@ -48,7 +48,7 @@ CAP_NAMES: Final = {
 CAP_ATOMS: Final = {
     "ACE": {"CAY": "CH3", "CY": "C", "OY": "O", "CA": "CH3"},
     "NME": {"NT": "N", "CAT": "C", "CH3": "C", "CT": "C", "CA": "C"},
-    "NH2": {"NT": "N"},
+    "NH2": {"NT": "N", "NXT": "N"},
 }
 """What CHARMM and GROMACS call the atoms of caps."""
 

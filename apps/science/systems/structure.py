@@ -12,6 +12,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.errors import StructureError
 from apps.science.systems.residues import (
     CAPS,
     D_NAMES,
@@ -23,6 +24,7 @@ from apps.science.systems.residues import (
     VARIANTS,
 )
 
+_LEAST_ANGSTROM, _MOST_ANGSTROM = -999.0, 9999.0
 _LETTERS = ascii_uppercase + ascii_lowercase + digits
 
 
@@ -87,7 +89,13 @@ def one_letter_sequence(residues: Sequence[Residue]) -> str:
 
 
 def format_pdb(residues: Sequence[Residue]) -> str:
-    """Return residues as PDB text, standard residue names, chains ended by TER."""
+    """Return residues as PDB text, standard residue names, chains ended by TER.
+
+    Raises
+    ------
+    StructureError
+        If an atom is too far from the origin for the columns of a PDB file.
+    """
     lines: list[str] = []
     letters = _choose_letters(residues)
     serial = 0
@@ -95,6 +103,12 @@ def format_pdb(residues: Sequence[Residue]) -> str:
         is_ion = is_lone_ion(residue)
         name = IONS[residue.name].upper() if is_ion else residue.base
         for atom, (x, y, z) in residue.atoms.items():
+            if not _LEAST_ANGSTROM < min(x, y, z) <= max(x, y, z) < _MOST_ANGSTROM:
+                raise StructureError(
+                    f"Atom {atom} of {residue} is at {x:.1f} {y:.1f} {z:.1f} Angstrom; "
+                    f"coordinates go from {_LEAST_ANGSTROM:g} to {_MOST_ANGSTROM:g}. "
+                    "Move the structure to the origin, or take a shorter chain."
+                )
             serial += 1
             element = IONS[residue.name] if is_ion else _element(atom)
             label = name if is_ion else atom

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,23 @@ class Taken:
 
 
 def take_structure(config: SystemConfig) -> Taken:
-    """Return the heavy atoms that ``config`` asks for.
+    """Return the heavy atoms that ``config`` asks for; read once while it is the same.
 
     Raises
     ------
     StructureError
         If the structure cannot be read or described.
     """
+    stamp = (0, 0)
+    if config.pdb is not None and config.pdb.exists():
+        found = config.pdb.stat()
+        stamp = (found.st_mtime_ns, found.st_size)
+    return _take(config.model_dump_json(), stamp)
+
+
+@lru_cache(maxsize=8)
+def _take(settings: str, _stamp: tuple[int, int]) -> Taken:
+    config = SystemConfig.model_validate_json(settings)
     remarks: dict[str, str] = {}
     bridges: list[Bridge] = []
     if config.pdb is not None:

@@ -114,6 +114,9 @@ def test_an_amide_end_is_kept_in_every_start(tmp_path: Path, pdb: Any) -> None:
     lines = [line for line in pdb.peptide("GY", caps=True) if "ACE" not in line]
     lines = [line for line in lines if "C   NME" not in line]
     amide = [line.replace("NME", "NH2") for line in lines]
+    at = next(k for k, line in enumerate(amide) if "NH2" in line)
+    after = [*amide[:at], "TER", f"HETATM{amide[at][6:]}"]
+    assert [r.name for r in pdb.read(tmp_path, after).residues][-1] == "NH2"
     built = build(pdb.write(tmp_path, amide))
     last = list(built.topology.residues())[-1]
     assert sorted(a.element.symbol for a in last.atoms()) == ["H", "H", "N"]

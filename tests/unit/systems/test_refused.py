@@ -186,19 +186,35 @@ def test_unknown_atoms_are_named(tmp_path: Path, pdb: SimpleNamespace) -> None:
 
 def test_models_are_counted_and_chosen(tmp_path: Path, pdb: SimpleNamespace) -> None:
     one = pdb.peptide("GAG")
-    two = pdb.alter(one, shift=FAR)
+    two = pdb.alter(one, shift=(0, 0, 1))
     lines = ["MODEL        1", *one, "ENDMDL", "MODEL        2", *two, "ENDMDL"]
     first = pdb.read(tmp_path, lines)
     assert first.remarks["Model"] == "1 of 2 in the file"
     second = pdb.read(tmp_path, lines, model=2)
-    assert second.residues[0].atoms["N"][2] == pytest.approx(20, abs=2)
+    at = [found.residues[0].atoms["N"][2] for found in (first, second)]
+    assert at[1] - at[0] == pytest.approx(1)
     with pytest.raises(StructureError, match="no model 7: found 1, 2"):
         pdb.read(tmp_path, lines, model=7)
     assert "Model" not in pdb.read(tmp_path, one).remarks
     frames = pdb.read(tmp_path, [*one, "END", *two, "END"])
     assert frames.remarks["Model"] == "1 of 2 in the file"
-    chains = pdb.read(tmp_path, [*one, "END", *two[4:], "END"])
+    part = pdb.alter(two[4:], shift=FAR)
+    chains = pdb.read(tmp_path, [*one, "END", *part, "END"])
     assert one_letter_sequence(chains.residues) == "GAGAG"
+
+
+def test_the_parts_of_an_assembly_are_no_models(
+    tmp_path: Path, pdb: SimpleNamespace
+) -> None:
+    one = pdb.peptide("GAG")
+    for two, said in (
+        (pdb.alter(one, shift=FAR), "lie apart and are one rigid shape"),
+        (pdb.alter(one, shift=FAR, chain="B"), "hold different atoms"),
+    ):
+        lines = ["MODEL        1", *one, "ENDMDL", "MODEL        2", *two, "ENDMDL"]
+        with pytest.raises(StructureError, match=said):
+            pdb.read(tmp_path, lines)
+        assert len(pdb.read(tmp_path, lines, model=2).residues) == 3
 
 
 def deuterate(line: str, name: str, element: str) -> str:
