@@ -68,7 +68,7 @@ def copy_inputs(
     Raises
     ------
     ConfigError
-        If a file cannot be read.
+        If a file cannot be read, or its copy not be written.
     """
     inputs = list(known)
     for written, path in named.items():
@@ -80,7 +80,8 @@ def copy_inputs(
             inputs.append(_take(paths, written, path, most_bytes, inputs))
         except OSError as error:
             raise ConfigError(
-                f"The input file {path} cannot be read: {error.strerror or error}."
+                f"The input file {path} cannot be copied into the run folder: "
+                f"{error.strerror or error}."
             ) from None
     if inputs:
         files = [asdict(one) for one in inputs]
@@ -110,8 +111,9 @@ def _free_name(path: Path, taken: set[Path]) -> Path:
     """Return a name that no other file has, also where case does not count."""
     lower = {other.name.lower() for other in taken}
     number, found = 2, path
+    stem, dot, suffixes = path.name.partition(".")  # 1abc.cif.gz stays one
     while found.name.lower() in lower:
-        found = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        found = path.with_name(f"{stem}_{number}{dot}{suffixes}")
         number += 1
     return found
 

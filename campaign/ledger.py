@@ -23,7 +23,7 @@ HASH_LIMIT_BYTES = 256 << 20
 _SETTLED_S: Final = 5.0
 """A file that was written longer ago shows a later change in its time stamp."""
 
-NOTES: Final = ("settings", "versions", "inputs", "kept", "again")
+NOTES: Final = ("settings", "versions", "kept", "again")
 """Events that say what changed in a run after it began; ``message`` says it."""
 
 _EVENTS: Final = {"run_started", "run_ended", "started", "done", "failed", *NOTES}

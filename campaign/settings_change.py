@@ -7,11 +7,14 @@ on from. Of a type that does not, every stage depends on every setting.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.stage_names import read_stage
+
+_SIGNS: Final = ("journal/iter_*", "checkpoints/*.pt", "metrics.json")
+"""What of a stage that has not ended was some work."""
 
 
 class Standing(NamedTuple):
@@ -63,7 +66,7 @@ def find_standing(
         if ledger.was_done(stage):
             standing.done.append(stage)
         elif kept := [p for p in find_kept(campaign_type, paths, stage) if p.exists()]:
-            empty = not any(any(p.glob("journal/iter_*")) for p in kept)
+            empty = not any(next(p.glob(sign), None) for p in kept for sign in _SIGNS)
             (standing.empty if empty else standing.begun).append(stage)
     return standing
 

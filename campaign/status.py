@@ -11,7 +11,7 @@ from apps.science.errors import ConfigError
 from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
-from campaign.ledger import Entry, Ledger
+from campaign.ledger import NOTES, Entry, Ledger
 from campaign.monitoring.blocks import list_lost
 from campaign.monitoring.forecast import forecast, seconds_left
 from campaign.monitoring.history import History
@@ -170,6 +170,8 @@ def _stage(
     paths: RunDir, name: str, entries: list[Entry], alive: bool
 ) -> dict[str, Any]:
     mine = [e for e in entries if e.stage == name]
+    again = max((k for k, e in enumerate(mine) if e.event == "again"), default=-1)
+    mine = [e for e in mine[again + 1 :] if e.event not in NOTES]
     started = next((e.time for e in reversed(mine) if e.event == "started"), None)
     last = mine[-1] if mine else None
     state, ended = "waiting", None

@@ -110,7 +110,8 @@ class SamplingStages:
         def work() -> None:
             drive_we(self.ctx, self._sampling_run(stage), verify)
 
-        outputs = [paths.we / "west.h5", paths.we / "west.cfg"]
+        names = ("west.h5", "west.cfg", "propagation.json")
+        outputs = [paths.we / name for name in names]
         sampled = self.ctx.drive(stage, outputs, work, after)
 
         def finish(after: Futures) -> Futures:

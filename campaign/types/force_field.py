@@ -44,8 +44,10 @@ READ_BY = {
 None: how many tasks work at a time changes no figure.
 """
 
-KEEPS = {"sample": "we", "benchmark": "benchmark/{model}"}
-"""Where a stage goes on from, if it would not notice that a setting has changed."""
+KEEPS = {
+    "sample": "we", "train": "models/{model}", "benchmark": "benchmark/{model}",
+}  # fmt: skip
+"""Where a stage goes on from, which does not fit other settings."""
 
 
 def stage_names(config: Config) -> Sequence[str]:

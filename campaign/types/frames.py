@@ -43,8 +43,8 @@ READ_BY = {
 }  # fmt: skip
 """The first stages that a setting goes into; all that comes after follows from them."""
 
-KEEPS = {"benchmark": "benchmark/{model}"}
-"""Where a stage goes on from, if it would not notice that a setting has changed."""
+KEEPS = {"train": "models/{model}", "benchmark": "benchmark/{model}"}
+"""Where a stage goes on from, which does not fit other settings."""
 
 
 class SimulationConfig(StrictConfig):

@@ -10,10 +10,13 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
+from apps.science.plugins import load_kind
+from campaign.config import TYPES, load_campaign
 from campaign.context import Outdated
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening import Allowed, Opened, open_campaign
+from campaign.stage_names import read_stage
 from campaign.starting import start_campaign
 
 REPOSITORY = Path(__file__).parents[3]
@@ -131,16 +134,16 @@ def test_a_large_file_stays_where_it_is(start: Start, tmp_path: Path) -> None:
 
 
 def test_files_of_one_name_are_told_apart(start: Start, tmp_path: Path) -> None:
-    other = tmp_path / "asked" / "other" / "mine.yaml"
+    other = tmp_path / "asked" / "other" / "Mine.yaml"  # one name on some disks
     other.parent.mkdir()
     other.write_text(PRIOR + "# other\n")
-    variants = {"a": {}, "b": {"prior": {"parameters": "other/mine.yaml"}}}
+    variants = {"a": {}, "b": {"prior": {"parameters": "other/Mine.yaml"}}}
     paths = start(experiments={"variants": variants})
     copies = {path.name: path.read_text() for path in paths.inputs.glob("*.yaml")}
-    assert copies == {"mine.yaml": PRIOR, "mine_2.yaml": PRIOR + "# other\n"}
+    assert copies == {"mine.yaml": PRIOR, "Mine_2.yaml": PRIOR + "# other\n"}
     config: Any = open_campaign(paths.root).config
     read = [variant.prior.parameters.name for variant in config.variants]
-    assert read == ["mine.yaml", "mine_2.yaml"]
+    assert read == ["mine.yaml", "Mine_2.yaml"]
 
 
 def test_a_changed_setting_that_nothing_depends_on_is_taken(start: Start) -> None:
@@ -236,6 +239,38 @@ def test_sampling_that_has_begun_stands_against_other_bins(start: Start) -> None
     change(paths.campaign, sample__walkers_per_bin=6)
     settle(open_campaign(paths.root, AGAIN))
     assert not paths.we.exists()
+
+
+def test_a_training_that_has_begun_is_not_thrown_away(start: Start) -> None:
+    paths = start()
+    last = paths.model("weighted") / "checkpoints" / "last.pt"
+    last.parent.mkdir(parents=True)
+    last.write_bytes(b"half")
+    change(paths.campaign, training__n_epochs=7)
+    with pytest.raises(ConfigError, match="settings as they were: train_weighted"):
+        open_campaign(paths.root)
+    settle(open_campaign(paths.root, AGAIN))
+    [aside] = (paths.root / "aside").glob("*_train_weighted")
+    assert (aside / "models" / "weighted" / "checkpoints" / "last.pt").exists()
+
+
+@pytest.mark.parametrize("kind", ["force_field", "frames"])
+def test_settings_and_stages_that_a_type_tells_of_exist(kind: str) -> None:
+    module = load_kind(TYPES, kind)
+    source = REPOSITORY / "examples"
+    name = {"force_field": "02_alanine_dipeptide", "frames": "04_own_frames"}[kind]
+    config = load_campaign(source / name / "campaign.yaml")
+    body = config.model_dump(mode="json")
+    stages = {read_stage(stage).kind for stage in module.stage_names(config)}
+    for setting, readers in module.READ_BY.items():
+        inner: Any = body
+        for key in setting.split("."):
+            assert key in inner, setting
+            inner = inner[key]
+        assert set(readers) <= stages, setting
+    assert set(module.KEEPS) <= stages
+    told = {setting.split(".")[0] for setting in module.READ_BY}
+    assert set(body) - told == {"name", "type"}
 
 
 def test_a_run_given_anew_with_another_setting_is_told_how_to_go_on(

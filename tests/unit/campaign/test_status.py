@@ -8,6 +8,7 @@ from rich.console import Console
 from apps.science.errors import ConfigError
 from campaign.display import status_table
 from campaign.layout import RunDir
+from campaign.ledger import Ledger
 from campaign.status import read_status
 
 
@@ -44,3 +45,19 @@ def test_every_state_can_be_shown(paths, state) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"no resolved\.yaml"):
         read_status(tmp_path)
+
+
+def test_what_was_kept_is_done_and_what_was_set_aside_waits(paths) -> None:
+    ledger = Ledger(paths.ledger)
+    ledger.append("kept", "prepare", message="it differs")
+    ledger.append("again", "sample", message="it is in aside/")
+    ledger.append("settings", message="changed settings were taken")
+    states = {s["name"]: s["state"] for s in read_status(paths.root)["stages"]}
+    assert states == {"prepare": "done", "sample": "waiting", "report": "waiting"}
+
+
+def test_bytes_that_are_no_text_do_not_hide_a_run(paths) -> None:
+    for path in (paths.ledger, paths.root / "jobs.jsonl"):
+        with path.open("ab") as out:
+            out.write(b"\xff\xfe\x00\n")
+    assert read_status(paths.root)["state"] == "interrupted"
