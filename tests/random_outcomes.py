@@ -72,6 +72,13 @@ def other_seed(request: pytest.FixtureRequest) -> Iterator[int]:
     _now["number"] = 0
 
 
+@pytest.fixture(autouse=True)
+def _with_other_seeds(request: pytest.FixtureRequest) -> None:
+    """Change the seeds of a marked test that does not ask for the number itself."""
+    if request.config.getoption("--other-seeds"):
+        request.getfixturevalue("other_seed")
+
+
 def listen_for_other_seeds() -> None:
     """Let every seed mean another while there is a number, here and in weft."""
     import torch
