@@ -93,15 +93,19 @@ def test_95_percent_intervals_hold_the_truth_95_percent_of_the_time(margin) -> N
 @pytest.mark.random_outcome
 def test_the_floor_is_half_of_the_reference_against_the_other(margin) -> None:
     rng = np.random.default_rng(3)
-    a = lineage_sums(rng, 40, 5.0)
-    figure = compare_blocks(
-        mean_gap, (a, lineage_sums(rng, 40, 0.0)), (40, 40),
-        plan_resampling(40, 40, 50, seed=5), "",
-    )  # fmt: skip
+    figures = [
+        compare_blocks(
+            mean_gap, (lineage_sums(rng, 40, 5.0), lineage_sums(rng, 40, 0.0)),
+            (40, 40), plan_resampling(40, 40, 50, seed=seed), "",
+        )
+        for seed in range(24)
+    ]  # fmt: skip
     # |difference of two means of 20 lineages of spread 1|
     exact = np.sqrt(2 / 20) * np.sqrt(2 / np.pi)
-    margin("floor / exact", figure.floor / exact, near=1.0, within=0.4)
-    margin("value", figure.value, near=5.0, within=1.0)
+    floor = np.mean([figure.floor for figure in figures])
+    margin("floor / exact", floor / exact, near=1.0, within=0.2)
+    value = np.mean([figure.value for figure in figures])
+    margin("value", value, near=5.0, within=0.25)
 
 
 def test_halves_split_the_reference_in_two() -> None:

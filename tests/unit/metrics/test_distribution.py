@@ -37,8 +37,8 @@ def twisted(phi_deg):
 @pytest.mark.random_outcome
 def test_kl_and_w1_of_two_gaussians_of_bond_lengths(sets, margin) -> None:
     rng = np.random.default_rng(0)
-    a = sets.make_frames(pair(rng.normal(10, 1, 60_000)))
-    b = sets.make_frames(pair(rng.normal(10.5, 1.5, 60_000)))
+    a = sets.make_frames(pair(rng.normal(10, 1, 240_000)))
+    b = sets.make_frames(pair(rng.normal(10.5, 1.5, 240_000)))
     figures = bonds.Metric().compare(sets.compare(a, b, sets.chain(2))).figures
     exact = np.log(1.5) + (1 + 0.25) / (2 * 1.5**2) - 0.5
     margin("kl / exact", figures["kl"].value / exact, near=1.0, within=0.06)
@@ -224,7 +224,7 @@ def test_the_band_of_a_density_holds_the_truth(margin) -> None:
     rng = np.random.default_rng(8)
     shares = np.array([0.1, 0.2, 0.3, 0.4])
     inside = []
-    for _ in range(200):
+    for _ in range(800):
         blocks = rng.multinomial(50, shares, size=60).astype(float)
         plan = rng.multinomial(60, np.full(60, 1 / 60), size=400).astype(float)
         low, high = bound_masses(plan, blocks)

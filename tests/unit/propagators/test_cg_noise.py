@@ -38,7 +38,7 @@ def test_numbers_are_normal_and_unrelated(margin, other_seed) -> None:
     for axis in range(4):
         ahead = np.take(x, range(1, x.shape[axis]), axis).ravel()
         behind = np.take(x, range(x.shape[axis] - 1), axis).ravel()
-        z = (ahead * behind).mean() * np.sqrt(n)
+        z = (ahead * behind).mean() * np.sqrt(len(ahead))
         margin(f"axis {axis}: correlation, sigma", z, near=0.0, within=5.0)
     pairs = x.reshape(200, 50, 30)  # the two halves of one Box-Muller pair
     z = (pairs[..., :15] * pairs[..., 15:]).mean() * np.sqrt(n / 2)
