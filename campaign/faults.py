@@ -1,13 +1,31 @@
 """What nobody foresaw, as one sentence; its traceback goes to a file."""
 
+import errno
 import os
 import sys
 import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Final
 
 _MARKS_A_RUN = "resolved.yaml"
+_FORESEEN: Final = {
+    errno.ENOTDIR: "a part of this path is a file, where a folder is needed; give "
+    "another path",
+    errno.EEXIST: "a file of this name is there, where a folder is needed; give "
+    "another path",
+    errno.EISDIR: "it is a folder, where a file is needed; give another path",
+    errno.ENAMETOOLONG: "the name is longer than the file system takes",
+    errno.ENOENT: "it does not exist, or its folder does not",
+    errno.EACCES: "permission denied; look at who may read and write it (ls -ld)",
+    errno.EPERM: "the system does not permit it",
+    errno.EROFS: "its file system is read-only",
+    errno.ENOSPC: "the disk is full; free some space, then go on",
+    errno.EDQUOT: "your quota of disk space is used up; free some space, then go on",
+    errno.ELOOP: "its links lead in a circle",
+}
+"""What needs no traceback."""
 
 
 def say_fault(error: BaseException, words: list[str]) -> str:
@@ -18,6 +36,9 @@ def say_fault(error: BaseException, words: list[str]) -> str:
     words : of the command line; the first run folder among them gets the file, else
         the folder for temporary files
     """
+    if isinstance(error, OSError) and error.errno in _FORESEEN:
+        name = error.filename2 or error.filename
+        return f"{f'{name}: ' if name else ''}{_FORESEEN[error.errno]}."
     text = "".join(traceback.format_exception(error))
     return f"{_sentence(error)}{_say_where(text, words)}"
 

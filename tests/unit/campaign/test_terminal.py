@@ -14,6 +14,7 @@ from campaign.faults import say_fault
 from campaign.terminal import make_console
 
 WEFT = Path(sys.executable).with_name("weft")
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def weft(*words: str, folder: Path, **more: str) -> subprocess.CompletedProcess[bytes]:
@@ -90,10 +91,33 @@ def test_a_fault_without_a_run_goes_to_a_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    error = PermissionError(13, "Permission denied", "/some/file")
-    said = say_fault(error, [])
-    assert said.startswith("/some/file: permission denied. Where it happened stands")
+    said = say_fault(KeyError("x"), [])
+    assert "KeyError" in said
     assert len(list(tmp_path.glob("fault-*.txt"))) == 1
+    said = say_fault(PermissionError(13, "Permission denied", "/some/file"), [])
+    assert said.startswith("/some/file: permission denied; look at")
+    assert len(list(tmp_path.glob("fault-*.txt"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "campaign.yaml", "--runs", "campaign.yaml"], b"a folder is needed"),
+        (["validate", "."], b". is a folder; give the YAML file in it"),
+        (["validate", "campaign.yaml/x"], b"campaign.yaml/x"),
+        (["data", "a" * 300], b"longer than the file system takes"),
+        (["init", "x", "--out", "campaign.yaml/y"], b"a folder is needed"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_sentence(
+    tmp_path: Path, words: list[str], said: bytes
+) -> None:
+    text = (EXAMPLES / "02_alanine_dipeptide" / "campaign.yaml").read_bytes()
+    (tmp_path / "campaign.yaml").write_bytes(text)
+    done = weft(*words, folder=tmp_path)
+    assert said in done.stderr
+    assert done.returncode in (1, 2)
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_reader_who_leaves_early_sees_no_traceback(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def swap(forces: Array) -> Array:
         (lambda f: 41.84 * f, "set force_unit: kJ/mol/nm"),
         (lambda f: f / 41.84, "divided by 41.84 once too often"),
         (lambda f: 4.184 * f, "kJ/mol/Angstrom: divide them by 4.184"),
+        (lambda f: f / 4.184, "divided by 4.184 once too often"),
         (lambda f: f / 23.06, "eV/Angstrom"),
         (lambda f: f / 1185.8, "Hartree/Bohr"),
         (lambda f: 1000 * f, "another unit: divide them by about"),
@@ -124,3 +125,13 @@ def test_small_honest_sets_are_hardly_ever_refused(n_frames: int) -> None:
     for start in range(0, N_FRAMES - n_frames, 40):
         rows = slice(start, start + n_frames)
         check(positions[rows], forces[rows])
+
+
+def test_what_constraints_pull_may_be_missing(caplog: pytest.LogCaptureFixture) -> None:
+    positions, forces = sample(noise=0.0)
+    noise = np.random.default_rng(5).normal(size=forces.shape) * NOISE
+    with caplog.at_level(logging.WARNING):
+        check(positions, 0.1 * forces + noise)
+    assert "constrained" in caplog.text
+    with pytest.raises(DataError, match="multiply them by -1"):
+        check(positions, -0.1 * forces - noise)
