@@ -16,7 +16,7 @@ from apps.science.metrics._transitions import (
     pair_frames,
 )
 from apps.science.metrics.base import Beads, Comparison, Result, WeightedSet
-from apps.science.resampling import compare_blocks
+from apps.science.resampling import bound_value, compare_blocks
 
 N_STATES = 30
 N_TIMESCALES = 3
@@ -67,7 +67,7 @@ class Metric:
         )
         plan = (comparison.plan.reference, comparison.plan.model)
         ranges = [
-            interval_of(rows @ c, lag_ps)
+            interval_of(rows, c, lag_ps)
             for rows, c in zip(plan, found.counts, strict=True)
         ]
         return Result(
@@ -167,11 +167,19 @@ def square(counts: Array) -> Array:
     return counts.reshape(n, n)
 
 
-def interval_of(rows: Array, lag_ps: float) -> list[float]:
-    """Return the 95 % range of the slowest timescale over rows of counts, ps."""
+def interval_of(rows: Array, counts: Array, lag_ps: float) -> list[float]:
+    """Return the 95 % interval of the slowest timescale, ps.
+
+    Parameters
+    ----------
+    rows : (n_bootstrap, n_blocks), how often each block is drawn
+    counts : (n_blocks, n_states^2)
+    """
+
+    def log_time(one: Array) -> float:
+        return float(np.log(implied_timescales(square(one), lag_ps, 1)[0]))
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        times = np.array([implied_timescales(square(r), lag_ps, 1)[0] for r in rows])
-    times = times[np.isfinite(times)]
-    if not len(times):
-        return [float("nan"), float("nan")]
-    return [float(v) for v in np.percentile(times, [2.5, 97.5])]
+        drawn = np.array([log_time(row) for row in rows @ counts])
+        found = bound_value(log_time(counts.sum(0)), drawn, len(counts))
+    return [float(np.exp(end)) for end in found]

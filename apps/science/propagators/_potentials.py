@@ -144,10 +144,42 @@ def egg_crate(barrier_kt: float) -> Potential:
     return Potential(2, energy, force, (bounds, bounds))
 
 
+_ODLD_PERIOD = 2.0
+_ODLD_DECAY = 0.5
+_ODLD_WALL = 10.0
+
+
+def odld(barrier_kt: float) -> Potential:
+    """U = -b cos(pi (x - 1)) / (e^(x/2) - 1), walled at 10: wells at odd numbers.
+
+    The over-damped Langevin example that comes with WESTPA has b = 5.
+    """
+
+    def energy(x: Array) -> Array:
+        place = x[..., 0]
+        wave = np.cos(2 * np.pi / _ODLD_PERIOD * (place - 1.0))
+        beyond = np.clip(place - _ODLD_WALL, 0.0, None)
+        wells = -barrier_kt * wave / np.expm1(_ODLD_DECAY * place)
+        found: Array = wells + 0.5 * _WALL_KT * beyond * beyond
+        return found
+
+    def force(x: Array) -> Array:
+        phase = 2 * np.pi / _ODLD_PERIOD * (x - 1.0)
+        less_one = np.expm1(_ODLD_DECAY * x)
+        falling = _ODLD_DECAY * (less_one + 1.0) * np.cos(phase) / less_one
+        slope = 2 * np.pi / _ODLD_PERIOD * np.sin(phase) + falling
+        beyond = np.clip(x - _ODLD_WALL, 0.0, None)
+        found: Array = -barrier_kt / less_one * slope - _WALL_KT * beyond
+        return found
+
+    return Potential(1, energy, force, ((0.6, 10.2),))
+
+
 POTENTIALS: dict[str, Callable[[float], Potential]] = {
     "double_well": double_well,
     "coupled_well": coupled_well,
     "tilted_wells": tilted_wells,
     "mueller_brown": mueller_brown,
     "egg_crate": egg_crate,
+    "odld": odld,
 }

@@ -22,7 +22,7 @@ class Config(PropagatorConfig):
     kind: Literal["toy"] = "toy"
     potential: Literal[
         "double_well", "coupled_well", "tilted_wells", "mueller_brown", "egg_crate",
-        "none",
+        "odld", "none",
     ] = Field(
         "double_well",
         description="Potential; none returns every state as it was, at no cost.",
