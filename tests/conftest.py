@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from sockets import watching_sockets
+
 pytest_plugins = ("side_by_side", "random_outcomes")
 REPOSITORY = Path(__file__).parents[1]
 ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
@@ -152,7 +154,8 @@ def uninterrupted(make_once: Callable[..., Path]) -> Path:
     def run(folder: Path) -> None:
         (odd := folder / ODD_FOLDER).mkdir()
         (folder / "a").write_text("thesis")
-        done = Weft(odd).call("run", ALANINE)
+        with watching_sockets(odd, folder / "sockets.json"):
+            done = Weft(odd).call("run", ALANINE)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
     made = make_once("uninterrupted", run)

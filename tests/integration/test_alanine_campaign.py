@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from sockets import is_loopback
 
 STAGES = [
     "prepare", "reference", "tica", "sample", "ingest", "prior", "dataset",
@@ -34,10 +35,21 @@ def test_nothing_else_is_touched_whatever_the_folder_is_called(
 ) -> None:
     folder, beside = uninterrupted.parents[1], uninterrupted.parents[2]
     assert folder.name == odd_folder
-    assert {path.name for path in beside.iterdir()} == {"a", odd_folder}
+    assert {path.name for path in beside.iterdir()} == {"a", odd_folder, "sockets.json"}
     assert (beside / "a").read_text() == "thesis"
     assert [path.name for path in folder.iterdir()] == ["runs"]
     assert not list(beside.rglob("X"))
+
+
+def test_nobody_else_reaches_any_process_in_any_stage(uninterrupted) -> None:
+    """Driver, interchange, workers, training: loopback alone, or nothing."""
+    found = json.loads((uninterrupted.parents[2] / "sockets.json").read_text())
+    assert found["sockets"]
+    elsewhere = [s for s in found["sockets"] if not is_loopback(s[1])]
+    assert not elsewhere
+    # the others may begin and end between two looks
+    long = {"prepare", "reference", "sample", "train_weighted", "benchmark_weighted"}
+    assert long <= set(found["stages"])
 
 
 def test_status_gives_stages_and_the_orchestration_share(uninterrupted, weft) -> None:

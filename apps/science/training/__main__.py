@@ -58,7 +58,7 @@ def _train(job: TrainingJob) -> int:
     except ConfigError as error:
         _log.error("%s", error)
         return 2
-    except WeftError as error:
+    except (WeftError, OSError) as error:  # such as a full disk
         _log.error("%s", error)
         return 1
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from apps.science.errors import DataError
 from apps.science.files import atomic_path
 from apps.science.models.base import build_network, read_config
+from apps.science.training.checkpoint_file import ForeignCheckpointError, read_plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "weft-checkpoint-2"
 FORMER: Final = "weft-checkpoint-1"
+_FAMILY: Final = "weft-checkpoint-"
 UNITS: Final = "positions Angstrom, energies kcal/mol, forces kcal/mol/Angstrom"
 
 _MEANT_IN_1: Final[dict[str, dict[str, Any]]] = {
@@ -39,6 +41,8 @@ def write_checkpoint(
     model: dict[str, Any],
     weights: "dict[str, Tensor]",
     training: dict[str, Any] | None = None,
+    *,
+    keep: Path | None = None,
     proteins: Mapping[str, dict[str, str]] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Path:
@@ -49,6 +53,7 @@ def write_checkpoint(
     model : the model's settings as plain values, with ``kind``
     weights : the network's state dict
     training : what a resume needs; left out of a model that is only used
+    keep : the name that a checkpoint already at ``path`` is given
     proteins : prior_yaml, mapping_json, prior_sha256 and residues of each
     provenance : plain values that say what made it
     """
@@ -63,10 +68,13 @@ def write_checkpoint(
         "proteins": dict(proteins or {}),
         "provenance": {**_describe_software(), **(provenance or {})},
     }
-    written = io.BytesIO()  # torch's own writer does not say that a disk is full
-    torch.save(content, written)
+    # torch would say of a full disk what only its authors understand
+    packed = io.BytesIO()
+    torch.save(content, packed)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(written.getbuffer())
+        temporary.write_bytes(packed.getbuffer())
+        if keep is not None and path.exists():
+            path.replace(keep)
     return path
 
 
@@ -93,28 +101,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If the file is missing, damaged, or of another schema.
+        If the file is missing, or written by a later version.
+    DamagedCheckpointError
+        If it was cut or altered.
+    ForeignCheckpointError
+        If it is no checkpoint of weft.
     """
-    import pickle
-    import zipfile
-
-    import torch
-
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Train the model first.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, OSError,
-        ValueError, LookupError, AttributeError, TypeError,
-    ) as bad:  # fmt: skip
-        said = (str(bad).strip() or type(bad).__name__).splitlines()[0]
-        raise DataError(
-            f"{path} cannot be read as a checkpoint of weft's ({said[:150]}). If it is "
-            "one of a training, it is damaged: move it away, and training goes on from "
-            "what is left."
-        ) from None
+    content = read_plain(path)
     found = content.get("schema") if isinstance(content, dict) else None
+    if not (isinstance(found, str) and found.startswith(_FAMILY)):
+        raise ForeignCheckpointError(
+            f"{path} is a file of torch's, but no checkpoint of weft: it names no "
+            "schema. Give a best.pt or last.pt that weft trained; this file was left "
+            "as it is."
+        )
     if found not in (SCHEMA, FORMER):
         raise DataError(
             f"{path} has schema {found!r}; expected {SCHEMA!r}. "
@@ -122,6 +122,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "wrote it."
         )
     checked: dict[str, Any] = content
+    for name in ("model", "weights"):
+        if not isinstance(checked.get(name), dict):
+            raise ForeignCheckpointError(
+                f"{path} calls itself {found}, but has no {name}. Give a best.pt or "
+                "last.pt that weft trained; this file was left as it is."
+            )
     if found == FORMER:
         meant = _MEANT_IN_1.get(str(checked["model"].get("kind")), {})
         checked["model"] = {**meant, **checked["model"]}
@@ -132,7 +138,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def restore_network(content: dict[str, Any]) -> "Network":
     """Return the trained network of a checkpoint's content, ready for inference."""
     network = build_network(read_config(content["model"]))
-    network.load_state_dict(content["weights"])
+    try:
+        network.load_state_dict(content["weights"])
+    except (RuntimeError, AttributeError) as error:
+        raise DataError(
+            f"The weights of the checkpoint are not those of its {content['model']} "
+            f"({str(error).splitlines()[0]}). Train the model again."
+        ) from None
     network.eval()
     return network
 

@@ -3,17 +3,22 @@
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from apps.science.errors import DataError
 from apps.science.models.base import build_network, read_config
 from apps.science.seeds import derive_seed
 from apps.science.training.batches import Batches
 from apps.science.training.checkpoint import read_checkpoint, write_checkpoint
+from apps.science.training.checkpoint_file import (
+    DamagedCheckpointError,
+    ForeignCheckpointError,
+    set_aside,
+)
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import TrainingData
 from apps.science.training.ranks import Ranks
@@ -69,12 +74,18 @@ class TrainingState:
         self.rate = LearningRate(config, batches.n_batches * config.n_epochs)
         self.average = MovingAverage(self.network, config.ema_decay)
         self.progress = Progress()
+        self._best: dict[str, Tensor] | None = None
         self._identity = _identify(job, data)
 
     @property
     def last_path(self) -> Path:
         """Where training goes on from."""
         return self.job.out / "checkpoints" / "last.pt"
+
+    @property
+    def previous_path(self) -> Path:
+        """The one before, for where the last was damaged."""
+        return self.last_path.with_name("last.previous.pt")
 
     @property
     def best_path(self) -> Path:
@@ -91,7 +102,11 @@ class TrainingState:
     def write_best(self) -> None:
         """Write the averaged weights as the model to use."""
         with self.average.applied():
-            self._write(self.best_path, None)
+            self._best = {
+                name: value.detach().cpu().clone()
+                for name, value in self.network.state_dict().items()
+            }
+        self._write_best(self._best, self.progress)
 
     def write_last(self) -> None:
         """Write all that an exact resume needs."""
@@ -102,16 +117,23 @@ class TrainingState:
             "average": self.average.state_dict(),
             "progress": vars(self.progress),
             "torch_rng": torch.get_rng_state(),
+            "best": self._best,
         }
-        self._write(self.last_path, training)
+        self._write(
+            self.last_path, training, self.network.state_dict(), self.progress,
+            self.previous_path,
+        )  # fmt: skip
 
     def restore(self) -> bool:
         """Take up ``last.pt`` where it is of this very job; say whether it was.
 
-        The first process reads it and tells the others, however many there are.
+        The first process reads it and tells the others, however many there are. Where
+        it is damaged, the one before serves; damaged files are kept under another name.
         """
         content = self._ranks.tell(self._read_last() if self._ranks.is_first else None)
         if content is None:
+            if self._ranks.is_first:
+                self._open(self.best_path)  # it may be somebody's, and not ours
             return False
         training = content["training"]
         self.network.load_state_dict(content["weights"])
@@ -120,28 +142,57 @@ class TrainingState:
         self.average.load_state_dict(training["average"])
         self.progress = Progress(**training["progress"])
         torch.set_rng_state(training["torch_rng"])
+        self._best = training["best"]
         return True
 
     def _read_last(self) -> dict[str, Any] | None:
-        if not self.last_path.exists():
-            return None
-        try:
-            content = read_checkpoint(self.last_path)
-        except DataError as error:
-            _log.warning("starting from scratch: %s", error)
-            return None
+        content = self._open(self.last_path)
+        if content is None:
+            content = self._open(self.previous_path)
+            if content is None:
+                return None
+            _log.warning("going on from the checkpoint before the last")
         training = content["training"]
         if training is None or training["identity"] != self._identity:
             _log.warning(
-                "starting from scratch: %s is of other data or settings", self.last_path
+                "starting from scratch: the checkpoint is of other data or settings"
             )
             return None
-        if training["progress"]["best_epoch"] and not self.best_path.exists():
-            _log.warning("starting from scratch: %s is gone", self.best_path)
+        progress = Progress(**training["progress"])
+        training.setdefault("best", None)  # older versions had it in best.pt alone
+        if not progress.best_epoch:
+            return content
+        there = self._open(self.best_path)
+        if there is not None and training["best"] is None:
+            training["best"] = there["weights"]
+        if training["best"] is None:
+            _log.warning("starting from scratch: there is no %s", self.best_path)
             return None
+        if there is None:
+            _log.warning("writing %s again, from the last checkpoint", self.best_path)
+            at_best = replace(progress, epoch=progress.best_epoch)
+            self._write_best(training["best"], at_best)
         return content
 
-    def _write(self, path: Path, training: dict[str, Any] | None) -> None:
+    def _open(self, path: Path) -> dict[str, Any] | None:
+        """Read a checkpoint, None if there is none; what is none is put aside."""
+        if not path.exists():
+            return None
+        try:
+            return read_checkpoint(path)
+        except (DamagedCheckpointError, ForeignCheckpointError) as error:
+            damaged = isinstance(error, DamagedCheckpointError)
+            kept = set_aside(path, "damaged" if damaged else "other")
+            _log.warning("%s It is kept as %s.", error, kept.name)
+            return None
+
+    def _write_best(self, weights: dict[str, Tensor], progress: Progress) -> None:
+        self._write(self.best_path, None, weights, progress)
+
+    def _write(
+        self, path: Path, training: dict[str, Any] | None, weights: dict[str, Tensor],
+        progress: Progress, keep: Path | None = None,
+    ) -> None:  # fmt: skip
         proteins = {
             protein.key: {
                 "residues": protein.residues,
@@ -157,12 +208,12 @@ class TrainingState:
             "weights": self._data.weights,
             "seed": self.job.seed,
             "training": self.job.training.model_dump(mode="json"),
-            "epoch": self.progress.epoch,
-            "validation_loss": self.progress.best,
+            "epoch": progress.epoch,
+            "validation_loss": progress.best,
         }
         write_checkpoint(
-            path, self.model.model_dump(mode="json"), self.network.state_dict(),
-            training, proteins, provenance,
+            path, self.model.model_dump(mode="json"), weights, training,
+            keep=keep, proteins=proteins, provenance=provenance,
         )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """What checkpoints refuse, and that they stand for themselves."""
 
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from apps.science.errors import DataError
 from apps.science.files import hash_file
 from apps.science.models.base import build_network, read_config
 from apps.science.training.checkpoint import read_checkpoint, write_checkpoint
+from apps.science.training.checkpoint_file import ForeignCheckpointError
 from apps.science.training.data import read_training_data
 
 MODEL = {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1}
@@ -59,7 +62,7 @@ def test_what_is_no_checkpoint_is_refused(damage: str, parts: dict[str, Path]) -
         torch.save({"schema": "weft-checkpoint-9"}, path)
     else:
         path.unlink()
-    words = {"cut": "cannot be read", "schema": "has schema", "gone": "does not exist"}
+    words = {"cut": "is damaged", "schema": "has schema", "gone": "does not exist"}
     with pytest.raises(DataError, match=words[damage]):
         read_checkpoint(path)
 
@@ -71,5 +74,51 @@ def test_no_code_runs_when_a_checkpoint_is_read(tmp_path: Path) -> None:
 
     path = tmp_path / "trap.pt"
     torch.save({"schema": "weft-checkpoint-2", "model": Trap()}, path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(ForeignCheckpointError, match="could run its code") as caught:
         read_checkpoint(path)
+    assert "elete" not in str(caught.value)
+
+
+def test_damage_anywhere_is_found(parts: dict[str, Path]) -> None:
+    """torch itself reads on where bytes of a tensor have changed."""
+    path = parts["checkpoint"]
+    whole, before = path.read_bytes(), read_checkpoint(path)["weights"]
+    rng = np.random.default_rng(3)
+    for size in {0, 1, 4, *rng.integers(len(whole), size=40).tolist()}:
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError):
+            read_checkpoint(path)
+    n_found, places = 0, rng.integers(len(whole), size=200).tolist()
+    for place in places:
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        try:  # a flip in a date of the archive's changes nothing
+            after = read_checkpoint(path)["weights"]
+            assert all(torch.equal(before[name], after[name]) for name in before)
+        except DataError:
+            n_found += 1
+    assert n_found > 100
+
+
+@pytest.mark.parametrize("kind", ["text", "zip", "legacy", "module", "script", "state"])
+def test_other_people_s_files_are_left_alone(kind: str, tmp_path: Path) -> None:
+    path, linear = tmp_path / "theirs.pt", torch.nn.Linear(2, 2)
+    if kind == "text":
+        path.write_text("my only copy")
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", "my only copy")
+    elif kind == "legacy":
+        torch.save([1], path, _use_new_zipfile_serialization=False)
+    elif kind == "module":
+        torch.save(linear, path)
+    elif kind == "script":
+        torch.jit.script(linear).save(str(path))
+    else:
+        torch.save(linear.state_dict(), path)
+    before = path.read_bytes()
+    with pytest.raises(ForeignCheckpointError) as caught:
+        read_checkpoint(path)
+    assert "elete" not in str(caught.value)
+    assert path.read_bytes() == before

@@ -1,5 +1,6 @@
 import csv
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -101,8 +103,12 @@ def test_early_stopping_ends_a_training_that_stalls(make_job: Make) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_an_error(make_job: Make) -> None:
+    job = make_job("nan")
+    with h5py.File(job.dataset, "a") as h5:
+        for group in h5["mol"].values():
+            group["delta"][0] = 1e30  # its square is not finite
     with pytest.raises(NumericalError, match=r"Lower training\.learning_rate"):
-        train(make_job("nan", learning_rate=1e12, gradient_clip=1e30, warmup_steps=0))
+        train(job)
 
 
 def test_other_settings_do_not_resume_an_old_checkpoint(make_job: Make) -> None:
@@ -112,8 +118,43 @@ def test_other_settings_do_not_resume_an_old_checkpoint(make_job: Make) -> None:
     assert len(read_losses(other)) == 3
 
 
-def test_a_best_model_that_is_gone_is_trained_anew(make_job: Make) -> None:
-    job = make_job("gone", n_epochs=2)
+def damage(path: Path) -> bytes:
+    """Change a byte in the middle; return what the file is now."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("lost", [("last",), ("last", "last.previous"), ("best",)])
+def test_damaged_checkpoints_are_kept_aside_and_cost_no_result(
+    make_job: Make, lost: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the last the one before serves; the best is in the last too."""
+    caplog.set_level(logging.INFO)
+    job = make_job("damaged", n_epochs=4)
+    train(job)
+    folder = job.out / "checkpoints"
+    losses, best = read_losses(job), read_checkpoint(folder / "best.pt")
+    damaged = {name: damage(folder / f"{name}.pt") for name in lost}
+    caplog.clear()
+    assert train(job)
+    for name, data in damaged.items():
+        assert (folder / f"{name}.damaged.pt").read_bytes() == data
+        assert f"{name}.pt is damaged" in caplog.text
+    assert ("epoch 4:" in caplog.text) == (lost != ("best",))
+    assert ("epoch 1:" in caplog.text) == (len(lost) == 2)
+    np.testing.assert_array_equal(read_losses(job), losses)
+    again = read_checkpoint(folder / "best.pt")
+    for content in (best, again):
+        content["provenance"].pop("written")
+    assert again["provenance"] == best["provenance"]
+    for name, value in best["weights"].items():
+        assert torch.equal(again["weights"][name], value)
+
+
+def test_a_best_model_that_was_deleted_is_written_again(make_job: Make) -> None:
+    job = make_job("deleted", n_epochs=2)
     train(job)
     best = job.out / "checkpoints" / "best.pt"
     before = hash_content(best)
@@ -122,14 +163,14 @@ def test_a_best_model_that_is_gone_is_trained_anew(make_job: Make) -> None:
     assert hash_content(best) == before
 
 
-def test_a_damaged_checkpoint_is_trained_anew(make_job: Make) -> None:
-    job = make_job("damaged", n_epochs=2)
-    train(job)
-    before = read_losses(job)
-    last = job.out / "checkpoints" / "last.pt"
-    last.write_bytes(last.read_bytes()[:100])
+def test_somebody_s_file_in_the_place_of_a_checkpoint_is_kept(make_job: Make) -> None:
+    job = make_job("theirs", n_epochs=1)
+    best = job.out / "checkpoints" / "best.pt"
+    best.parent.mkdir(parents=True)
+    best.write_text("my only copy")
     assert train(job)
-    np.testing.assert_array_equal(read_losses(job), before)
+    assert best.with_name("best.other.pt").read_text() == "my only copy"
+    assert read_checkpoint(best)
 
 
 def test_the_best_model_is_ready_for_use(make_job: Make) -> None:
