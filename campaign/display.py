@@ -83,6 +83,7 @@ def say_facts(status: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("now", line) for line in say_running(status["running"])]
     if any((status["failed_tries"] or {}).values()):
         rows.append(("failed tries", say_tries(status["failed_tries"])))
+    rows += [("stood still", line) for line in status["stood_still"]]
     if (status["blocks"] or {}).get("lost"):
         rows.append(("blocks", say_blocks(status["blocks"], ("lost", "ended"))))
     if status["jobs_left"]:

@@ -22,6 +22,7 @@ from campaign.monitoring.pools import (
     count_tries,
     describe_pools,
 )
+from campaign.monitoring.stuck import list_stuck
 from campaign.monitoring.task_times import describe_tasks
 from campaign.report.json_files import read_json
 from campaign.timeline import idle_by_stage, orchestration_share, read_starts
@@ -90,6 +91,7 @@ class StatusReader:
             "lost_blocks": list_lost(history.events, starts),
             "jobs_left": [] if alive else _jobs_left(paths),
             "failed_tries": tries["all"] if tries else None,
+            "stood_still": list_stuck(history.events, begins[-1:]) if alive else [],
             "hours": hours,
             "forecast": ahead,
             "orchestration_share": orchestration_share(

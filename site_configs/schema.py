@@ -49,8 +49,9 @@ _ONLY_FOR: dict[str, tuple[Scheduler, ...]] = {
 # A Globus Compute endpoint starts its workers from a configuration of its own.
 _NOT_OF_AN_ENDPOINT = (
     "accelerator", "address", "container", "cpu_affinity", "environment",
-    "gpus_per_node", "heartbeat_seconds", "interface", "launcher", "launcher_options",
-    "mps", "port_range", "scratch", "worker_init", "workers_per_gpu",
+    "gpus_per_node", "heartbeat_seconds", "hung_task_minutes", "interface", "launcher",
+    "launcher_options", "mps", "port_range", "scratch", "worker_init",
+    "workers_per_gpu",
 )  # fmt: skip
 
 
@@ -158,6 +159,12 @@ class ExecutorConfig(_Strict):
         None,
         ge=1,
         description="A lost worker shows after one, a pool after 6; 3 local, else 5.",
+    )
+    hung_task_minutes: float = Field(
+        15,
+        ge=0,
+        description="A worker at work that neither computes nor reads nor writes for "
+        "so long is ended and its task tried again; 0: never.",
     )
     endpoint_id: str | None = Field(None, description="Globus Compute endpoint UUID.")
     endpoint_config: dict[str, Any] = Field(

@@ -24,6 +24,8 @@ from campaign.monitoring.notes import (
     write_now,
 )
 from campaign.monitoring.progress_notes import ProgressNotes
+from campaign.monitoring.stuck import STUCK_EVENTS, say_stuck
+from campaign.monitoring.tail import Tail
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,9 @@ class PoolWatcher:
         self._last: dict[str, Any] = {}
         self._written = 0.0
         self._began: dict[tuple[int, int], float] = {}
+        self._silent: dict[tuple[str, str], float] = {}
+        self._from_pools = Tail(paths.monitoring / "pools", "*.jsonl")
+        self._from_pools.new_lines()  # of an earlier start
 
     def watch(self, left: threading.Event) -> None:
         """Look every ``EVERY_S`` until ``left``; a look that fails ends nothing."""
@@ -96,6 +101,7 @@ class PoolWatcher:
             write_now(self.paths, body)
             self._last, self._written = body, time.time()
         self.progress.look()
+        self._hear_pools()
 
     def leave(self) -> None:
         """Note that the driver gives its blocks back."""
@@ -103,6 +109,35 @@ class PoolWatcher:
             if state in {QUEUED, RUNNING}:
                 self._note_block(executor, block, ENDED, 0)
         write_now(self.paths, {"pools": [], "running": []})
+
+    def _hear_pools(self) -> None:
+        """Note, and say, what pools of workers noted of themselves."""
+        for line in self._from_pools.new_lines():
+            if line.get("event") in STUCK_EVENTS:
+                append_event(self.paths, **line)
+                log.warning("%s", say_stuck(line))
+
+    def _end_if_silent(self, executor: Any, block: str, here: int, state: str) -> None:
+        """Give up a block whose pools, once heard of, are not any more.
+
+        A pool that has lost its interchange ends by itself in the time that it takes to
+        be taken for lost. One that is stopped, or whose node hangs, keeps its block.
+        """
+        key = (executor.label, block)
+        had = self._blocks.get(key, (QUEUED, 0))[0] == RUNNING
+        if here or not had or state != RUNNING:
+            self._silent.pop(key, None)
+            return
+        now = time.monotonic()
+        silent_s = now - self._silent.setdefault(key, now)
+        job = executor.blocks_to_job_id.get(block)
+        if silent_s < executor.heartbeat_threshold or job is None:
+            return
+        del self._silent[key]
+        line = {"executor": executor.label, "block": block, "job_id": job}
+        append_event(self.paths, "block_stuck", **line)
+        log.warning("%s", say_stuck({"event": "block_stuck"} | line))
+        executor.provider.cancel([job])
 
     def _pools(self) -> list[tuple[Any, list[str]]]:
         """Return the executors that run tasks, each with the roles it serves."""
@@ -152,6 +187,8 @@ class PoolWatcher:
                 # the scheduler is asked less often than the workers, and a job that
                 # runs has its workers only some seconds later
                 state = RUNNING if here or before == RUNNING else QUEUED
+            if said == "RUNNING":
+                self._end_if_silent(executor, block, here, state)
             self._note_block(
                 executor.label, block, state, here,
                 job_id=executor.blocks_to_job_id.get(block), said=said,

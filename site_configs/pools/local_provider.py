@@ -73,7 +73,9 @@ class PromptLocalProvider(LocalProvider):  # type: ignore[misc]
             job = self.resources[job_id]
             job["cancelled"] = True
             try:
-                os.killpg(os.getpgid(job["remote_pid"]), signal.SIGTERM)
+                group = os.getpgid(job["remote_pid"])
+                os.killpg(group, signal.SIGTERM)
+                os.killpg(group, signal.SIGCONT)  # a stopped one would not hear
             except ProcessLookupError:
                 continue
         return [True for _ in job_ids]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from site_configs.pools.spanning import describe_block
+from site_configs.pools.stuck_workers import HUNG_VARIABLE
 from site_configs.schema import BATCH, ExecutorConfig
 
 _THREADS = (
@@ -38,6 +39,7 @@ def write_worker_init(executor: ExecutorConfig, environment: Mapping[str, str]) 
         f"export {name}={shlex.quote(value)}"
         for name, value in describe_block(executor).items()
     ]
+    lines.append(f"export {HUNG_VARIABLE}={_hung_seconds(executor):g}")
     if executor.worker_init.strip():
         lines.append(executor.worker_init.strip())
     if executor.scheduler in BATCH:  # by which long tasks leave in time
@@ -45,6 +47,13 @@ def write_worker_init(executor: ExecutorConfig, environment: Mapping[str, str]) 
         lines.append(f"export WEFT_BLOCK_ENDS=$(( $(date +%s) + {seconds} ))")
     lines += [f"export {name}={shlex.quote(environment[name])}" for name in environment]
     return "\n".join(lines) + "\n"
+
+
+def _hung_seconds(executor: ExecutorConfig) -> float:
+    # of a task over several nodes this pool sees one node, perhaps the idle one
+    if executor.task_spans_block and executor.nodes_per_block > 1:
+        return 0.0
+    return 60 * executor.hung_task_minutes
 
 
 def usable_cores() -> int:

@@ -6,13 +6,12 @@ of memory, or by a person) leaves the lock taken for ever: the pool goes on answ
 heartbeats and never runs another task. A worker killed just after a task may take its
 result along. Nothing can be mended from outside, so the pool ends, its tasks count as
 lost, and they are tried again on another. A worker that dies at work costs its own
-task alone, as before.
+task alone, as before. Workers that hang and other parts that die: pool_watch.py.
 
 A worker may also tell its pool, by a signal, that the batch job ends too soon for its
 tasks: the pool then takes no more, and the job ends when those at work are done.
 """
 
-import gc
 import inspect
 import logging
 import os
@@ -20,13 +19,14 @@ import runpy
 import signal
 from types import FrameType
 
+from site_configs.pools.pool_watch import find_manager, leave, watch_pool
+
 POOL = "parsl.executors.high_throughput.process_worker_pool"
 DIED_IDLE = "was not busy when it died"
 """What Parsl's watchdog logs; a test kills an idle worker to see that it still does."""
 
 LAUNCHER = "python -P -m site_configs.pools.worker_pool"
 PARSLS_LAUNCHER = "process_worker_pool.py"
-_STATUS = 75
 
 POOL_VARIABLE = "WEFT_POOL_PID"
 DRAIN_SIGNAL = signal.SIGUSR1
@@ -38,21 +38,15 @@ class LeaveWithIdleWorker(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look for the word in one log record."""
-        if DIED_IDLE not in record.getMessage():
-            return
-        import psutil
-
-        for child in psutil.Process().children(recursive=True):
-            child.kill()
-        os._exit(_STATUS)
+        if DIED_IDLE in record.getMessage():
+            leave()
 
 
 def drain(_signum: int, _frame: FrameType | None) -> None:
     """Let the pool ask for its end, as it would at the end of its drain_period."""
-    # the manager is a local of the module that runs as __main__
-    for found in gc.get_objects():
-        if type(found).__name__ == "Manager" and hasattr(found, "drain_time"):
-            found.drain_time = 0.0
+    manager = find_manager()
+    if manager is not None:
+        manager.drain_time = 0.0
 
 
 def say_how_workers_end() -> None:
@@ -80,6 +74,7 @@ def main() -> None:
     os.environ[POOL_VARIABLE] = str(os.getpid())
     signal.signal(DRAIN_SIGNAL, drain)
     logging.getLogger(POOL).addHandler(LeaveWithIdleWorker())
+    watch_pool()
     runpy.run_module(POOL, run_name="__main__", alter_sys=True)
 
 
