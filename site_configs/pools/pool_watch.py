@@ -128,13 +128,13 @@ def _running_threads() -> set[str]:
 
 def _find_lost(manager: Any) -> str | None:
     """Return what a pool cannot work without and has lost."""
-    if gone := _THREADS - _running_threads():
-        return f"its thread {min(gone)} ended"
     shared = manager._mp_manager._process
     if not shared.is_alive():
         return "its process SyncManager ended"
     if psutil.Process(shared.pid).status() == psutil.STATUS_STOPPED:
         return "its process SyncManager is stopped"
+    if gone := _THREADS - _running_threads():
+        return f"its thread {min(gone)} ended"
     return None
 
 
