@@ -8,9 +8,11 @@ import gc
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ NOTES_FOLDER = "monitoring/pools"
 RUN_DIR_VARIABLE = "WEFT_RUN_DIR"
 """As in apps.science.stopping, which site_configs does not import."""
 
+ASKED_S = 3.0
 DIES_S = 10.0
 """A killed process that lives on so long hangs in the kernel, on a file system say."""
 
@@ -88,12 +91,10 @@ class _PoolWatch:
             doomed = [process, *process.children(recursive=True)]
         except psutil.Error:
             return
-        for one in doomed:
-            one.kill()
-        end = time.monotonic() + DIES_S
-        while not all(map(_is_dead, doomed)) and time.monotonic() < end:
-            time.sleep(0.1)
-        if not all(map(_is_dead, doomed)):
+        # SIGKILL would read as the system's short of memory; a stopped one must hear
+        if _signal(doomed, (signal.SIGTERM, signal.SIGCONT), ASKED_S):
+            return
+        if not _signal(doomed, (signal.SIGKILL,), DIES_S):
             self._note({"event": "pool_left", "why": "a worker cannot be ended"})
             leave()
 
@@ -112,6 +113,22 @@ class _PoolWatch:
                 out.write(json.dumps(line) + "\n")
         except OSError:
             return
+
+
+def _signal(
+    processes: list[psutil.Process], signals: tuple[int, ...], patience_s: float
+) -> bool:
+    """Send signals to all; return whether they are dead within ``patience_s``."""
+    for number in signals:
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+    end = time.monotonic() + patience_s
+    while not all(map(_is_dead, processes)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _is_dead(process: psutil.Process) -> bool:
