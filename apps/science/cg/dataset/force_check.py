@@ -24,7 +24,7 @@ from apps.science.units import thermal_energy
 
 log = logging.getLogger(__name__)
 
-_LEAST_SPREAD_ANGSTROM: Final = 0.012
+LEAST_SPREAD_ANGSTROM: Final = 0.012
 """Bonds that vary less are constrained, or rounded as an XTC file does."""
 _N_BLOCKS: Final = 40
 _LOW: Final = 0.4
@@ -48,6 +48,7 @@ _UNITS: Final = {
 _WHOLE_FORCE: Final = 15.0
 """kcal/mol/Angstrom; forces of a smaller unit are weaker. Those on atoms are of 25 (all
 bonds constrained) to 50, root mean square, at 300 K."""
+_LEFT_BY_CONSTRAINTS: Final = 0.06
 _NAMED_WITHIN: Final = 1.3
 _N_NAMED: Final = 4
 _SHIFTS: Final = (1, -1, 2, -2)
@@ -94,7 +95,7 @@ def measure_response(
     vector = (positions[:, second] - positions[:, first]).astype(float)
     length = np.linalg.norm(vector, axis=-1)
     stretch = length - share @ length
-    free = np.sqrt(share @ stretch**2) > _LEAST_SPREAD_ANGSTROM
+    free = np.sqrt(share @ stretch**2) > LEAST_SPREAD_ANGSTROM
     if not free.any() or not (length > 0).all():
         return None
     pull = np.zeros(vector.shape)
@@ -115,7 +116,7 @@ def measure_response(
 
 def check_response(
     positions: Array, forces: Array, mapping: Mapping, kelvin: float,
-    weight: Array | None = None,
+    weight: Array | None = None, constrained: bool | None = None,
 ) -> BondResponse | None:  # fmt: skip
     """Refuse forces that do not belong to the positions; return how they answer.
 
@@ -125,6 +126,8 @@ def check_response(
     ----------
     positions, forces : (n_frames, n_beads, 3), Angstrom, kcal/mol/Angstrom
     weight : (n_frames,)
+    constrained : whether bonds between heavy atoms are; None: not known. What
+        constraints pull is missing in the forces, and a tenth of the ratio is left
 
     Raises
     ------
@@ -139,8 +142,7 @@ def check_response(
         return found
     each = {k: measure_response(*given, bead=k) for k in np.unique(bonds).tolist()}
     alike = _are_alike(found, each)
-    strength = float(np.sqrt(np.square(forces).sum(axis=-1).mean()))
-    if alike and 0 < found.ratio < _LOW and strength > _WHOLE_FORCE:
+    if found.ratio < _LOW and _may_be_constrained(found, alike, forces, constrained):
         log.warning(
             "the forces pull stretched bonds back %.2f times as strongly as %g K "
             "demands: bonds between heavy atoms seem to be constrained, and what "
@@ -170,6 +172,23 @@ def check_response(
             found.ratio, kelvin,
         )  # fmt: skip
     return found
+
+
+def _may_be_constrained(
+    found: BondResponse, alike: bool, forces: Array, constrained: bool | None
+) -> bool:
+    """Say whether a small ratio may come of constraints."""
+    if constrained is not None:
+        return constrained and not _is_beyond(found, 0.0, np.inf)
+    strength = float(np.sqrt(np.square(forces).sum(axis=-1).mean()))
+    if strength < _WHOLE_FORCE:
+        return False
+    return (alike and found.ratio > 0) or (
+        # too few frames to tell what constraints leave from nothing
+        found.ratio + 2 * found.error > _LEFT_BY_CONSTRAINTS
+        and found.ratio < 0.2
+        and not _is_beyond(found, 0.0, np.inf)
+    )
 
 
 def _is_beyond(found: BondResponse, low: float, high: float) -> bool:

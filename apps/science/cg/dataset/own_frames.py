@@ -15,7 +15,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from apps.science.arrays import Array, IntArray
 from apps.science.cg.dataset.brought_frames import read_topology, read_weights
-from apps.science.cg.dataset.force_check import check_response
+from apps.science.cg.dataset.force_check import (
+    LEAST_SPREAD_ANGSTROM,
+    check_response,
+)
 from apps.science.cg.dataset.frame_checks import (
     check_bond_lengths,
     check_finite,
@@ -48,6 +51,7 @@ ForceUnit = Literal["kcal/mol/angstrom", "kJ/mol/nm"]
 _N_PER_BATCH = 10_000
 _N_PROBED: Final = 50_000_000
 """Numbers of an array that are looked at before anything is queued: a second or two."""
+_N_FOR_BONDS: Final = 500
 _N_FOR_FORCES: Final = 20_000
 """Frames that tell whether forces belong to them."""
 
@@ -173,7 +177,22 @@ def _check_physics(
         beads,
         config.temperature_kelvin,
         None if weight is None or weight[rows].sum() <= 0 else weight[rows],
+        None if config.holds_beads else _are_constrained(config, positions),
     )
+
+
+def _are_constrained(config: OwnFramesConfig, positions: Any) -> bool | None:
+    """Say whether bonds between heavy atoms are rigid; None where there are none."""
+    bonds = [
+        (a.index, b.index)
+        for a, b in read_topology(config.topology).bonds
+        if not any(one.element and one.element.symbol == "H" for one in (a, b))
+    ]
+    if not bonds:
+        return None
+    rows = np.arange(0, len(positions), max(1, len(positions) // _N_FOR_BONDS))
+    lengths = measure_distances(_length_scale(config) * positions[rows], bonds)
+    return float(np.median(lengths.std(axis=0))) < LEAST_SPREAD_ANGSTROM
 
 
 def _choose_rows(positions: Any, n_looked_at: int | None) -> IntArray:

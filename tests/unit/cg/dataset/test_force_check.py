@@ -86,7 +86,7 @@ def swap(forces: Array) -> Array:
 def test_what_is_wrong_with_forces_is_said(spoil: Any, said: str) -> None:
     positions, forces = sample()
     with pytest.raises(DataError) as caught:
-        check(positions, spoil(forces))
+        check(positions, spoil(forces), constrained=False)
     assert said in str(caught.value)
 
 
@@ -100,6 +100,7 @@ def test_forces_of_two_atoms_swapped_are_refused_with_those_atoms() -> None:
 def test_honest_sets_pass(caplog: pytest.LogCaptureFixture) -> None:
     positions, forces = sample()
     assert check(positions, forces) is not None
+    check(positions, forces, constrained=False)
     check(positions, forces, weight=np.random.default_rng(0).random(N_FRAMES))
     check(positions + np.random.default_rng(0).normal(size=positions.shape) * 1e-3,
           forces)  # fmt: skip
@@ -132,6 +133,10 @@ def test_what_constraints_pull_may_be_missing(caplog: pytest.LogCaptureFixture) 
     noise = np.random.default_rng(5).normal(size=forces.shape) * NOISE
     with caplog.at_level(logging.WARNING):
         check(positions, 0.1 * forces + noise)
-    assert "constrained" in caplog.text
+        check(positions[:200], noise[:200])
+        check(positions, noise, constrained=True)
+    assert caplog.text.count("constrained") == 3
+    with pytest.raises(DataError, match="another order"):
+        check(positions, noise, constrained=False)
     with pytest.raises(DataError, match="multiply them by -1"):
         check(positions, -0.1 * forces - noise)
