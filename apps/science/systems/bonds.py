@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from apps.science.errors import StructureError
-from apps.science.systems.records import BondRecord
+from apps.science.systems.records import AtomKey, BondRecord
 from apps.science.systems.structure import Residue, is_lone_ion
 
 BRIDGE_ANGSTROM: Final = 3.0
@@ -134,16 +134,23 @@ def _find_nearest(
     """Return the residues a bond joins, the nearest where numbers come twice."""
     best: tuple[int, int, float] | None = None
     one, two = bond.one, bond.two
-    for i in places.get(one[:2], ()):
-        for j in places.get(two[:2], ()):
-            if one[3] not in residues[i].atoms or two[3] not in residues[j].atoms:
-                continue
+    for i in _find(residues, places, one):
+        for j in _find(residues, places, two):
             apart = float(
                 np.linalg.norm(residues[i].atoms[one[3]] - residues[j].atoms[two[3]])
             )
             if best is None or apart < best[2]:
                 best = (i, j, apart)
     return best
+
+
+def _find(
+    residues: Sequence[Residue], places: dict[tuple[str, str], list[int]], key: AtomKey
+) -> list[int]:
+    """Return the residues of an atom's number; by name too, where it is still that."""
+    found = [i for i in places.get(key[:2], ()) if key[3] in residues[i].atoms]
+    base = Residue(key[2], key[1], key[0]).base
+    return [i for i in found if residues[i].base == base] or found
 
 
 def _is_peptide(residues: Sequence[Residue], i: int, j: int) -> bool:

@@ -22,6 +22,7 @@ MIN_APART_ANGSTROM: Final = 0.5
 MAX_PEPTIDE_BOND_ANGSTROM: Final = 2.5
 """A longer C to N distance between neighbours in a file means missing residues."""
 _BONDED_ANGSTROM: Final = 1.7
+_AMINE: Final = frozenset({"H", "H1", "H2", "H3", "HT1", "HT2", "HT3", "HN1", "HN2"})
 _FLAT_ANGSTROM3: Final = 0.3
 """Of the volume spanned by N, C and CB about CA, 2.6 where they are well placed."""
 
@@ -211,6 +212,29 @@ def _check_ends(chain: Sequence[Residue], source: str) -> None:
                 f"{source}: residue {residue} has the end atom OXT and is followed by "
                 f"{chain[-1]}. Remove OXT, or the cap."
             )
+
+
+def check_charged_ends(residues: Sequence[Residue], source: str) -> None:
+    """Refuse ends whose hydrogens say that they are neutral.
+
+    Raises
+    ------
+    StructureError
+        Naming the residue.
+    """
+    for chain in split_molecules(residues):
+        first, last = chain[0], chain[-1]
+        amine = sorted(first.hydrogens & _AMINE)
+        if first.is_amino_acid and first.base != "PRO" and len(amine) == 2:
+            end, found = first, f"an amine without charge ({' '.join(amine)})"
+        elif last.is_amino_acid and "HXT" in last.hydrogens:
+            end, found = last, "an acid without charge (HXT)"
+        else:
+            continue
+        raise StructureError(
+            f"{source}: {end} ends its chain with {found}, and amber14 has charged "
+            "ends only. Remove these hydrogens for a charged end, or give caps: true."
+        )
 
 
 def _check_ring(chain: Sequence[Residue], source: str) -> None:

@@ -44,13 +44,13 @@ def read_mmcif(path: Path, text: str, model: int | None = None) -> FileRecords:
     }
     _check_sites(path, sites)
     models, rows, chosen = _choose_model(path, sites, model)
-    unseen = tables.get("_pdbx_unobs_or_zero_occ_residues.auth_comp_id", [])
+    flags = tables.get("_pdbx_unobs_or_zero_occ_residues.occupancy_flag", [])
     return FileRecords(
         [_read_site(path, sites, row) for row in rows],
         list(_read_bonds(tables)),
         models if len(models) > 1 else [],
         chosen,
-        len(unseen),
+        flags.count("1"),
     )
 
 

@@ -51,7 +51,7 @@ def read_pdb_lines(path: Path, text: str, model: int | None = None) -> FileRecor
         [*_read_named_bonds(lines), *_read_conect(lines, atoms)],
         models,
         models[chosen] if models else "",
-        _count_unseen(lines),
+        _count_unseen(lines, atoms),
     )
 
 
@@ -231,10 +231,22 @@ def _read_conect(lines: list[str], atoms: list[AtomRecord]) -> Iterator[BondReco
                 yield BondRecord("CONECT", one, two)
 
 
-def _count_unseen(lines: list[str]) -> int:
-    """Return how many residues REMARK 465 lists."""
-    listed = [line for line in lines if line.startswith("REMARK 465")]
-    return sum(_is_unseen(line) for line in listed)
+def _count_unseen(lines: list[str], atoms: list[AtomRecord]) -> int:
+    """Return how many residues REMARK 465 lists, or SEQRES has more than there are."""
+    listed = sum(_is_unseen(line) for line in lines if line.startswith("REMARK 465"))
+    if listed:
+        return listed
+    named: dict[str, int] = {}
+    for line in lines:
+        if line[:6].upper() == "SEQRES":
+            chain = line[11:12].strip()
+            named[chain] = named.get(chain, 0) + len(line[19:70].split())
+    first: dict[str, int] = {}
+    there: dict[str, set[str]] = {}
+    for atom in atoms:
+        if atom.part == first.setdefault(atom.chain, atom.part):
+            there.setdefault(atom.chain, set()).add(atom.number)
+    return sum(max(0, n - len(there.get(chain, ()))) for chain, n in named.items())
 
 
 def _is_unseen(line: str) -> bool:

@@ -15,6 +15,7 @@ from apps.science.systems.bonds import (
 )
 from apps.science.systems.chains import (
     check_chains,
+    check_charged_ends,
     check_state_at_ends,
     cut_chains,
     find_contacts,
@@ -139,6 +140,8 @@ def read_structure(path: Path, config: SystemConfig) -> Structure:
     bridges = find_bridges(residues, source)
     residues = name_thiolates(residues, bridges)
     check_state_at_ends(add_caps(residues) if config.caps else residues, source)
+    if not config.caps:
+        check_charged_ends(residues, source)
     residues += [_number_apart(ion, n_chains + k) for k, ion in enumerate(ions)]
     held = check_stated_bonds(residues, records.bonds, bridges, source)
     close = _check_contacts(residues, source)
@@ -252,4 +255,4 @@ def _check_contacts(residues: Sequence[Residue], source: str) -> list[str]:
 def _say_model(records: FileRecords) -> str:
     if len(records.models) < 2:
         return ""
-    return f"{records.model} of {len(records.models)} in the file"
+    return f"{records.model} (of {len(records.models)} in the file)"

@@ -189,7 +189,7 @@ def test_models_are_counted_and_chosen(tmp_path: Path, pdb: SimpleNamespace) -> 
     two = pdb.alter(one, shift=(0, 0, 1))
     lines = ["MODEL        1", *one, "ENDMDL", "MODEL        2", *two, "ENDMDL"]
     first = pdb.read(tmp_path, lines)
-    assert first.remarks["Model"] == "1 of 2 in the file"
+    assert first.remarks["Model"] == "1 (of 2 in the file)"
     second = pdb.read(tmp_path, lines, model=2)
     at = [found.residues[0].atoms["N"][2] for found in (first, second)]
     assert at[1] - at[0] == pytest.approx(1)
@@ -197,7 +197,7 @@ def test_models_are_counted_and_chosen(tmp_path: Path, pdb: SimpleNamespace) -> 
         pdb.read(tmp_path, lines, model=7)
     assert "Model" not in pdb.read(tmp_path, one).remarks
     frames = pdb.read(tmp_path, [*one, "END", *two, "END"])
-    assert frames.remarks["Model"] == "1 of 2 in the file"
+    assert frames.remarks["Model"] == "1 (of 2 in the file)"
     part = pdb.alter(two[4:], shift=FAR)
     chains = pdb.read(tmp_path, [*one, "END", *part, "END"])
     assert one_letter_sequence(chains.residues) == "GAGAG"
@@ -328,6 +328,24 @@ def test_what_is_only_said(tmp_path: Path, pdb: SimpleNamespace) -> None:
     said: dict[str, Any] = pdb.read(tmp_path, [unseen, *lines]).remarks
     assert said["Occupancy"] == "1 heavy atoms of occupancy 0 are taken"
     assert said["Not seen"].startswith("1 residues")
+    seqres = "SEQRES   1 A    5  GLY ALA GLY ALA GLY"
+    assert pdb.read(tmp_path, [seqres, *lines]).remarks["Not seen"].startswith("2 ")
+
+
+def test_ends_without_charge_are_refused(tmp_path: Path, pdb: SimpleNamespace) -> None:
+    lines = pdb.peptide("GAG")
+
+    def protonate(line: str, name: str) -> str:
+        return f"{line[:12]} {name:<3}{line[16:30]}{'   9.000' * 3}{line[54:76]} H"
+
+    neutral = [protonate(lines[0], "H1"), protonate(lines[0], "H2")]
+    acid = protonate(lines[-1], "HXT")
+    charged = [*neutral, protonate(lines[0], "H3")]
+    for text, end in (([*neutral, *lines], "GLY 1"), ([*lines, acid], "GLY 3")):
+        with pytest.raises(StructureError, match=f"{end} of chain A ends its chain"):
+            pdb.read(tmp_path, text)
+        assert pdb.read(tmp_path, text, caps=True)
+    assert pdb.read(tmp_path, [*charged, *lines])
 
 
 def test_an_extended_start_that_cannot_be_is_refused(
