@@ -44,16 +44,25 @@ def cut_chains(residues: Sequence[Residue], source: str) -> list[Residue]:
     cut: list[Residue] = []
     molecule = 0
     before: Residue | None = None
-    for residue in (r for group in groups.values() for r in group):
-        if before is not None and not _continues(before, residue, source):
+    ordered = [r for group in groups.values() for r in group]
+    for residue, following in zip(ordered, [*ordered[1:], None], strict=True):
+        alone = following is None or (
+            _bond_length(residue, following) > MAX_PEPTIDE_BOND_ANGSTROM
+        )
+        if before is not None and not _continues(before, residue, alone, source):
             molecule += 1
         cut.append(replace(residue, molecule=molecule))
         before = residue
     return cut
 
 
-def _continues(before: Residue, after: Residue, source: str) -> bool:
-    """Say whether ``after`` is the next residue of the chain of ``before``."""
+def _continues(before: Residue, after: Residue, alone: bool, source: str) -> bool:
+    """Say whether ``after`` is the next residue of the chain of ``before``.
+
+    Parameters
+    ----------
+    alone : whether no residue is bonded to the end of ``after``
+    """
     gap = _bond_length(before, after)
     if before.name in END_CAPS or after.name in START_CAPS:
         return False
@@ -73,7 +82,7 @@ def _continues(before: Residue, after: Residue, source: str) -> bool:
     said_to_end = (
         "OXT" in before.atoms
         or before.segment != after.segment
-        or (after.hetero and not before.hetero)
+        or (after.hetero and alone)
         or _goes_back(before, after)
     )
     if said_to_end and gap > MAX_PEPTIDE_BOND_ANGSTROM:

@@ -39,6 +39,7 @@ from apps.science.systems.structure import (
 _OVERLAP_ANGSTROM: Final = 0.8
 _CLOSE_ANGSTROM: Final = 1.65
 _MANY_CONTACTS: Final = 3
+_MOST_SAID: Final = 8
 _LEAVE_OUT: Final = re.compile(
     r"(?P<name>\S+)(\s+(?P<number>\S+?))?(\s+(of\s+)?chain\s+(?P<chain>\S+))?", re.I
 )
@@ -147,10 +148,10 @@ def read_structure(path: Path, config: SystemConfig) -> Structure:
     close = _check_contacts(residues, source)
     remarks = {
         "Model": _say_model(records),
-        "Conformers": "; ".join(grouped.conformers),
+        "Conformers": _join(grouped.conformers),
         "Replaced": "; ".join(replaced),
-        "Bonds to ions": "; ".join(held),
-        "Close contacts": "; ".join(close),
+        "Bonds to ions": _join(held),
+        "Close contacts": _join(close),
         "Deuterium": f"{grouped.n_deuterium} atoms, simulated as hydrogen"
         if grouped.n_deuterium
         else "",
@@ -250,6 +251,12 @@ def _check_contacts(residues: Sequence[Residue], source: str) -> list[str]:
             "bonded"
         )
     return said
+
+
+def _join(sentences: Sequence[str]) -> str:
+    more = len(sentences) - _MOST_SAID
+    said = [*sentences[:_MOST_SAID], *([f"and {more} more"] if more > 0 else [])]
+    return "; ".join(said)
 
 
 def _say_model(records: FileRecords) -> str:

@@ -158,8 +158,7 @@ def _read_protonation(base: str, hydrogens: frozenset[str]) -> str | None:
         shown = _HISTIDINES.get(at_nitrogens)
     elif base == "LYS":
         n_amine = sum(name.startswith("HZ") for name in hydrogens)
-        if n_amine:
-            shown = "LYS" if n_amine == 3 else "LYN"
+        shown = {2: "LYN", 3: "LYS"}.get(n_amine)
     elif hydrogens & {"HG", "HG1"}:
         shown = "CYS"
     return shown

@@ -140,6 +140,9 @@ def test_rings_and_other_bonds_are_refused(
     conect = f"CONECT{numbers['NZ1']}{numbers['CG3']}"
     with pytest.raises(StructureError, match="CONECT bonds NZ of LYS 1"):
         pdb.read(tmp_path, [*plain, conect])
+    ends = f"CONECT{numbers['N1']}{numbers['C3']}"
+    with pytest.raises(StructureError, match="CONECT bonds N of LYS 1"):
+        pdb.read(tmp_path, [*plain, ends])
     link = f"LINK         NZ  LYS A   1                 CG  ASP A   3{'':5}1555   1555"
     with pytest.raises(StructureError, match="LINK bonds NZ of LYS 1"):
         pdb.read(tmp_path, [link, *plain])
@@ -176,6 +179,14 @@ def test_a_residue_that_stands_twice(tmp_path: Path, pdb: SimpleNamespace) -> No
         pdb.read(tmp_path, [*lines[:6], lines[8], *lines[6:]])
     with pytest.raises(StructureError, match="on top of each other"):
         pdb.read(tmp_path, [*lines, "TER", *lines])
+
+
+def test_a_gap_before_a_hetatm_is_a_gap(tmp_path: Path, pdb: SimpleNamespace) -> None:
+    one = [line for line in pdb.peptide("GA") if " OXT " not in line]
+    two = pdb.alter(pdb.peptide("AG"), first=5, shift=FAR)
+    gap = ["HETATM" + line[6:] if "ALA" in line else line for line in two]
+    with pytest.raises(StructureError, match="broken between ALA 2"):
+        pdb.read(tmp_path, [*one, *gap])
 
 
 def test_unknown_atoms_are_named(tmp_path: Path, pdb: SimpleNamespace) -> None:
