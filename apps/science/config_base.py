@@ -1,9 +1,10 @@
 """The one pydantic base of every configuration: frozen, unknown keys refused."""
 
+import re
 from functools import cache
-from typing import Any, get_args
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 
 class StrictConfig(BaseModel):
@@ -56,3 +57,30 @@ def _spell_truth(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_spell_truth(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else value
+
+
+_DEVICE: Final = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
+_PLATFORMS: Final = ("auto", "Reference", "CPU", "CUDA", "OpenCL", "HIP", "Metal")
+
+
+def _check_device(name: str) -> str:
+    if not _DEVICE.fullmatch(name):
+        raise ValueError(
+            f"there is no device {name!r}. Write auto, cpu, cuda, or cuda:0 for one of "
+            "several"
+        )
+    return name
+
+
+def _check_platform(name: str) -> str:
+    if name not in _PLATFORMS:
+        raise ValueError(
+            f"OpenMM has no platform {name!r}. Write one of {', '.join(_PLATFORMS)}"
+        )
+    return name
+
+
+DeviceName = Annotated[str, AfterValidator(_check_device)]
+"""Where torch computes; whether it is there, the worker finds out."""
+PlatformName = Annotated[str, AfterValidator(_check_platform)]
+"""With what OpenMM computes."""

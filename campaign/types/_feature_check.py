@@ -25,6 +25,7 @@ def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> Non
     StructureError
         If a residue has no bead.
     """
+    check_joined(config)
     try:
         n_beads = count_beads(system, config.mapping)
     except (ConfigError, StructureError):
@@ -41,6 +42,23 @@ def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> Non
                 f"{where} has {n_beads} {named}, but the model {variant.name} is for "
                 f"{wanted}. Set its n_beads to {n_beads}."
             )
+
+
+def check_joined(config: LearningConfig) -> None:
+    """Refuse to join what is not there.
+
+    Raises
+    ------
+    ConfigError
+        If a path of dataset.join leads nowhere.
+    """
+    for variant in config.variants:
+        for path in variant.dataset.join:
+            if not path.exists():
+                raise ConfigError(
+                    f"dataset.join: {path} does not exist. Give a run folder or a "
+                    "dataset.h5."
+                )
 
 
 def check_count(

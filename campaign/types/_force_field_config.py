@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from apps.science.config_base import StrictConfig
+from apps.science.config_base import DeviceName, PlatformName, StrictConfig
 from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import FS_PER_PS, count_whole
@@ -97,7 +97,7 @@ class SampleConfig(WEConfig):
         default_factory=EquilibriumConfig,
         description="Equilibrium weights beside the raw ones; not with targets.",
     )
-    platform: str = Field("auto", description="OpenMM platform, or auto.")
+    platform: PlatformName = Field("auto", description="OpenMM platform, or auto.")
     exact_replay: bool = Field(
         True, description="Bitwise the same segment from the same seed."
     )
@@ -123,7 +123,7 @@ class BenchmarkConfig(WEConfig):
     n_bootstrap: int = Field(
         200, gt=1, le=100_000, description="Bootstrap samples behind each interval."
     )
-    device: str = Field("auto", description="cpu, cuda, or auto.")
+    device: DeviceName = Field("auto", description="cpu, cuda, or auto.")
 
 
 ProteinName = Annotated[
@@ -191,6 +191,32 @@ class Config(LearningConfig):
         for name, system in self.systems.items():
             where = f"proteins.{name}" if name else "system"
             check_kelvin(system.temperature_kelvin, f"{where}.temperature_kelvin")
+        return self
+
+    @model_validator(mode="after")
+    def _iterations_suffice(self) -> Self:
+        n = self.sample.n_iterations
+        for variant in self.variants:
+            named = f"the model {variant.name}: " if self.experiments.asked else ""
+            burn_in = variant.dataset.burn_in_iterations
+            if burn_in >= n:
+                raise ValueError(
+                    f"{named}dataset.burn_in_iterations {burn_in} leaves none of the "
+                    f"{n} iterations of sample. Make it smaller."
+                )
+            if "equilibrium" not in (variant.dataset.weights, variant.prior.weights):
+                continue
+            if self.sample.targets:
+                raise ValueError(
+                    f"{named}weights: equilibrium cannot be had of a run with targets, "
+                    "which is a steady state. Take raw, or no targets."
+                )
+            if self.sample.equilibrium.burn_in >= n:
+                raise ValueError(
+                    f"{named}sample.equilibrium.burn_in "
+                    f"{self.sample.equilibrium.burn_in} leaves none of the {n} "
+                    "iterations to make weights of. Make it smaller."
+                )
         return self
 
     @model_validator(mode="after")

@@ -101,6 +101,16 @@ class LearningConfig(CampaignConfig):
         """Every model of the campaign, with its settings."""
         return self._variants
 
+    @model_validator(mode="after")
+    def _every_process_has_a_frame(self) -> Self:
+        n = self.n_train_processes or 1
+        if n > self.training.batch_size:
+            raise ValueError(
+                f"n_train_processes {n} is more than training.batch_size "
+                f"{self.training.batch_size}: some would have no frame of a batch."
+            )
+        return self
+
     @field_validator("model", mode="before")
     @classmethod
     def _build_model(cls, value: Any) -> Any:

@@ -17,14 +17,14 @@ from apps.science.cg.dataset.own_frames import (
     OwnFramesConfig,
     check_own_frames,
 )
-from apps.science.config_base import StrictConfig
+from apps.science.config_base import DeviceName, StrictConfig
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import PROTEIN_PDB
 from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._experiments import Variant
-from campaign.types._feature_check import check_count
+from campaign.types._feature_check import check_count, check_joined
 from campaign.types._learning_config import LEARNING_READ_BY, LearningConfig
 from campaign.types._learning_stages import (
     Futures,
@@ -65,7 +65,7 @@ class SimulationConfig(StrictConfig):
     n_bootstrap: int = Field(
         200, gt=1, le=100_000, description="Bootstrap samples behind each interval."
     )
-    device: str = Field("auto", description="cpu, cuda, or auto.")
+    device: DeviceName = Field("auto", description="cpu, cuda, or auto.")
 
 
 class Config(LearningConfig):
@@ -89,6 +89,7 @@ def stage_names(config: Config) -> Sequence[str]:
 
 def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
+    check_joined(config)
     beads = check_own_frames(config.system, config.mapping)
     check_count(
         beads.n_beads, f"{beads.kind} beads", config.tica, config.system.topology.name,

@@ -80,10 +80,10 @@ class SystemConfig(StrictConfig):
         "Default: yes in implicit solvent and vacuum, no in explicit water.",
     )
     n_minimisation_steps: int = Field(
-        1000, gt=0, description="Most iterations of energy minimisation."
+        1000, gt=0, le=10**6, description="Most iterations of energy minimisation."
     )
     equilibration_ps: float = Field(
-        10.0, ge=0, description="MD of each start after minimisation."
+        10.0, ge=0, le=1e6, description="MD of each start after minimisation."
     )
 
     @field_validator("sequence")

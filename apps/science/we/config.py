@@ -220,12 +220,13 @@ class WEConfig(StrictConfig):
         6, gt=0, le=MOST_WALKERS, description="Walkers kept in every occupied bin."
     )
     bins: Bins = Field(default_factory=MabBins, description="How walkers are binned.")
-    segments_per_block: int | Literal["auto"] = Field(
+    segments_per_block: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         "auto", description="Segments in one task; auto balances them over the workers."
     )
     blocks_per_worker: int | None = Field(
         None,
         gt=0,
+        le=1000,
         description="Blocks a worker gets per iteration when auto; null leaves it to "
         "the propagator.",
     )

@@ -51,15 +51,26 @@ class FailureBudgets(StrictConfig):
     """How often one block may fail, by kind; bad input is never tried again."""
 
     lost: int = Field(
-        5, ge=0, description="Losses of its worker or node beyond the site's retries."
+        5,
+        ge=0,
+        le=1000,
+        description="Losses of its worker or node beyond the site's retries.",
     )
     out_of_memory: int = Field(
-        4, ge=0, description="Times a block is halved after running out of memory."
+        4,
+        ge=0,
+        le=1000,
+        description="Times a block is halved after running out of memory.",
     )
     numerical: int = Field(
-        1, ge=0, description="Times a segment with NaN or runaway energy is reseeded."
+        1,
+        ge=0,
+        le=1000,
+        description="Times a segment with NaN or runaway energy is reseeded.",
     )
-    other: int = Field(1, ge=0, description="Times any other error is tried again.")
+    other: int = Field(
+        1, ge=0, le=1000, description="Times any other error is tried again."
+    )
 
     def allowed(self, kind: FailureKind) -> int:
         """Return how often a block may be sent again after failures of ``kind``."""

@@ -99,6 +99,17 @@ def test_what_yaml_might_misread_is_taken_as_it_is_meant(
         ("GYDPETG", "A, caps: true", "1 calpha bead"),
         ("kind: cgschnet", "kind: cgnet", "7 calpha beads, but the model weighted is "
          "for 5. Set its n_beads to 7"),
+        ("{n_iterations: 4,", "{segments_per_block: 0, n_iterations: 4,",
+         "greater than 0"),
+        ("{n_iterations: 4,", "{platform: cuda, n_iterations: 4,",
+         "no platform 'cuda'"),
+        ("{n_iterations: 4}", "{n_iterations: 4, device: gpu7}", "no device 'gpu7'"),
+        ("seed: 7", "dataset: {burn_in_iterations: 4}", "leaves none of the 4"),
+        ("seed: 7", "dataset: {weights: equilibrium}\nexperiments: {sweep: "
+         "{dataset.burn_in_iterations: [0, 9]}}", "iterations_9: .*leaves none"),
+        ("seed: 7", "dataset: {molecule: x, join: [nowhere]}",
+         "nowhere does not exist"),
+        ("seed: 7", "n_train_processes: 500", "n_train_processes 500 is more than"),
         ("type: force_field", "type: 3", "has the type 3"),
         (TEXT, "", "is empty"),
         (TEXT, "- a\n- b\n", "holds a list"),
@@ -129,6 +140,16 @@ def test_too_many_targets_are_refused(tmp_path: Path) -> None:
     assert "101 targets; at most 100" in refusal(tmp_path, yaml.safe_dump(campaign))
     campaign["sample"]["targets"] = targets[:100]
     load(tmp_path, yaml.safe_dump(campaign))
+
+
+def test_equilibrium_weights_need_a_run_that_has_them(tmp_path: Path) -> None:
+    campaign = yaml.safe_load(TEXT) | {"dataset": {"weights": "equilibrium"}}
+    load(tmp_path, yaml.safe_dump(campaign))
+    region = {"label": "t", "region": [[1, 2], [None, None]]}
+    campaign["sample"]["targets"] = [region]
+    assert "a run with targets" in refusal(tmp_path, yaml.safe_dump(campaign))
+    campaign["sample"] |= {"targets": [], "equilibrium": {"burn_in": 4}}
+    assert "burn_in 4 leaves none" in refusal(tmp_path, yaml.safe_dump(campaign))
 
 
 def test_backbone_beads_make_a_short_chain_possible(tmp_path: Path) -> None:

@@ -86,7 +86,10 @@ class MappingConfig(StrictConfig):
         "sum, slice and mass_average only where their conditions hold.",
     )
     ridge: float = Field(
-        1e-3, ge=0, description="Of the optimal map, in mean squared atom forces."
+        1e-3,
+        ge=0,
+        le=1e6,
+        description="Of the optimal map, in mean squared atom forces.",
     )
 
     @field_validator("residues")
