@@ -160,6 +160,7 @@ def _say_outdated(error: OutdatedError, paths: RunDir) -> str:
 def _site(paths: RunDir, ending: Ending) -> Iterator[Site]:
     """Load the run's site into Parsl for as long as it is entered."""
     import parsl
+    from parsl.executors.high_throughput.errors import CommandClientBadError
 
     from site_configs.build import build_config
     from site_configs.pools.parsl_parts import watch_commands
@@ -170,8 +171,16 @@ def _site(paths: RunDir, ending: Ending) -> Iterator[Site]:
     config = build_config(site, paths.parsl, tag, roles.ALL)
     dfk = None
     try:
-        with ending.held():
-            dfk = parsl.load(config)
+        try:
+            with ending.held():
+                dfk = parsl.load(config)
+        except CommandClientBadError:
+            raise RunEndedError(
+                "Parsl's interchange, which hands tasks to workers, ended or fell "
+                "silent while it started. Nothing is lost; what it said stands in "
+                f"{as_typed(paths.parsl)}. Continue with: "
+                f"weft resume {as_typed(paths.root)}"
+            ) from None
         watch_commands(dfk)
         with watching_pools(dfk, paths), guarding_parts(dfk, ending):
             yield site

@@ -173,6 +173,14 @@ class ToyRun:
         shards = self.n_shards()
         self.weft.wait_for(driver, lambda: self.n_shards() > shards)
 
+    def find_process(self, word: str) -> psutil.Process:
+        """Return the run's process with ``word`` in its command line."""
+        processes = self.find_processes(self.run_dir)
+        lines = {p: " ".join(p.cmdline()) for p in processes}
+        found = [p for p, line in lines.items() if word in line]
+        assert found, lines
+        return found[0]
+
     def finish(self, driver: Any) -> None:
         """Wait for the end; it must be as if nothing had happened."""
         assert driver.wait(timeout=PATIENCE_S) == 0, self.weft.said()

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -32,14 +31,6 @@ def toy(weft, undisturbed, compare_ensembles, find_run_processes) -> ToyRun:
     return ToyRun(
         weft, _ThisHost(), campaign, undisturbed, compare_ensembles, find_run_processes
     )
-
-
-def find_process(toy: ToyRun, word: str) -> psutil.Process:
-    """Return the run's process with ``word`` in its command line."""
-    lines = {p: " ".join(p.cmdline()) for p in toy.find_processes(toy.weft.folder)}
-    found = [p for p, line in lines.items() if word in line]
-    assert found, lines
-    return found[0]
 
 
 def leave(driver: Any, toy: ToyRun) -> str:
@@ -69,7 +60,7 @@ def test_each_ending_takes_everything_along_and_loses_nothing(toy) -> None:
         driver = toy.resume()
 
     toy.in_mid_segment(driver)
-    find_process(toy, "interchange").kill()
+    toy.find_process("interchange").kill()
     said = leave(driver, toy)
     assert "interchange was killed by SIGKILL" in said
     assert "continue with: weft resume runs/toy" in said

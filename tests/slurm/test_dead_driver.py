@@ -31,10 +31,21 @@ def test_a_stopped_driver_takes_its_jobs_along(any_slurm, run_toy, make_site) ->
     toy = run_toy(any_slurm, n_iterations=100)
     driver = toy.start(make_site(toy.weft.folder))
     toy.in_mid_segment(driver)
-    os.kill(driver.pid, signal.SIGTERM)
+    os.killpg(driver.pid, signal.SIGHUP)  # as when its terminal is closed
     assert driver.wait(timeout=60) == 1
     assert "weft resume runs/toy" in toy.weft.said()
     toy.nothing_left()
+
+
+def test_a_dead_interchange_takes_the_jobs_along(slurm, run_toy, make_site) -> None:
+    toy = run_toy(slurm)
+    driver = toy.start(make_site(toy.weft.folder))
+    toy.in_mid_segment(driver)
+    toy.find_process("interchange").kill()
+    assert driver.wait(timeout=60) == 1
+    assert "interchange was killed" in toy.weft.said()
+    toy.nothing_left()
+    toy.finish(toy.resume())
 
 
 def test_a_full_queue_is_waited_for(slurm, run_toy, make_site) -> None:
