@@ -57,7 +57,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        asked = urlsplit(self.path)
+        try:
+            asked = urlsplit(self.path)
+        except ValueError:  # such as http://[
+            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", "not an address\n")
+            return
         if not self._for_us():
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "not for this host\n")
         elif asked.path == "/":

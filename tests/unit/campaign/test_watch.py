@@ -93,6 +93,9 @@ def test_other_names_and_other_paths_are_refused(paths) -> None:
         assert get(port, "/campaign.log")[0].status == 404
         assert get(port, "/../mine/ledger.jsonl")[0].status == 404
         assert get(port, "/", host=f"localhost:{port}")[0].status == 200
+        for broken in ("[::1", "[", "]:x", "localhost:\xe9"):
+            assert get(port, "/", host=broken)[0].status in {200, 403}
+        assert get(port, "http://[::1")[0].status == 400
 
 
 def test_only_this_computer_is_listened_to(paths) -> None:
