@@ -66,7 +66,7 @@ def test_a_harmonic_system_has_its_temperature_in_motion_and_in_place(
     run = Propagator(
         settings(n_steps=6000, n_steps_per_frame=10, friction_per_ps=5.0), field
     )
-    n_replicas = 64
+    n_replicas = 128
     frames = run.propagate(
         straight(n_replicas, 3), range(other_seed, other_seed + n_replicas)
     )
@@ -83,7 +83,7 @@ def test_a_free_particle_gets_the_velocities_of_its_mass(margin, other_seed) -> 
     chosen = settings(n_steps=400, n_steps_per_frame=400, friction_per_ps=10.0,
                       max_bond_angstrom=1e6)  # fmt: skip
     run = Propagator(chosen, field)
-    n_replicas = 2048
+    n_replicas = 12_288
     seeds = range(10**6 + other_seed, 10**6 + other_seed + n_replicas)
     v = run.propagate(straight(n_replicas, 4), seeds).final.velocities
     found = (v**2).mean(axis=(0, 2)) * np.array(field.masses_amu) / ACCELERATION
@@ -100,8 +100,8 @@ def test_a_free_particle_diffuses_as_einstein_says(margin, other_seed) -> None:
     chosen = settings(n_steps=n_steps, n_steps_per_frame=n_steps,
                       friction_per_ps=friction, max_bond_angstrom=1e6)  # fmt: skip
     run = Propagator(chosen, field)
-    begin = straight(1024, 2)
-    end = run.propagate(begin, range(other_seed, other_seed + 1024)).final.positions
+    begin = straight(4096, 2)
+    end = run.propagate(begin, range(other_seed, other_seed + 4096)).final.positions
     moved = end - (begin.positions - begin.positions.mean(1, keepdims=True))
     time = n_steps * 0.004 - 1.5 / friction  # ballistic start of Langevin motion
     for bead, mass in enumerate(field.masses_amu):
@@ -116,7 +116,7 @@ def test_bond_lengths_follow_the_boltzmann_law(margin, other_seed) -> None:
     run = Propagator(settings(n_steps=5000, n_steps_per_frame=10, timestep_fs=2.0,
                               friction_per_ps=5.0), field)  # fmt: skip
     frames = run.propagate(
-        straight(64, 2), range(other_seed, other_seed + 64)
+        straight(768, 2), range(other_seed, other_seed + 768)
     ).positions[:, 50:]
     found = np.linalg.norm(frames[:, :, 1] - frames[:, :, 0], axis=-1)
     r = np.linspace(3.0, 4.6, 2001)
@@ -227,7 +227,7 @@ def test_without_inertia_a_harmonic_system_has_its_exact_spread(
     chosen = settings(n_steps=4000, n_steps_per_frame=10, dynamics="overdamped",
                       timestep_fs=20.0, friction_per_ps=50.0)  # fmt: skip
     frames = Propagator(chosen, field).propagate(
-        straight(64, 2), range(other_seed, other_seed + 64)
+        straight(512, 2), range(other_seed, other_seed + 512)
     )
     apart = frames.positions[:, 100:, 1] - frames.positions[:, 100:, 0]
     # U = 2 k (|x1 - c|^2 + |x2 - c|^2) = k |x1 - x2|^2, so each axis has kT / 2k
@@ -244,10 +244,10 @@ def test_without_inertia_a_free_particle_diffuses_from_the_first_step(
     chosen = settings(n_steps=n_steps, n_steps_per_frame=n_steps,
                       dynamics="overdamped", friction_per_ps=friction,
                       max_bond_angstrom=1e6)  # fmt: skip
-    begin = straight(4096, 2)
+    begin = straight(12_288, 2)
     end = (
         Propagator(chosen, field)
-        .propagate(begin, range(other_seed, other_seed + 4096))
+        .propagate(begin, range(other_seed, other_seed + 12_288))
         .final.positions
     )
     moved = end - (begin.positions - begin.positions.mean(1, keepdims=True))

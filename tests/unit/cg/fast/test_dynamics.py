@@ -123,13 +123,13 @@ def test_the_temperature_is_that_of_the_bath_in_motion_and_in_place(
     """Kinetic energy by equipartition; bond energy by Boltzmann's law of a bond."""
     field = make_field(None, 2)
     fast = FastForceField(field)
-    settings = LangevinSettings(300.0, 20.0, 0.002, 4000, 4, 8.0)
-    x = np.zeros((128, 2, 3))
+    settings = LangevinSettings(300.0, 20.0, 0.002, 3000, 4, 8.0)
+    x = np.zeros((512, 2, 3))
     x[:, 1, 0] = 3.8
     v = thermal(x.shape)
     kt, energies, kinetic = thermal_energy(300.0), [], []
     for part in range(8):
-        seen = fast.run(x, v, np.arange(128) + 1000 * part + other_seed, settings)
+        seen = fast.run(x, v, np.arange(512) + 1000 * part + other_seed, settings)
         x, v = seen.final_positions.numpy(), seen.final_velocities.numpy()
         bond = seen.positions[:, :, 1] - seen.positions[:, :, 0]
         energies.append(75.0 * (bond.double().norm(dim=-1) - 3.8).square().mean())
@@ -151,8 +151,11 @@ def test_energy_drifts_no_more_than_with_the_plain_model(
     fast = FastForceField(field)
     settings = LangevinSettings(300.0, 0.0, 0.002, 200, 200, 20.0)
     warm = LangevinSettings(300.0, 5.0, 0.002, 1000, 1000, 20.0)
-    begin = fast.run(chains(6), thermal((6, 10, 3)), np.arange(6), warm)
-    seeds = np.arange(6)
+    begin = fast.run(chains(40), thermal((40, 10, 3)), np.arange(40), warm)
+    # some random chains are too tight to live
+    alive = np.flatnonzero(~begin.failed.numpy())[:24]
+    assert len(alive) == 24
+    seeds = np.arange(24)
 
     def total(x: Array, v: Array) -> Array:
         kinetic = 0.5 * 12.0 * (v**2).sum(axis=(1, 2)) / ACCELERATION
@@ -161,7 +164,8 @@ def test_energy_drifts_no_more_than_with_the_plain_model(
 
     drifts = []
     for compiled in (True, False):
-        x, v = begin.final_positions.numpy(), begin.final_velocities.numpy()
+        x = begin.final_positions.numpy()[alive]
+        v = begin.final_velocities.numpy()[alive]
         energies = [total(x, v)]
         for _ in range(8):
             if compiled:
@@ -186,13 +190,13 @@ def test_replicas_may_have_temperatures_of_their_own(
 ) -> None:
     fast = FastForceField(make_field(None, 2))
     settings = LangevinSettings(300.0, 50.0, 0.002, 500, 500, 8.0)
-    x = np.zeros((2000, 2, 3))
+    x = np.zeros((8000, 2, 3))
     x[:, 1, 0] = 3.8
-    heats = np.repeat([300.0, 600.0], 1000)
+    heats = np.repeat([300.0, 600.0], 4000)
     v = fast.run(
-        x, 0 * x, np.arange(2000) + other_seed, settings, heats
+        x, 0 * x, np.arange(8000) + other_seed, settings, heats
     ).final_velocities.numpy()
     kinetic = 0.5 * 12.0 * (v**2).sum(axis=(1, 2)) / ACCELERATION
-    for rows, kelvin in ((slice(1000), 300.0), (slice(1000, None), 600.0)):
+    for rows, kelvin in ((slice(4000), 300.0), (slice(4000, None), 600.0)):
         ratio = kinetic[rows].mean() / (3 * thermal_energy(kelvin))
         margin(f"{kelvin:g} K: kinetic / 3 kT", ratio, near=1.0, within=0.06)

@@ -230,16 +230,16 @@ def test_the_prior_is_fitted_with_the_weights_that_training_uses(
     source: Callable[..., PriorSource], tmp_path: Path, margin
 ) -> None:
     """Half of the frames are stretched, and at equilibrium they have no weight."""
-    one = source("one", FIRST)
+    one = source("one", FIRST, n=2000)
     asked = config(weights="equilibrium", terms=["bonds"], gate_steps=0)
     with pytest.raises(WeightError, match="no equilibrium weights: none were estim"):
         fit_prior([one], asked, tmp_path / "prior.yaml")
-    stretched = np.arange(500) % 2 == 1
+    stretched = np.arange(2000) % 2 == 1
     with h5py.File(one.segments, "a") as h5:
         positions = h5["positions"][:]
         positions[stretched] *= 1.05
         h5["positions"][:] = positions
-        h5["weight_eq"] = np.where(stretched, 0.0, 1.0 / 250)
+        h5["weight_eq"] = np.where(stretched, 0.0, 1.0 / 1000)
         h5["weight_eq"].attrs["last_iter"] = h5.attrs["last_iter"]
     lengths, said = [], []
     for weights in ("raw", "equilibrium"):

@@ -107,12 +107,12 @@ def test_tempering_writes_a_trajectory_per_temperature(
     model: Path, tmp_path: Path, margin
 ) -> None:
     chosen = Settings(
-        2, 400, n_steps_per_frame=50, ladder_kelvin=[300.0, 330.0, 360.0],
+        2, 800, n_steps_per_frame=50, ladder_kelvin=[300.0, 330.0, 360.0],
         n_steps_per_exchange=100,
     )  # fmt: skip
     done = simulate(model, tmp_path / "out", chosen)
     assert len(done.files) == 6
-    assert done.n_frames == 6 * 8
+    assert done.n_frames == 6 * 16
     assert max(done.exchanged) <= 1
     margin("exchanged", min(done.exchanged), above=0)
     assert done.files[2].name == "temperature_360K_000.dcd"

@@ -57,7 +57,7 @@ def exact_right(kelvin: float) -> float:
 @pytest.mark.random_outcome
 def test_every_temperature_has_its_exact_populations(margin) -> None:
     engine = tempering(LADDER)
-    begin = np.full((64, 1, 3), 0.0)
+    begin = np.full((512, 1, 3), 0.0)
     begin[:, 0, 0] = -1.0  # all on the left: only crossings can mend it
     ladder = engine.begin(begin, np.zeros_like(begin))
     right, energy = [], []
