@@ -14,7 +14,7 @@ import typer
 
 from apps.science.errors import ConfigError, WeftError
 from campaign.benchmark_command import benchmark
-from campaign.faults import leave_quietly, say_fault
+from campaign.faults import leave_quietly, say_fault, terminal_is_gone
 from campaign.own_command import as_typed
 from campaign.simulate_command import simulate
 from campaign.terminal import make_console, speak_any_encoding
@@ -376,6 +376,9 @@ def main() -> None:
         leave_quietly()
         sys.exit(1)
     except Exception as error:
+        if terminal_is_gone():
+            leave_quietly()
+            sys.exit(1)
         _leave(say_fault(error, sys.argv[1:]), 1)
 
 

@@ -78,7 +78,17 @@ def _run_folders(words: list[str]) -> list[Path]:
     return found
 
 
+def terminal_is_gone() -> bool:
+    """Tell whether the terminal that this process wrote to was closed."""
+    try:
+        os.write(sys.stdout.fileno(), b"")
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
+
+
 def leave_quietly() -> None:
-    """Leave after the reader of a pipe has gone, as ``weft status | head`` does."""
+    """Leave after a pipe's reader, as with ``| head``, or the terminal has gone."""
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, sys.stdout.fileno())
+    os.dup2(sink, sys.stderr.fileno())

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from apps.science.files import write_text
 from apps.science.stopping import seconds_left
@@ -29,7 +29,8 @@ def leaving_in_time(paths: RunDir) -> Iterator[None]:
             "the driver's batch job ends in %.0f s: stopping; go on with weft resume",
             seconds_left(),
         )
-        write_text(paths.stop, "the driver's batch job ends\n")
+        with suppress(OSError):  # a full disk, or a run folder that is gone
+            write_text(paths.stop, "the driver's batch job ends\n")
 
     timer = threading.Timer(max(0.0, left - LEAVE_S), ask)
     timer.daemon = True
