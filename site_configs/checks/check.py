@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from site_configs.build import ROLES, build_config
 from site_configs.checks import ask_gridengine, ask_slurm
 from site_configs.checks.explain import explain
+from site_configs.checks.host_name import ask_host_name, judge_host_name
 from site_configs.checks.submit_script import submit_scripts
 from site_configs.errors import SiteError
 from site_configs.schema import ExecutorConfig, Site
@@ -43,6 +44,7 @@ def check_site(site: Site, roles: Iterable[str] = ROLES) -> list[Check]:
     """Return what is ready and what is not; starts and submits nothing."""
     roles = tuple(roles)
     checks = list(_check_roles(site, roles))
+    checks.append(Check("site", "host name", *judge_host_name(ask_host_name(), site)))
     for name, executor in site.executors.items():
         checks += _check_executor(name, executor)
     scripts: dict[str, str] = {}

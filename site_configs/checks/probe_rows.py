@@ -7,6 +7,7 @@ from typing import Any
 
 from site_configs.checks.check import Check, Level
 from site_configs.checks.explain import advise, alarming_lines
+from site_configs.checks.host_name import judge_host_name
 from site_configs.checks.probe import Probe
 from site_configs.schema import ExecutorConfig, Site
 
@@ -33,6 +34,9 @@ def judge(site: Site, probes: Sequence[Probe]) -> list[Check]:
             rows.append(Check(probe.role, "probe task", "ok", detail))
         else:
             rows += _judge_one(probe, probe.found, executor)
+            if executor is not None and executor.task_spans_block:
+                named = judge_host_name(probe.found["host_name"], site)
+                rows.append(Check(probe.role, "host name", *named))
     return rows
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from site_configs.checks.host_name import ask_host_name
 from site_configs.pools.worker_setup import VISIBLE
 
 PACKAGES = ("weft", "parsl", "numpy", "torch", "openmm", "westpa")
@@ -41,6 +42,7 @@ def look_around(folder: str, token: str, role: str) -> dict[str, Any]:
         "cache_write": _write(_cache()),
         "visible": {n: os.environ[n] for n in VISIBLE.values() if n in os.environ},
         "gpus": _gpus(),
+        "host_name": ask_host_name(),
     }
     scratch = os.environ.get("WEFT_SCRATCH")
     if scratch:

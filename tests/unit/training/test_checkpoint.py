@@ -1,5 +1,7 @@
 """What checkpoints refuse, and that they stand for themselves."""
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from apps.science.training.checkpoint import read_checkpoint, write_checkpoint
 from apps.science.training.checkpoint_file import ForeignCheckpointError
 from apps.science.training.data import read_training_data
 
+WEFT = Path(sys.executable).with_name("weft")
 MODEL = {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1}
 
 
@@ -122,3 +125,24 @@ def test_other_people_s_files_are_left_alone(kind: str, tmp_path: Path) -> None:
         read_checkpoint(path)
     assert "elete" not in str(caught.value)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["cut", "trap"])
+def test_the_command_says_in_a_sentence_what_is_wrong(
+    kind: str, parts: dict[str, Path], tmp_path: Path
+) -> None:
+    path = parts["checkpoint"]
+    if kind == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        torch.save({"model": torch.nn.Linear(2, 2)}, path)
+    done = subprocess.run(
+        [WEFT, "simulate", path, "--steps", "100", "--out", tmp_path / "out"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    words = "is damaged: it ends after" if kind == "cut" else "could run its code"
+    assert words in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert path.exists()
+    assert not (tmp_path / "out").exists()
