@@ -245,7 +245,9 @@ def _settled(run: Opened) -> Iterator[None]:
 @contextmanager
 def _log_to(paths: RunDir) -> Iterator[None]:
     """Send what weft says to campaign.log."""
-    handler = logging.FileHandler(paths.log, encoding="utf-8")
+    handler = logging.FileHandler(
+        paths.log, encoding="utf-8", errors="backslashreplace"
+    )
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )

@@ -35,6 +35,13 @@ def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> Non
     kind = config.mapping.beads or system.beads
     named = f"{kind} beads" if isinstance(kind, str) else "beads"
     check_count(n_beads, named, config.tica, where)
+    check_models(config, n_beads, named, where)
+
+
+def check_models(
+    config: LearningConfig, n_beads: int, named: str, where: str
+) -> None:
+    """Refuse a model that is made for another number of beads."""
     for variant in config.variants:
         wanted = getattr(variant.model, "n_beads", n_beads)
         if variant.model.of_one_size and wanted != n_beads:

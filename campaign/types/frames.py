@@ -8,24 +8,30 @@ dynamics, many replicas packed, against the same frames.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Final, Literal, Self, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from apps.science.cg.dataset.own_frames import (
     NATIVE,
     OwnFramesConfig,
+    check_length,
     check_own_frames,
 )
 from apps.science.config_base import DeviceName, StrictConfig
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import PROTEIN_PDB
+from apps.science.units import FS_PER_PS, count_whole
 from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._experiments import Variant
-from campaign.types._feature_check import check_count, check_joined
-from campaign.types._learning_config import LEARNING_READ_BY, LearningConfig
+from campaign.types._feature_check import check_count, check_joined, check_models
+from campaign.types._learning_config import (
+    LEARNING_READ_BY,
+    LearningConfig,
+    check_kelvin,
+)
 from campaign.types._learning_stages import (
     Futures,
     LearningStages,
@@ -45,6 +51,9 @@ READ_BY = {
 
 KEEPS = {"train": "models/{model}", "benchmark": "benchmark/{model}"}
 """Where a stage goes on from, which does not fit other settings."""
+
+
+_MOST_FRAMES: Final = 50_000_000
 
 
 class SimulationConfig(StrictConfig):
@@ -78,6 +87,46 @@ class Config(LearningConfig):
     )
 
 
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        check_kelvin(self.system.temperature_kelvin, "system.temperature_kelvin")
+        asked = self.simulation
+        step_ps = asked.timestep_fs / FS_PER_PS
+        if count_whole(asked.frame_interval_ps, step_ps) is None:
+            raise ValueError(
+                f"simulation.frame_interval_ps {asked.frame_interval_ps:g} is no whole "
+                f"number of steps of {asked.timestep_fs:g} fs. Make it a multiple."
+            )
+        n_frames = count_whole(asked.length_ps, asked.frame_interval_ps)
+        if n_frames is None:
+            raise ValueError(
+                f"simulation.length_ps {asked.length_ps:g} is no whole number of "
+                f"frames of {asked.frame_interval_ps:g} ps. Make it a multiple."
+            )
+        if n_frames * asked.n_replicas > _MOST_FRAMES:
+            raise ValueError(
+                f"simulation asks for {n_frames * asked.n_replicas:,} frames in all; "
+                f"at most {_MOST_FRAMES:,} are possible. Save them farther apart."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _frames_are_one_iteration(self) -> Self:
+        for variant in self.variants:
+            named = f"the model {variant.name}: " if self.experiments.asked else ""
+            if "equilibrium" in (variant.dataset.weights, variant.prior.weights):
+                raise ValueError(
+                    f"{named}weights: equilibrium are made of a weighted ensemble; own "
+                    "frames have those of system.weights. Take raw."
+                )
+            if variant.dataset.burn_in_iterations:
+                raise ValueError(
+                    f"{named}dataset.burn_in_iterations leaves out iterations of a "
+                    "weighted ensemble, and own frames are all of one. Leave it out."
+                )
+        return self
+
+
 def stage_names(config: Config) -> Sequence[str]:
     """Return the stages of a campaign in the order they are shown."""
     return (
@@ -91,10 +140,10 @@ def check(config: Config) -> None:
     """Refuse what cannot work before anything is queued."""
     check_joined(config)
     beads = check_own_frames(config.system, config.mapping)
-    check_count(
-        beads.n_beads, f"{beads.kind} beads", config.tica, config.system.topology.name,
-        n_dim=1,
-    )  # fmt: skip
+    named, where = f"{beads.kind} beads", config.system.topology.name
+    check_count(beads.n_beads, named, config.tica, where, n_dim=1)
+    check_models(config, beads.n_beads, named, where)
+    check_length(config.system, config.tica.lag_ps)
 
 
 def run(ctx: Context) -> None:

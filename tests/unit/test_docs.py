@@ -101,5 +101,5 @@ def test_examples_are_valid(campaign: Path, tmp_path: Path) -> None:
 
     folder = shutil.copytree(campaign.parent, tmp_path / "example")
     for name in BROUGHT.get(campaign.parent.name, ()):
-        np.save(folder / name, np.arange(30.0).reshape(2, 5, 3) / 3.5)
+        np.save(folder / name, np.arange(45.0).reshape(3, 5, 3) / 3.5)
     check_campaign(load_campaign(folder / campaign.name))

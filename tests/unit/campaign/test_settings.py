@@ -1,10 +1,12 @@
 """campaign.yaml says what its writer means, or is refused in words, before a start."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -199,3 +201,44 @@ def is_taken(path: Path) -> bool:
     except ConfigError:  # anything else would be a traceback
         return False
     return True
+
+
+def write_frames(folder: Path, **changes: Any) -> Path:
+    """Write a campaign on own frames of five beads in a row."""
+    np.save(folder / "x.npy", np.arange(300.0).reshape(20, 5, 3) / 3.5)
+    np.save(folder / "f.npy", np.ones((20, 5, 3)))
+    example = REPOSITORY / "examples" / "04_own_frames"
+    shutil.copyfile(example / "beads.pdb", folder / "beads.pdb")
+    body = yaml.safe_load((example / "campaign.yaml").read_text())
+    body["system"] |= {"positions": "x.npy", "forces": "f.npy"}
+    for where, value in changes.items():
+        section, key = where.split("__")
+        body.setdefault(section, {})[key] = value
+    path = folder / "campaign.yaml"
+    path.write_text(yaml.safe_dump(body))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tica__lag_ps": 15}, "no whole number of frames of 10 ps"),
+        ({"tica__lag_ps": 200}, "holds 20 frames of 10 ps, no more than the 20"),
+        ({"system__temperature_kelvin": 27}, "If degrees Celsius are meant"),
+        ({"simulation__length_ps": 1.5}, "no whole number of frames of 1 ps"),
+        ({"simulation__frame_interval_ps": 0.003}, "no whole number of steps"),
+        ({"simulation__length_ps": 1e9}, "frames in all"),
+        ({"dataset__weights": "equilibrium"}, "made of a weighted ensemble"),
+        ({"dataset__burn_in_iterations": 1}, "own frames are all of one"),
+        ({"model__n_beads": 7}, "5 backbone beads, but the model weighted is for 7"),
+        ({"mapping__beads": "calpha"}, "1 calpha beads"),
+    ],
+)
+def test_own_frames_that_fail_later_are_refused(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    path = write_frames(tmp_path)
+    check_campaign(load_campaign(path))
+    path = write_frames(tmp_path, **changes)
+    with pytest.raises(ConfigError, match=said):
+        check_campaign(load_campaign(path))

@@ -42,7 +42,7 @@ from apps.science.pcoords._features import FeatureKind
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import DTYPES, PER_FRAME, lay_out
 from apps.science.systems.info import PROTEIN_PDB
-from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL
+from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL, count_whole
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ LengthUnit = Literal["angstrom", "nanometer"]
 ForceUnit = Literal["kcal/mol/angstrom", "kJ/mol/nm"]
 _N_PER_BATCH = 10_000
 _N_PROBED: Final = 50_000_000
-"""Numbers of an array that are looked at before anything is queued: a second or two."""
+"""Numbers of an array looked at before anything is queued: a second or two."""
 _N_FOR_BONDS: Final = 500
 _N_FOR_FORCES: Final = 20_000
 """Frames that tell whether forces belong to them."""
@@ -78,11 +78,15 @@ class OwnFramesConfig(StrictConfig):
     )
     length_unit: LengthUnit = Field("angstrom", description="Of the positions.")
     force_unit: ForceUnit = Field("kcal/mol/angstrom", description="Of the forces.")
-    frame_interval_ps: float = Field(1.0, gt=0, description="Between frames.")
-    lineage_block_ps: float = Field(
-        100.0, gt=0, description="Blocks that are split and resampled as a whole."
+    frame_interval_ps: float = Field(
+        1.0, gt=0, le=1e9, description="Between frames."
     )
-    temperature_kelvin: float = Field(300.0, gt=0, description="Of the simulation.")
+    lineage_block_ps: float = Field(
+        100.0, gt=0, le=1e9, description="Blocks that are split and resampled as a whole."
+    )
+    temperature_kelvin: float = Field(
+        300.0, gt=0, le=1000, description="Of the simulation."
+    )
     beads: Literal["calpha", "backbone", "backbone_cb"] = Field(
         "calpha", description="Beads, where mapping.beads names none."
     )
@@ -159,6 +163,29 @@ def check_own_frames(
     return beads
 
 
+def check_length(config: OwnFramesConfig, lag_ps: float) -> None:
+    """Refuse frames that do not reach over the lag of their slow coordinates.
+
+    Raises
+    ------
+    ConfigError
+        If so, or the lag is no whole number of frames.
+    """
+    n_frames, interval_ps = len(_load(config.positions)), config.frame_interval_ps
+    n_lag = count_whole(lag_ps, interval_ps)
+    if n_lag is None:
+        raise ConfigError(
+            f"tica.lag_ps {lag_ps:g} is no whole number of frames of {interval_ps:g} "
+            "ps (system.frame_interval_ps). Make it a multiple."
+        )
+    if n_lag >= n_frames:
+        raise ConfigError(
+            f"{config.positions.name} holds {n_frames} frames of {interval_ps:g} ps, "
+            f"no more than the {n_lag} of tica.lag_ps {lag_ps:g}. Make the lag "
+            "shorter, or bring more frames."
+        )
+
+
 def _check_physics(
     config: OwnFramesConfig, beads: Mapping, positions: Any, forces: Any,
     weight: Array | None,
@@ -229,10 +256,14 @@ def import_frames(
     block = np.arange(n) // n_per_block
     _write_store(config, segments, weight, block)
     scale = _length_scale(config)
-    found = [
-        beads.map_positions(scale * np.asarray(positions[k : k + _N_PER_BATCH]))
-        for k in range(0, n, _N_PER_BATCH)
-    ]
+    found = []
+    for k in range(0, n, _N_PER_BATCH):
+        batch = beads.map_positions(scale * np.asarray(positions[k : k + _N_PER_BATCH]))
+        if beads.bonds:
+            lengths = measure_distances(batch, beads.bonds)
+            rows = k + np.arange(len(batch))
+            check_whole(lengths, beads, rows, config.positions.name)
+        found.append(batch)
     WeightedFrames(
         positions=np.concatenate(found).astype(np.float32),
         weight=weight,
