@@ -82,7 +82,10 @@ class OwnFramesConfig(StrictConfig):
         1.0, gt=0, le=1e9, description="Between frames."
     )
     lineage_block_ps: float = Field(
-        100.0, gt=0, le=1e9, description="Blocks that are split and resampled as a whole."
+        100.0,
+        gt=0,
+        le=1e9,
+        description="Blocks that are split and resampled as a whole.",
     )
     temperature_kelvin: float = Field(
         300.0, gt=0, le=1000, description="Of the simulation."
