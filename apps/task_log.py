@@ -12,9 +12,11 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from apps.science.disk import saying_full
 from apps.science.errors import StoppedError
 from apps.science.stopping import RUN_DIR_VARIABLE, stop_asked
 
@@ -37,13 +39,19 @@ def logged(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             # this closure travels to the worker
-            from apps.task_log import listen, note, refuse_if_stopped
+            from apps.task_log import (
+                listen,
+                naming_full_disk,
+                note,
+                refuse_if_stopped,
+            )
 
             refuse_if_stopped()
             listen()
             began, done = time.time(), False
             try:
-                result = function(*args, **kwargs)
+                with naming_full_disk():
+                    result = function(*args, **kwargs)
                 done = True
                 return result
             finally:
@@ -65,6 +73,11 @@ def refuse_if_stopped() -> None:
         raise StoppedError(STOPPED_BEFORE)
 
 
+def naming_full_disk() -> AbstractContextManager[None]:
+    """Let what a full disk does to a task be a DiskFullError, which is not retried."""
+    return saying_full(Path(os.environ.get(RUN_DIR_VARIABLE) or "."))
+
+
 @functools.cache
 def listen() -> None:
     """Send what the project's modules log in this worker to a file of its own."""
@@ -79,6 +92,7 @@ def listen() -> None:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
+    logging.raiseExceptions = False  # on a full disk each line would be a traceback
     logger = logging.getLogger("apps")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -28,6 +28,7 @@ from campaign.aside import ASIDE
 from campaign.config import TYPES
 from campaign.context import Context
 from campaign.ending import Ending
+from campaign.full_disk import saying_full_disk
 from campaign.guard import guarding_folder, guarding_parts
 from campaign.heartbeat import beating
 from campaign.job_end import leaving_in_time
@@ -37,6 +38,7 @@ from campaign.limits import describe_limit
 from campaign.monitoring.pool_watcher import watching_pools
 from campaign.opening import Opened
 from campaign.own_command import as_typed
+from campaign.run_folder import check_umask, explain_lock_error
 from campaign.said import heard_by
 from site_configs.load import load_site
 from site_configs.schema import Site
@@ -57,10 +59,14 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
 
     Raises
     ------
+    ConfigError
+        If the folder cannot be written or locked.
     RunLockedError
         If another driver works on the folder.
     StageError
         If a stage fails; the message names the log and the resume command.
+    DiskFullError
+        If there is no room left; it names the disk and the resume command.
     RunEndedError
         If the run folder, or a part of Parsl that a run needs, is gone.
     KeyboardInterrupt
@@ -70,6 +76,7 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
     campaign_type = plugins.load_kind(TYPES, run.config.type)
     ending = Ending()
     with (
+        saying_full_disk(paths),
         _driver_lock(paths),
         _log_to(paths),
         _settled(run),
@@ -215,7 +222,9 @@ def _leave_parsl(dfk: Any) -> None:
 @contextmanager
 def _driver_lock(paths: RunDir) -> Iterator[None]:
     """Hold the run folder for this process alone."""
-    lock = filelock.FileLock(paths.lock, timeout=0)
+    check_umask()
+    # one that is a mere file would stay behind a killed driver
+    lock = filelock.FileLock(paths.lock, timeout=0, fallback_to_soft=False)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -224,6 +233,8 @@ def _driver_lock(paths: RunDir) -> Iterator[None]:
             f"Another driver works on {paths.root} ({who.strip() or 'unknown'}). "
             "Wait for it, or stop it with Ctrl-C; then resume."
         ) from None
+    except OSError as error:
+        raise explain_lock_error(error, paths.root) or error from None
     me = psutil.Process()
     identity = {"pid": me.pid, "host": os.uname().nodename, "created": me.create_time()}
     write_text(paths.driver, json.dumps(identity))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from apps import roles
-from apps.science.errors import ConfigError
+from apps.science.disk import describe_full, is_disk_full
+from apps.science.errors import ConfigError, DiskFullError
 from apps.science.files import write_json, write_text
 from apps.science.input_files import InputFiles
 from campaign import config as campaign_config
@@ -18,6 +19,7 @@ from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.opening import touches_nothing_done
 from campaign.own_command import as_typed
+from campaign.run_folder import check_umask
 from site_configs.load import check_roles, copy_site, load_site
 from site_configs.paths import check_run_path
 from site_configs.ready import check_addresses, check_filled_in
@@ -41,6 +43,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
     SiteError
         If anything is wrong with the site, or it cannot be told the folder's name.
     """
+    check_umask()
     source = source.absolute()
     files = InputFiles(source.parent)
     config = campaign_config.load_campaign(source, files)
@@ -77,6 +80,8 @@ def _draft(paths: RunDir) -> Iterator[RunDir]:
             paths.root.rename(_free_name(paths.root))
         root.rename(paths.root)
     except OSError as error:
+        if is_disk_full(error):
+            raise DiskFullError(describe_full(paths.root, error.errno)) from None
         raise ConfigError(
             f"The run folder {paths.root} cannot be made: {error.strerror or error} "
             f"({error.filename or paths.root}). Choose another place with --runs."

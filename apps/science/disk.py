@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from apps.science.errors import DiskFullError
@@ -36,22 +36,29 @@ def free_bytes(path: Path) -> int:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Tell whether an error, or what it came from, is that a disk is full.
+    """Tell whether an error, or what it came from, is that a disk is full."""
+    return find_full(error) is not None
 
-    Libraries hand the system's words on inside errors of their own, so these count.
+
+def find_full(error: BaseException | None) -> BaseException | None:
+    """Return the error, of those that it came from, which says that a disk is full.
+
+    Libraries hand the system's words on inside errors of their own, so these count;
+    an error that knows the file is preferred. None where none is.
     """
+    found: BaseException | None = None
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, DiskFullError):
-            return True
+            return error
         if isinstance(error, OSError) and error.errno in FULL:
-            return True
-        # h5py and torch put the system's words into theirs
+            return error
+        # h5py and others put the system's words into theirs
         if any(words in str(error).lower() for words in _SAYS_FULL):
-            return True
+            found = found or error
         error = error.__cause__ or error.__context__
-    return False
+    return found
 
 
 def describe_full(path: Path, number: int | None = errno.ENOSPC) -> str:
@@ -111,6 +118,22 @@ def has_room(path: Path, n_bytes: int = 1 << 16) -> bool:
                 os.truncate(path, size)
     except OSError as error:
         return not is_disk_full(error)
+    return True
+
+
+def folder_has_room(folder: Path, n_bytes: int = 1 << 16) -> bool:
+    """Tell whether a file of ``n_bytes`` can be made in a folder."""
+    probe = folder / f".room.{os.getpid()}"
+    try:
+        with probe.open("wb") as handle:
+            handle.write(bytes(n_bytes))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        return not is_disk_full(error)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
     return True
 
 
