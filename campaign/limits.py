@@ -1,5 +1,6 @@
 """Which limit of a site a failure met, in words with the key that raises it."""
 
+from apps.science.errors import list_causes
 from apps.science.we.failures import FailureKind, classify_failure
 
 
@@ -8,8 +9,7 @@ def describe_limit(cause: BaseException) -> str:
 
     To be asked while Parsl is loaded: what a scheduler said of its jobs is part of it.
     """
-    error: BaseException | None = cause
-    while error is not None:
+    for error in list_causes(cause):
         kind = classify_failure(error)
         if kind is FailureKind.OUT_OF_MEMORY:
             from site_configs.pools.lost_worker import MEMORY_ADVICE
@@ -17,7 +17,6 @@ def describe_limit(cause: BaseException) -> str:
             return f"Memory ran out there. {MEMORY_ADVICE}"
         if kind is FailureKind.LOST:
             return _say_of_blocks()
-        error = error.__cause__ or error.__context__
     return ""
 
 

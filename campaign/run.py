@@ -14,6 +14,7 @@ import psutil
 
 from apps import roles
 from apps.science import plugins
+from apps.science.disk import is_disk_full
 from apps.science.errors import (
     OutdatedError,
     RunEndedError,
@@ -139,7 +140,10 @@ def _run_type(
         if isinstance(error, OutdatedError):
             raise StageError(_say_outdated(error, ctx.paths)) from None
         stage, cause = ctx.failure or ("run", error)
-        log.error("stage %s failed", stage, exc_info=cause)
+        # where a disk is full, the sentence at the end says all
+        log.error(
+            "stage %s failed", stage, exc_info=None if is_disk_full(cause) else cause
+        )
         log_file = ctx.log_files.get(stage, ctx.paths.log)
         lines = (
             f"Stage {stage} failed: {str(cause) or type(cause).__name__}",

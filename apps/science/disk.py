@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from apps.science.errors import DiskFullError
+from apps.science.errors import DiskFullError, list_causes
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """EFBIG is the limit of one file's size (ulimit -f): it cuts a file in the same way."""
@@ -47,17 +47,14 @@ def find_full(error: BaseException | None) -> BaseException | None:
     an error that knows the file is preferred. None where none is.
     """
     found: BaseException | None = None
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, DiskFullError):
-            return error
-        if isinstance(error, OSError) and error.errno in FULL:
-            return error
+    for one in list_causes(error):
+        if isinstance(one, DiskFullError):
+            return one
+        if isinstance(one, OSError) and one.errno in FULL:
+            return one
         # h5py and others put the system's words into theirs
-        if any(words in str(error).lower() for words in _SAYS_FULL):
-            found = found or error
-        error = error.__cause__ or error.__context__
+        if any(words in str(one).lower() for words in _SAYS_FULL):
+            found = found or one
     return found
 
 

@@ -103,3 +103,12 @@ class RunLockedError(WeftError):
 
 class DiskFullError(WeftError):
     """No room is left, or no quota; with room again the run goes on."""
+
+
+def list_causes(error: BaseException | None) -> list[BaseException]:
+    """Return an error and what it came from, each once: such chains can be circles."""
+    found: list[BaseException] = []
+    while error is not None and not any(error is one for one in found):
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

@@ -89,8 +89,12 @@ def atomic_path_checked(
         )
 
 
-def copy_file(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path, shown: Path | None = None) -> None:
     """Copy a file's bytes to ``target`` and compare the two.
+
+    Parameters
+    ----------
+    shown : the name in messages, such as the one that it gets when whole
 
     Raises
     ------
@@ -99,12 +103,12 @@ def copy_file(source: Path, target: Path) -> None:
     DataError
         If the copy is not what was copied.
     """
-    with saying_full(target):
+    with saying_full(shown or target):
         shutil.copyfile(source, target)
     if not filecmp.cmp(source, target, shallow=False):
         raise DataError(
-            f"{target} is not what was copied to it from {source}, although no write "
-            "failed. Look at that disk, or use another one, and resume."
+            f"{shown or target} is not what was copied from {source}, although no "
+            "write failed. Look at that disk, or use another one, and resume."
         )
 
 

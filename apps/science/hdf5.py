@@ -38,7 +38,7 @@ def atomic_hdf5(
     with atomic_path(path) as temporary:
         new = begin_from is None
         if begin_from is not None:
-            copy_file(begin_from, temporary)
+            copy_file(begin_from, temporary, path)
         with _through(temporary, path, new=new, **layout) as h5:
             yield h5
 

@@ -37,7 +37,7 @@ class Snapshots:
         if began < self._next and not now:
             return
         with atomic_path(self.copy) as temporary:
-            copy_file(self.west_h5, temporary)
+            copy_file(self.west_h5, temporary, self.copy)
         ended = time.monotonic()
         self._next = ended + (ended - began) / SHARE_OF_TIME
 
@@ -61,7 +61,7 @@ class Snapshots:
                 self.west_h5, damage,
             )  # fmt: skip
         with atomic_path(self.west_h5) as temporary:
-            copy_file(self.copy, temporary)
+            copy_file(self.copy, temporary, self.west_h5)
         return True
 
     def _keep_foreign(self) -> None:
