@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+_UNREADABLE: Final = (
+    OSError, KeyError, RuntimeError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile,
+)  # fmt: skip
 _DURATIONS: Final = {"seconds", "frames_per_second"}
 
 
@@ -19,7 +22,7 @@ def hash_content(path: Path) -> str | None:
     """Return the sha256 of what a file means; None where that is all its bytes.
 
     Of a PDB file its remarks do not count, of a checkpoint only the tensors do, of a
-    CSV table not the columns that are durations.
+    CSV table not the columns that are durations, of a west.h5 the walkers do.
     """
     reader = _READERS.get(path.suffix)
     if reader is None:
@@ -28,7 +31,7 @@ def hash_content(path: Path) -> str | None:
     try:
         for piece in reader(path):
             digest.update(piece)
-    except (OSError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile):
+    except _UNREADABLE:
         return None
     return digest.hexdigest()
 
@@ -54,6 +57,22 @@ def _figures(path: Path) -> Iterator[bytes]:
             yield repr(kept).encode()
 
 
+def _walkers(path: Path) -> Iterator[bytes]:
+    """Yield the walkers of a west.h5, without the time that they took."""
+    import h5py
+
+    with h5py.File(path, "r", locking=False) as h5:
+        if "west_current_iteration" not in h5.attrs:
+            raise OSError("of other HDF5 files every byte counts")
+        iterations = h5["iterations"]
+        for name in sorted(iterations):
+            group = iterations[name]
+            yield name.encode()
+            for column in ("weight", "parent_id", "status"):
+                yield group["seg_index"][column].tobytes()
+            yield group["pcoord"][()].tobytes()
+
+
 _READERS: Final[dict[str, Callable[[Path], Iterator[bytes]]]] = {
-    ".pdb": _structure, ".pt": _tensors, ".csv": _figures,
+    ".pdb": _structure, ".pt": _tensors, ".csv": _figures, ".h5": _walkers,
 }  # fmt: skip

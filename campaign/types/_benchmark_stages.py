@@ -6,6 +6,7 @@ from apps.roles import ANALYSIS
 from apps.science.files import make_folder
 from apps.science.seeds import derive_seed
 from apps.science.we.spec import PropagationSpec
+from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.types._experiments import Variant
 from campaign.types._force_field_config import Config, count_segment
@@ -54,6 +55,7 @@ class BenchmarkStages:
                 stage=stage,
             ).result()  # fmt: skip
 
+        prepare_to_mend(folder)
         names = ("west.h5", "segments.h5", "frames.h5", "metrics.json",
                  "densities.npz")  # fmt: skip
         outputs = [folder / name for name in names]

@@ -8,6 +8,7 @@ from apps.roles import ANALYSIS
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import read_system_info
 from apps.science.we.spec import PropagationSpec
+from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.types._force_field_config import Config, count_segment
 from campaign.types._protein import Protein
@@ -110,6 +111,7 @@ class SamplingStages:
         def work() -> None:
             drive_we(self.ctx, self._sampling_run(stage), verify)
 
+        prepare_to_mend(paths.we)
         names = ("west.h5", "west.cfg", "propagation.json")
         outputs = [paths.we / name for name in names]
         sampled = self.ctx.drive(stage, outputs, work, after)

@@ -46,7 +46,8 @@ def _check_records(records: Path, we_folder: Path) -> list[str]:
         try:
             record = journal.read_record(records, n_iter)
         except DataError as error:
-            found.append(f"{error} {set_aside(path, we_folder, 'it cannot be read')}")
+            what = str(error).replace(journal.AT_RESUME, "").rstrip()
+            found.append(f"{what} {set_aside(path, we_folder, 'it cannot be read')}")
             continue
         fault = record.find_fault()
         if fault:
