@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from site_configs.pools.parsl_parts import find_lost_part
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+AGAIN_S = 0.5
+"""A network file system may lose sight of a folder for a moment."""
 BEGIN_ANEW = "Begin anew with: weft run <campaign.yaml>"
 
 
@@ -38,6 +41,9 @@ def guarding_folder(paths: RunDir, ending: Ending) -> Iterator[Callable[[], None
     folder = RunFolder(paths)
 
     def look() -> None:
+        if folder.say_lost() is None:
+            return
+        time.sleep(AGAIN_S)
         lost = folder.say_lost()
         if lost is not None:
             ending.folder_gone = True

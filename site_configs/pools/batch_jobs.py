@@ -118,7 +118,7 @@ def _cancel(scheduler: str, noted: list[BatchJob], scripts: Path) -> list[str]:
     done = subprocess.run(
         [commands.cancel, *ours],
         capture_output=True, encoding="utf-8", errors="surrogateescape",
-        check=False, timeout=COMMAND_S,
+        check=False, timeout=COMMAND_S, process_group=0,
     )  # fmt: skip
     end = time.monotonic() + PATIENCE_S
     while set(ours) & {job.job_id for job in commands.list()}:
@@ -203,6 +203,7 @@ def _run(command: list[str]) -> str:
         errors="surrogateescape",
         check=True,
         timeout=COMMAND_S,
+        process_group=0,  # Ctrl-C is for the driver
     )
     return done.stdout
 

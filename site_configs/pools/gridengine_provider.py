@@ -227,6 +227,7 @@ def _run(*command: str) -> "subprocess.CompletedProcess[str]":
             errors="surrogateescape",
             check=False,
             timeout=COMMAND_S,
+            process_group=0,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))

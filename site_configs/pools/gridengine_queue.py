@@ -33,7 +33,7 @@ def list_jobs() -> list[QueuedJob]:
     done = subprocess.run(
         ["qstat", "-xml", "-u", user],
         capture_output=True, encoding="utf-8", errors="surrogateescape",
-        check=True, timeout=COMMAND_S,
+        check=True, timeout=COMMAND_S, process_group=0,
     )  # fmt: skip
     try:
         return read_queue(done.stdout, user)
@@ -73,7 +73,7 @@ def describe_jobs(job_ids: Iterable[str]) -> dict[str, dict[str, str]]:
     done = subprocess.run(  # fails where every job has ended meanwhile
         ["qstat", "-j", asked],
         capture_output=True, encoding="utf-8", errors="surrogateescape",
-        check=False, timeout=COMMAND_S,
+        check=False, timeout=COMMAND_S, process_group=0,
     )  # fmt: skip
     found: dict[str, dict[str, str]] = {}
     for block in re.split(r"^=+$", done.stdout, flags=re.MULTILINE):
