@@ -164,6 +164,33 @@ def test_a_pool_that_cannot_start_is_an_error_and_not_a_hang(tmp_path: Path) -> 
     assert "no such module" in str(error)
 
 
+ONE_TASK = """
+import pathlib, sys, parsl
+from site_configs.build import build_config
+from site_configs.load import load_site
+with parsl.load(build_config(load_site("local"), pathlib.Path("parsl"))):
+    where = parsl.python_app(lambda: __import__("sys").executable, executors=["md"])
+    assert where().result(120) == sys.executable, where().result()
+"""
+
+
+def test_weft_may_be_installed_in_a_folder_of_any_name(
+    tmp_path: Path, odd_folder: str
+) -> None:
+    installed = tmp_path / odd_folder / "venv"
+    (installed / "bin").mkdir(parents=True)
+    (installed / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    ours = Path(sys.prefix)
+    (installed / "pyvenv.cfg").write_text((ours / "pyvenv.cfg").read_text())
+    (installed / "lib").symlink_to(ours / "lib")
+    done = subprocess.run(
+        [installed / "bin" / "python", "-c", ONE_TASK], cwd=tmp_path / odd_folder,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [odd_folder]
+
+
 DRIVER = """
 import os, pathlib, signal, sys, time, parsl
 from site_configs.build import build_config
