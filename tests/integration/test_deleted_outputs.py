@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from apps.science.content import hash_content
+
 # one or more of every stage but the trainings, which take a minute: tests/unit/training
 TAKEN = (
     "system/system.xml", "reference/walk_001.h5", "reference/tica.npz", "we/west.h5",
@@ -81,3 +83,21 @@ def test_what_comes_out_differently_is_said(copied: Path, weft) -> None:
     assert kept.returncode == 0, kept.stdout[-3000:] + kept.stderr[-3000:]
     assert read_started(copied) == ["report"]
     assert "reference was kept" in (copied / "report" / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_damaged_model_is_named_and_resume_makes_it_good(
+    copied: Path, uninterrupted: Path, weft
+) -> None:
+    best = Path("models/weighted/checkpoints/best.pt")
+    (copied / best).write_bytes((uninterrupted / best).read_bytes()[:-1000])
+    refused = weft.call("simulate", copied / "models" / "weighted", "--steps", "100")
+    assert refused.returncode == 1
+    assert "weft resume makes it again" in " ".join(refused.stderr.split())
+
+    done = weft.call("resume", copied)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "train_weighted" in read_started(copied)
+    assert "benchmark_weighted" not in read_started(copied)  # it is the same model
+    assert hash_content(copied / best) == hash_content(uninterrupted / best)
+    assert (copied / best).with_name("best.damaged.pt").exists()

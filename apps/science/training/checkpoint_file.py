@@ -78,10 +78,10 @@ def _check_records(path: Path) -> None:
             if any(r.compress_type != zipfile.ZIP_STORED for r in records):
                 raise _foreign(path, "its records are compressed")
             bad = archive.testzip()
-    except _NO_ARCHIVE as error:
+    except _NO_ARCHIVE:
         if begins != b"PK\x03\x04":
             raise _foreign(path, "it is no archive of torch's") from None
-        why = f"it ends after {size:,} bytes, or bytes changed ({error})"
+        why = f"it ends after {size:,} bytes, or bytes of it have changed"
         raise _damaged(path, why) from None
     if bad is not None:
         raise _damaged(path, f"{bad} in it has another checksum than when written")

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from apps.science.errors import ConfigError
 from apps.science.training.launch import training_command
+from apps.science.training.meeting import network_variables
 from site_configs.pools.spanning import describe_block
 from site_configs.schema import ExecutorConfig
 
@@ -83,3 +85,22 @@ def test_a_block_of_one_node_needs_no_launcher() -> None:
 def test_the_one_task_of_a_block_has_no_workers_beside_it(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} does not go with task_spans_block"):
         spanning(nodes_per_block=2, gpus_per_node=4, **{key: 1})
+
+
+def test_one_node_talks_over_loopback_whatever_else_is_asked() -> None:
+    asked = {"GLOO_SOCKET_IFNAME": "hsn0", "WEFT_INTERFACE": "hsn0"}
+    found = network_variables(1, asked)
+    name = found["GLOO_SOCKET_IFNAME"]
+    assert "127.0.0.1" in {item.address for item in psutil.net_if_addrs()[name]}
+    assert found["NCCL_SOCKET_IFNAME"] == f"={name}"
+
+
+def test_several_nodes_talk_over_one_interface_the_site_s_if_there_is_one() -> None:
+    loopback = network_variables(1)["GLOO_SOCKET_IFNAME"]
+    found = network_variables(2, {"WEFT_INTERFACE": loopback})
+    assert found["GLOO_SOCKET_IFNAME"] == loopback
+    assert found["NCCL_SOCKET_IFNAME"] == f"={loopback}"
+    found = network_variables(2, {"WEFT_INTERFACE": "none0"})
+    assert found["GLOO_SOCKET_IFNAME"] in psutil.net_if_addrs()
+    assert "NCCL_SOCKET_IFNAME" not in found
+    assert not network_variables(2, {"GLOO_SOCKET_IFNAME": "x"})

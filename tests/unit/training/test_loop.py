@@ -163,6 +163,25 @@ def test_a_best_model_that_was_deleted_is_written_again(make_job: Make) -> None:
     assert hash_content(best) == before
 
 
+def test_a_checkpoint_without_the_best_weights_resumes_as_before(
+    make_job: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until version 0.1 they stood in best.pt alone."""
+    job = make_job("older", n_epochs=2)
+    train(job)
+    losses, last = read_losses(job), job.out / "checkpoints" / "last.pt"
+    content = torch.load(last, weights_only=True)
+    del content["training"]["best"]
+    torch.save(content, last)
+    caplog.set_level(logging.INFO)
+    assert train(job)
+    assert "resuming after 2 epochs" in caplog.text
+    damage(last.with_name("best.pt"))
+    assert train(job)  # from scratch, with the same result
+    assert "starting from scratch" in caplog.text
+    np.testing.assert_array_equal(read_losses(job), losses)
+
+
 def test_somebody_s_file_in_the_place_of_a_checkpoint_is_kept(make_job: Make) -> None:
     job = make_job("theirs", n_epochs=1)
     best = job.out / "checkpoints" / "best.pt"
