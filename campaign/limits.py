@@ -1,6 +1,6 @@
 """Which limit of a site a failure met, in words with the key that raises it."""
 
-from apps.science.errors import list_causes
+from apps.science.errors import KilledError, list_causes
 from apps.science.we.failures import FailureKind, classify_failure
 
 
@@ -9,12 +9,15 @@ def describe_limit(cause: BaseException) -> str:
 
     To be asked while Parsl is loaded: what a scheduler said of its jobs is part of it.
     """
+    from site_configs.pools.lost_worker import MEMORY_ADVICE
+
     for error in list_causes(cause):
         kind = classify_failure(error)
         if kind is FailureKind.OUT_OF_MEMORY:
-            from site_configs.pools.lost_worker import MEMORY_ADVICE
-
             return f"Memory ran out there. {MEMORY_ADVICE}"
+        if isinstance(error, KilledError):
+            advice = MEMORY_ADVICE[0].lower() + MEMORY_ADVICE[1:]
+            return f"If it was for want of memory: {advice}"
         if kind is FailureKind.LOST:
             return _say_of_blocks()
     return ""

@@ -9,6 +9,7 @@ import pytest
 from parsl.executors.high_throughput import errors
 from parsl.jobs.states import JobState, JobStatus
 
+from apps.science.errors import KilledError
 from apps.science.we.failures import FailureKind, classify_failure
 from campaign.limits import describe_limit
 from site_configs.pools.lost_worker import (
@@ -66,6 +67,7 @@ def test_a_task_that_finds_no_memory_is_told_so() -> None:
     error = RuntimeError("prepare failed")
     error.__cause__ = MemoryError()
     assert "memory_per_node_gib" in describe_limit(error)
+    assert "want of memory: ask for more" in describe_limit(KilledError("SIGKILL"))
     assert describe_limit(ValueError("x")) == ""
     assert describe_limit(WorkerLost(3, "node1", "it left.")) == ""
 
