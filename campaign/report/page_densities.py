@@ -119,7 +119,7 @@ def _contact_maps(source: RunSource, canvas: Canvas) -> list[Block]:
         }
         if not maps:
             continue
-        usual = next(iter(found.values()))[f"contacts/reference_{kind}"]
+        usual = found[next(iter(maps))][f"contacts/reference_{kind}"]
         names = bead_names(source, len(usual))
         largest = max(float(np.nanmax(np.abs(d))) for d in maps.values())
         top = float(np.clip(largest, 0.5, 15.0)) if unit else max(largest, 0.05)

@@ -93,6 +93,25 @@ def test_a_hole_in_the_files_costs_one_part_only(
     assert "On the slowest coordinate" in page
 
 
+def test_a_model_that_ran_away_has_its_part_of_every_page(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    root = shutil.copytree(finished[0], tmp_path / "hairpin")
+    folder = root / "benchmark" / "weighted"
+    body = json.loads((folder / "metrics.json").read_text())
+    for name, metric in body["metrics"].items():
+        if name != "stability":
+            metric |= {"defined": False, "reason": "it ran away", "figures": {}}
+    body["model_warnings"] = ["its dynamics ran away"]
+    (folder / "metrics.json").write_text(json.dumps(body))
+    with np.load(folder / "densities.npz") as arrays:
+        kept = {n: a for n, a in arrays.items() if n.startswith("stability/")}
+    np.savez(folder / "densities.npz", **kept)
+    page = write_report(root).read_text(encoding="utf-8")
+    assert "could not be drawn" not in page
+    assert "Model weighted: its dynamics ran away." in page
+
+
 @pytest.mark.parametrize("stage", ["nothing", "settings", "reference", "sampling"])
 def test_an_unfinished_run_says_what_is_missing(
     stage: str, synthetic: ModuleType, tmp_path: Path
