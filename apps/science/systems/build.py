@@ -14,6 +14,7 @@ from apps.science.errors import StructureError
 from apps.science.systems.arrival import check_arrival
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.implicit import inverse_debye_length, use_native_obc2
+from apps.science.systems.rebuilt import mend_branches
 from apps.science.systems.sequence import extend_chain
 from apps.science.systems.structure import Residue, format_pdb, one_letter_sequence
 from apps.science.systems.taken import describe_taken, take_structure
@@ -131,6 +132,7 @@ def _add_hydrogens(
 ) -> tuple[Any, list[Any]]:
     import openmm
     from openmm import app
+    from openmm.unit import nanometer
     from pdbfixer import PDBFixer
 
     platform = openmm.Platform.getPlatformByName("CPU")
@@ -138,6 +140,9 @@ def _add_hydrogens(
     fixer.missingResidues = {}
     fixer.findMissingAtoms()
     fixer.addMissingAtoms(seed=seed % 2**31)
+    mended = mend_branches(residues, fixer.topology, _angstrom(fixer.positions))
+    for atom, place in mended.items():
+        fixer.positions[atom] = openmm.Vec3(*(place / ANGSTROM_PER_NM)) * nanometer
     modeller = app.Modeller(fixer.topology, fixer.positions)
     chosen = modeller.addHydrogens(pH=_PH, variants=variants, platform=platform)
     return modeller, chosen

@@ -250,6 +250,22 @@ def test_every_start_has_the_hands_of_the_structure(tmp_path: Path, pdb: Any) ->
     assert "DAL 2" in built.taken["Right-handed (D)"]
 
 
+@pytest.mark.parametrize(
+    ("letter", "missing"),
+    [("T", ("OG1",)), ("T", ("CB", "CG2")), ("I", ("CG2", "CD1"))],
+)
+def test_a_rebuilt_branch_has_the_right_hand(
+    tmp_path: Path, pdb: Any, letter: str, missing: tuple[str, ...]
+) -> None:
+    lines = [
+        line for line in pdb.peptide(f"G{letter}G")
+        if line[22:26] != "   2" or line[12:16].strip() not in missing
+    ]  # fmt: skip
+    built = build(pdb.write(tmp_path, lines))  # refused where a hand is wrong
+    assert built.sequence == f"G{letter}G"
+    assert " ".join(missing) in built.taken["Added"]
+
+
 def test_disulfide_bridges_are_found_and_said(tmp_path: Path, pdb: Any) -> None:
     one = pdb.peptide("GCG")
     sulphur = next(line for line in one if line[12:16].strip() == "SG")
