@@ -78,7 +78,10 @@ def _ask(*command: str) -> list[str]:
     """Return the lines a command prints; none where it is missing or fails."""
     if shutil.which(command[0]) is None:
         return []
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=20
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return []
     return done.stdout.split("\n")[:-1] if done.returncode == 0 else []
