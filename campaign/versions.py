@@ -24,13 +24,16 @@ def compare_versions(was: Mapping[str, Any], now: Mapping[str, Any]) -> Versions
     """
     decisive: list[str] = []
     others: list[str] = []
-    for name, (before, after) in _pair(was, now, "packages"):
-        phrase = f"{name} {before} is now {after}"
+    for name, (old, new) in _pair(was, now, "packages"):
+        phrase = f"{name} {old} is now {new}"
         (decisive if name in DECIDE_BITS else others).append(phrase)
-    for name, (before, after) in _pair(was, now, "formats"):
-        decisive.append(f"the format of {name} {before} is now {after}")
+    for name, (old, new) in _pair(was, now, "formats"):
+        decisive.append(f"the format of {name} {old} is now {new}")
     if was.get("python", now.get("python")) != now.get("python"):
         others.append(f"Python {was['python']} is now {now.get('python')}")
+    before, after = was.get("git"), now.get("git")
+    if before and after and before != after:
+        others.append(f"weft's source {before[:12]} is now {after[:12]}")
     return Versions(decisive, others)
 
 

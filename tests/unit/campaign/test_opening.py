@@ -316,8 +316,13 @@ def test_versions_that_decide_figures_are_refused_until_allowed(start: Start) ->
 def test_other_versions_are_only_said_where_they_decide_nothing(start: Start) -> None:
     paths = start()
     rewrite_environment(paths, parsl="1.0")
+    found = json.loads(paths.environment.read_text())
+    paths.environment.write_text(json.dumps(found | {"git": "0" * 40}))
     finish(paths, "prepare")
-    assert "parsl 1.0 is now" in settle(open_campaign(paths.root))[0]
+    [said] = settle(open_campaign(paths.root))
+    assert "parsl 1.0 is now" in said
+    if found["git"]:
+        assert f"weft's source 000000000000 is now {found['git'][:12]}" in said
 
 
 def test_another_format_of_files_is_refused(start: Start) -> None:
