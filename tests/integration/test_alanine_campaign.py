@@ -175,3 +175,19 @@ def test_a_stage_that_fails_names_its_log_and_the_way_on(weft, alanine_yaml) -> 
     assert not (run_dir / "cg" / "dataset.h5").exists()
     assert not list(run_dir.rglob("*.tmp*"))
     assert weft.status(run_dir)["state"] == "failed"
+
+    # mended in the run's own campaign.yaml, it goes on from what is done
+    mended = run_dir / "campaign.yaml"
+    mended.write_text(mended.read_text().replace("cutoff: 0.9", "cutoff: 0.0"))
+    driver = weft.start("resume", run_dir)
+
+    def is_fitted() -> bool:
+        entries = read_lines(run_dir / "ledger.jsonl")
+        return ("done", "prior") in {(e["event"], e["stage"]) for e in entries}
+
+    weft.wait_for(driver, is_fitted)
+    weft.kill(driver)
+    assert "Changed settings were taken: dataset.weight_cutoff" in weft.said()
+    assert (run_dir / "resolved.1.yaml").exists()
+    events = read_lines(run_dir / "ledger.jsonl")
+    assert [e["stage"] for e in events if e["event"] == "started"].count("sample") == 1
