@@ -28,6 +28,7 @@ class Training:
     def __init__(self, job: TrainingJob, config: Path) -> None:
         self.job, self.config = job, config
         self.log = config.with_name("train.log")
+        self.environment = {"OMP_NUM_THREADS": "1", "TMPDIR": str(config.parent)}
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str, n: int = 2) -> subprocess.Popen[bytes]:
@@ -35,7 +36,7 @@ class Training:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 command or training_command(self.config, n, {}),
-                stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"},
+                stdout=log, stderr=log, env=os.environ | self.environment,
             )  # fmt: skip
         self.started.append(process)
         return process
@@ -141,6 +142,7 @@ def test_no_name_is_needed_and_nobody_stays_when_the_launcher_is_killed(
     assert len(ranks) == 2
     launcher.kill()
     wait_until(lambda: all(is_gone(process) for process in ranks), "orphans")
+    assert not list(training.config.parent.glob("weft-meeting-*"))
 
 
 def test_nodes_meet_in_a_folder_and_the_failure_of_one_ends_all(
