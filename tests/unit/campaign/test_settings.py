@@ -111,6 +111,7 @@ def test_what_yaml_might_misread_is_taken_as_it_is_meant(
          "{dataset.burn_in_iterations: [0, 9]}}", "iterations_9: .*leaves none"),
         ("seed: 7", "dataset: {molecule: x, join: [nowhere]}",
          "nowhere does not exist"),
+        ("seed: 7", "prior: {terms: [bonds, angles, bonds]}", "bonds stands"),
         ("seed: 7", "n_train_processes: 500", "n_train_processes 500 is more than"),
         ("type: force_field", "type: 3", "has the type 3"),
         (TEXT, "", "is empty"),

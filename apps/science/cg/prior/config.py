@@ -112,6 +112,16 @@ class PriorConfig(StrictConfig):
         "period, at most 4.",
     )
 
+    @field_validator("terms", "exclusions")
+    @classmethod
+    def _each_once(cls, value: list[str] | None) -> list[str] | None:
+        twice = sorted({v for v in value or () if (value or []).count(v) > 1})
+        if twice:
+            raise ValueError(
+                f"{', '.join(twice)} stands there more than once. Name each once."
+            )
+        return value
+
     @field_validator("parameters")
     @classmethod
     def _parameters_exist(cls, value: Path | None, info: ValidationInfo) -> Path | None:
