@@ -132,8 +132,12 @@ class SystemConfig(StrictConfig):
         if value is None:
             return None
         path = find_file(value, info)
-        if not path.is_file():
-            found = "is a folder" if path.is_dir() else "does not exist"
+        try:
+            found = "" if path.is_file() else "does not exist"
+            found = "is a folder" if path.is_dir() else found
+        except OSError as error:
+            found = f"cannot be reached ({error.strerror})"
+        if found:
             raise ValueError(f"The PDB file {path} {found}. Check its path.")
         return path
 

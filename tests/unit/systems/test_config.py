@@ -40,6 +40,10 @@ def test_an_unknown_fold_lists_those_that_exist() -> None:
 def test_a_missing_pdb_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"nowhere\.pdb does not exist"):
         SystemConfig(pdb=tmp_path / "nowhere.pdb")
+    with pytest.raises(ValidationError, match="is a folder"):
+        SystemConfig(pdb=tmp_path)
+    with pytest.raises(ValidationError, match="cannot be reached"):
+        SystemConfig(pdb=tmp_path / ("long" * 100))
 
 
 @pytest.mark.parametrize("given", [{}, {"sequence": "AA", "fold": "bba"}])
