@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
+from campaign import cli
 from campaign.display import status_table
 from campaign.faults import say_fault
 from campaign.terminal import make_console
@@ -127,3 +128,21 @@ def test_a_reader_who_leaves_early_sees_no_traceback(tmp_path: Path) -> None:
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+def test_the_command_ends_with_one_and_a_sentence_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("not [/b] foreseen")
+
+    monkeypatch.setattr("campaign.cli.app", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["weft", "status"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("weft: Something unforeseen: RuntimeError: not [/b]")
+    assert "Traceback" not in said
+    assert len(list(tmp_path.glob("fault-*.txt"))) == 1
