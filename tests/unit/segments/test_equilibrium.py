@@ -29,7 +29,7 @@ from apps.science.we.config import WEConfig
 
 CASES = {
     # potential: barrier, coordinates, MAB bins, walkers a bin, where all start
-    "double_well": (2.0, [0], [8], 40, [-1.0, 0.0, 0.0]),
+    "double_well": (2.0, [0], [8], 160, [-1.0, 0.0, 0.0]),
     "tilted_wells": (1.5, [0, 1], [5, 5], 15, [1.0, 1.0, 0.0]),
 }
 N_ITERATIONS = 14

@@ -20,7 +20,7 @@ from apps.science.training.noise import (
 )
 
 KT, SPREAD, WIDTH, ROUGH = 0.6, 0.8, 0.5, 4.0
-N = 200_000
+N = 1_000_000
 
 
 def draw_harmonic(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
