@@ -47,11 +47,15 @@ class Frames:
 def sample(
     pcoord: int,
     seed: int,
-    n_iterations: int = 500,
-    burn_in: int = 150,
+    n_iterations: int = 2000,
+    burn_in: int = 200,
     n_steps: int = 25,
+    every: int = 5,
 ) -> Frames:
-    """Run a weighted ensemble of 16 bins by 16 walkers along x (0) or y (1)."""
+    """Run a weighted ensemble of 16 bins by 16 walkers along x (0) or y (1).
+
+    Keeps ``every`` so many iterations, and counts those.
+    """
     rng = np.random.default_rng(seed)
     z = rng.choice([-1.0, 1.0], (N_BINS * N_WALKERS, 2))
     weight = np.full(len(z), 1.0 / len(z))
@@ -59,8 +63,9 @@ def sample(
     for n_iter in range(n_iterations):
         for _ in range(n_steps):
             z = z + _STEP * force(z) + np.sqrt(2 * _STEP) * rng.normal(size=z.shape)
-        if n_iter >= burn_in:
-            kept.append((z[:, 0], force(z)[:, 0], weight, np.full(len(z), n_iter)))
+        if n_iter >= burn_in and n_iter % every == 0:
+            number = np.full(len(z), n_iter // every)
+            kept.append((z[:, 0], force(z)[:, 0], weight, number))
         z, weight = resample(z, weight, pcoord, rng)
     return Frames(*(np.concatenate(column) for column in zip(*kept, strict=True)))
 
