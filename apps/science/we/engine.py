@@ -8,7 +8,7 @@ again by their shards. WESTPA keeps one run per process.
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,31 +81,41 @@ def run_we(
             f"progress coordinate has {n_dim}. Make the two agree."
         )
     targets.check_starts(config, starts.names, starts.probabilities, starts.pcoords)
-    rc = _load_westpa(folder)
-    manager = _make_manager(rc, config)
     prepare_to_mend(folder)
     snapshots = Snapshots(folder)
     watched = replace(dispatch, on_iteration=_watch_bins(folder, config, dispatch))
-    manager.set_up(folder, seed, watched, snapshots)
     west_h5 = folder / "west.h5"
-    if snapshots.restore():
-        log.info("%s: continuing from the last snapshot", west_h5)
-    else:
-        _initialise(manager, config, starts, seed)
-        spec = read_spec(folder / "propagation.json")
-        identity.write_identity(west_h5, seed, identity.fingerprint(spec))
-    manager.load_plugins()
-    manager.prepare_run()
-    try:
+    with _westpa(folder, config) as manager:
+        manager.set_up(folder, seed, watched, snapshots)
+        if snapshots.restore():
+            log.info("%s: continuing from the last snapshot", west_h5)
+        else:
+            _initialise(manager, config, starts, seed)
+            spec = read_spec(folder / "propagation.json")
+            identity.write_identity(west_h5, seed, identity.fingerprint(spec))
+        manager.load_plugins()
+        manager.prepare_run()
         manager.run()
-    except Exception:
-        manager.data_manager.check()  # a full disk has many faces
-        raise
-    finally:
         manager.finalize_run()
-        rc.status_stream.close()
     snapshots.take(now=True)
     return west_h5
+
+
+@contextlib.contextmanager
+def _westpa(folder: Path, config: WEConfig) -> Iterator[Any]:
+    """Load WESTPA's manager for a run; leave no file of it open."""
+    rc = _load_westpa(folder)
+    try:
+        manager = _make_manager(rc, config)
+        try:
+            yield manager
+        except Exception:
+            manager.data_manager.check()  # a full disk has many faces
+            raise
+        finally:
+            manager.data_manager.abandon()
+    finally:
+        rc.status_stream.close()
 
 
 def _watch_bins(

@@ -14,6 +14,7 @@ from apps.science.errors import DiskFullError, WeftError
 from apps.science.we.failures import FailureBudgets, FailureKind, classify_failure
 
 FILL = Path(__file__).with_name("fill_disk.py")
+RUN = Path(__file__).with_name("run_on_full_disk.py")
 ROOT = Path(__file__).parents[3]
 NAMESPACE = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "-Urm"]
 
@@ -46,6 +47,19 @@ def fill(folder: Path, disk: str) -> dict[str, dict[str, int]]:
 def test_every_writer_is_right_or_says_that_the_disk_is_full(tmp_path, disk) -> None:
     for writer, seen in fill(tmp_path, disk).items():
         assert set(seen) == {"right", "full"}, (writer, seen)
+
+
+def test_a_run_that_fills_its_disk_goes_on_with_room_as_if_it_had_not(
+    tmp_path,
+) -> None:
+    if not can_mount():
+        pytest.skip("no file system may be mounted here")
+    command = [*NAMESPACE, sys.executable, str(RUN), str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr[-2000:]
+    outcomes = json.loads((tmp_path / "outcomes.json").read_text())
+    assert set(outcomes.values()) == {"full, then the same", "done, then the same"}
 
 
 def test_the_sentence_says_which_file_system_and_what_is_free(tmp_path) -> None:

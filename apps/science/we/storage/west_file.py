@@ -57,6 +57,15 @@ class CheckedDataManager(WESTDataManager):  # type: ignore[misc]
         finally:
             checked.close()
 
+    def abandon(self) -> None:
+        """Close the file if it is still open, whatever became of it."""
+        if self._checked is not None:
+            with contextlib.suppress(Exception):
+                super().close_backing()
+            self.we_h5file = None
+            self._checked.close()
+            self._checked = None
+
     def check(self) -> None:
         """Raise what a write has met with; see ``flush_backing``."""
         if self._checked is not None:
