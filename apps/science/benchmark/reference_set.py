@@ -182,8 +182,8 @@ def open_reference(folder: Path) -> ReferenceSet:
     facts = json.loads(path.read_text(encoding="utf-8"))
     if facts.get("schema") != SCHEMA:
         raise DataError(
-            f"{path} has schema {facts.get('schema')!r}; expected {SCHEMA!r}. Delete "
-            "the folder and bring the reference again."
+            f"{path} has schema {facts.get('schema')!r}; expected {SCHEMA!r}. Move "
+            "the folder away and bring the reference again."
         )
     tica = folder / "tica.npz"
     return ReferenceSet(

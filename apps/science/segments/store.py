@@ -35,7 +35,7 @@ PER_FRAME = ("weight", "n_iter", "seg_id", "frame", "parent", "root")
 DTYPES = {"weight": "f8", "n_iter": "i4", "frame": "i2"}
 """Of the columns; i8 where none is given."""
 UNITS = "Angstrom, kcal/mol/Angstrom"
-_REMEDY = "Run the ingest stage again: delete the file and resume the run."
+_REMEDY = "Move it away and resume the run: it is written again."
 _BATCH_BYTES = 8 << 20
 """More no longer fits a core's cache, and is mapped more slowly."""
 

@@ -121,7 +121,7 @@ def test_a_store_of_another_version_is_refused(we, tmp_path) -> None:
     out = ingest(we, tmp_path / "segments.h5", 2)
     with h5py.File(out, "r+") as h5:
         h5.attrs["schema"] = "weft-segments-9"
-    with pytest.raises(DataError, match=r"'weft-segments-9'.*delete the file"):
+    with pytest.raises(DataError, match=r"'weft-segments-9'.*Move it away and resume"):
         open_store(out)
 
 

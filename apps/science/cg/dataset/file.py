@@ -37,7 +37,7 @@ Weights = Literal["raw", "equilibrium"]
 WEIGHT_OF: Final[dict[str, str]] = {"raw": "weight", "equilibrium": "weight_eq"}
 SHARED: Final = ("beads", "force_map", "prior_sha256", "split_by")
 """Attributes of molecules that ``/meta`` repeats where all agree."""
-REMEDY: Final = "Write it again: delete the file and resume the run."
+REMEDY: Final = "Move it away and resume the run: it is written again."
 _CHUNK_BYTES: Final = 1 << 18
 _ALIGNMENT: Final = 4096
 _ROWS_PER_READ: Final = 1 << 14

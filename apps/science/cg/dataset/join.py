@@ -122,7 +122,7 @@ def _check_schema(other: Any, path: Path) -> None:
     if other["meta"].attrs["schema"] == FORMER:
         raise DataError(
             f"{path} has schema {FORMER!r}, which can be trained on but not joined. "
-            "Write it again: delete it and resume its run."
+            "Move it away and resume its run: it is written again."
         )
 
 
