@@ -9,6 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from apps.science.disk import describe_full, find_full
+
 _MARKS_A_RUN = "resolved.yaml"
 _FORESEEN: Final = {
     errno.ENOTDIR: "a part of this path is a file, where a folder is needed; give "
@@ -44,6 +46,11 @@ def say_fault(error: BaseException, words: list[str]) -> str:
 
 
 def _sentence(error: BaseException) -> str:
+    if (full := find_full(error)) is not None:
+        if isinstance(full, OSError):
+            path = Path(str(full.filename)) if full.filename else Path.cwd()
+            return f"{describe_full(path, full.errno)} "
+        return f"{full} "
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {(error.strerror or str(error)).lower()}. "
     if isinstance(error, MemoryError):

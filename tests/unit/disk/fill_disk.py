@@ -1,7 +1,7 @@
 """Fill a disk at every size, for each writer: right bytes, or an error that says so.
 
-``python fill_disk.py FOLDER tmpfs|limit WRITER...`` writes counts.json: how often
-each outcome was seen. ``tmpfs`` mounts one on a folder of its
+``python fill_disk.py FOLDER tmpfs|ext4|limit WRITER...`` writes counts.json: how often
+each outcome was seen. ``tmpfs`` and ``ext4`` mount one on a folder of its
 own (run it in a mount namespace); ``limit`` bounds the size of a file instead.
 """
 
@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import h5py
 import numpy as np
 
 from apps.science.content import hash_content
-from apps.science.disk import is_disk_full
+from apps.science.disk import free_bytes, is_disk_full
 from apps.science.errors import DiskFullError
 from apps.science.files import atomic_path, copy_file, write_json
 from apps.science.propagators.base import Frames, States
@@ -84,7 +85,7 @@ def write_dataset(out: Path) -> None:
     with file.create_file(out) as h5:
         h5.create_group("meta").attrs["schema"] = file.SCHEMA
         group = h5.create_group("mol/0")
-        n = 600
+        n = 150
         file.create_vectors(group, n, N_ATOMS)
         writer = file.VectorWriter(group, file.ContentDigest())
         values = np.tile(POSITIONS[0, 0], (n, 1, 1)) * np.arange(n)[:, None, None]
@@ -96,7 +97,7 @@ def write_compressed(out: Path) -> None:
     from apps.science.hdf5 import atomic_hdf5
 
     with atomic_hdf5(out) as h5:
-        numbers = np.random.default_rng(1).integers(0, 1 << 40, 8000)
+        numbers = np.random.default_rng(1).integers(0, 1 << 40, 4000)
         h5.create_dataset(
             "n", data=numbers, chunks=(1 << 10,), compression="gzip", shuffle=True
         )
@@ -130,7 +131,7 @@ def write_trajectory(out: Path) -> None:
     from apps.science.segments import export
 
     kind: Any = out.suffix[1:]
-    frames = np.concatenate([POSITIONS.reshape(-1, N_ATOMS, 3)] * 40)
+    frames = np.concatenate([POSITIONS.reshape(-1, N_ATOMS, 3)] * 12)
     with export.open_trajectory(out, kind) as write:
         for k in range(4):
             write(frames, np.arange(len(frames)) + float(k))
@@ -154,7 +155,7 @@ def write_iteration(out: Path) -> None:
 
 
 def write_text_json(out: Path) -> None:
-    write_json(out, {"numbers": list(range(9000))})
+    write_json(out, {"numbers": list(range(4000))})
 
 
 def write_npz(out: Path) -> None:
@@ -240,13 +241,27 @@ def empty(folder: Path) -> None:
         path.unlink()
 
 
+def mount(disk: str, folder: Path) -> None:
+    """Put a file system of DISK bytes on a folder, or nothing for ``limit``."""
+    if disk == "tmpfs":
+        what = ["-t", "tmpfs", "-o", f"size={DISK}", "none"]
+    elif disk == "ext4":
+        image = BASE / "image"
+        image.write_bytes(bytes(DISK))
+        make = ["mkfs.ext4", "-q", "-b", str(PAGE), "-m", "0", "-O", "^has_journal"]
+        subprocess.run([*make, image], check=True)
+        what = ["-o", "loop", str(image)]
+    else:
+        return
+    subprocess.run(["mount", *what, folder], check=True)
+    for path in folder.iterdir():
+        path.rmdir()  # lost+found
+
+
 def main(disk: str, names: list[str]) -> None:
     folder = BASE / "disk"
     folder.mkdir()
-    if disk == "tmpfs":
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "none", folder], check=True
-        )
+    mount(disk, folder)
     counts: dict[str, dict[str, int]] = {}
     for name in names or list(WRITERS):
         file, write = WRITERS[name]
@@ -277,10 +292,11 @@ def under(
             infinity = resource.RLIM_INFINITY
             resource.setrlimit(resource.RLIMIT_FSIZE, (infinity, infinity))
             empty(folder)
-    ballast = DISK - n_bytes
-    if ballast:
+    ballast = free_bytes(folder) - n_bytes
+    if ballast > 0:
         with (folder / "ballast").open("wb") as handle:
-            os.posix_fallocate(handle.fileno(), 0, ballast)
+            with suppress(OSError):  # ext4 needs blocks of its own: then it is full
+                os.posix_fallocate(handle.fileno(), 0, ballast)
     try:
         return try_once(write, out, right)
     finally:
