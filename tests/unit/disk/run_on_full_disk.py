@@ -73,7 +73,7 @@ def main() -> None:
     size = sum(p.stat().st_size for p in whole.rglob("*") if p.is_file())
     pages = 1 + size // 4096
     outcomes: dict[str, str] = {}
-    for n in range(2, pages + 12, max(1, pages // 14)):
+    for n in (*range(2, pages + 12, max(1, pages // 10)), 3 * pages):
         options = f"size={4 * n}k"
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", options, "none", disk], check=True
