@@ -294,9 +294,9 @@ def under(
             empty(folder)
     ballast = free_bytes(folder) - n_bytes
     if ballast > 0:
-        with (folder / "ballast").open("wb") as handle:
-            with suppress(OSError):  # ext4 needs blocks of its own: then it is full
-                os.posix_fallocate(handle.fileno(), 0, ballast)
+        # ext4 needs blocks of its own: then it is full
+        with suppress(OSError), (folder / "ballast").open("wb") as handle:
+            os.posix_fallocate(handle.fileno(), 0, ballast)
     try:
         return try_once(write, out, right)
     finally:
