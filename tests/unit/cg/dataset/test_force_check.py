@@ -46,13 +46,14 @@ def check(positions: Array, forces: Array, kelvin: float = KELVIN, **more: Any) 
     return check_response(positions, forces, mapping, kelvin, **more)
 
 
-def test_the_ratio_is_one_in_equilibrium() -> None:
+@pytest.mark.random_outcome
+def test_the_ratio_is_one_in_equilibrium(margin: Any) -> None:
     found = [measure_response(*sample(k), np.array(BONDS), KELVIN) for k in range(20)]
-    # 20 means of 14,000 stretches: each within 5 standard errors, and all in the mean
     pulls = np.array([(f.ratio - 1) / f.error for f in found if f])
     assert len(pulls) == 20
-    assert abs(pulls).max() < 5
-    assert abs(pulls.mean()) < 5 / np.sqrt(20)
+    # errors of 40 blocks: Student's t of 39 degrees, 20 times
+    margin("farthest from one of 20, in errors", abs(pulls).max(), below=6)
+    margin("mean of 20 from one, in errors", abs(pulls.mean()) * 20**0.5, below=5)
 
 
 def swap(forces: Array) -> Array:
@@ -120,12 +121,18 @@ def test_sets_that_cannot_tell_are_let_pass() -> None:
     assert check_response(positions, -forces, mapping, KELVIN) is None
 
 
+@pytest.mark.random_outcome
 @pytest.mark.parametrize("n_frames", [80, 150, 400])
-def test_small_honest_sets_are_hardly_ever_refused(n_frames: int) -> None:
+def test_small_honest_sets_are_hardly_ever_refused(n_frames: int, margin: Any) -> None:
     positions, forces = sample()
+    refused = 0
     for start in range(0, N_FRAMES - n_frames, 40):
         rows = slice(start, start + n_frames)
-        check(positions[rows], forces[rows])
+        try:
+            check(positions[rows], forces[rows], constrained=False)
+        except DataError:
+            refused += 1
+    margin(f"honest sets of {n_frames} frames refused", refused, below=1)
 
 
 def test_what_constraints_pull_may_be_missing(caplog: pytest.LogCaptureFixture) -> None:
