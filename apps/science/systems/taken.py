@@ -96,6 +96,9 @@ def _take(settings: str, _stamp: tuple[int, int]) -> Taken:
         else:
             remarks["No extended start"] = f"the protein has {reason}"
     residues = add_caps(given) if config.caps else list(given)
+    counted = [str(k) for k in range(1, len(residues) + 1)]
+    if config.pdb is not None and [r.number for r in residues] != counted:
+        remarks["Numbers"] = "residues are counted from 1 in the run folder"
     return Taken(names, residues, list(given), bridges, remarks)
 
 
