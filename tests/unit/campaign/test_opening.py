@@ -360,6 +360,27 @@ def test_a_damaged_file_of_a_run_is_named_and_can_be_moved_away(
     assert (again == []) == (name != "campaign.yaml")
 
 
+def test_a_run_that_an_earlier_version_began_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    paths = start()
+    finish(paths, "prepare")
+    shutil.rmtree(paths.inputs)  # none were kept, and paths were absolute
+    resolved = yaml.safe_load(paths.resolved.read_text())
+    del resolved["copy_inputs_mb"]
+    resolved["prior"]["parameters"] = str(tmp_path / "asked" / "mine.yaml")
+    paths.resolved.write_text(yaml.safe_dump(resolved, sort_keys=False))
+    environment = json.loads(paths.environment.read_text())
+    del environment["formats"], environment["packages"]["numba"]
+    paths.environment.write_text(json.dumps(environment))
+    assert settle(open_campaign(paths.root)) == []
+    change(paths.campaign, training__n_epochs=7)
+    [said] = settle(open_campaign(paths.root))
+    assert "training.n_epochs" in said
+    assert (paths.inputs / "mine.yaml").read_text() == PRIOR
+    assert settle(open_campaign(paths.root)) == []
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a run folder"):
         open_campaign(tmp_path)
