@@ -26,6 +26,7 @@ from apps.science.errors import (
 )
 from apps.science.exit_status import ended_from_outside, plain_status, say_status
 from apps.science.stopping import MARGIN_S, UNFINISHED, drain_pool, seconds_left
+from apps.science.training.meeting import PYTHON
 from apps.science.training.parent import PARENT_VARIABLE, name_parent
 from apps.task_log import STOPPED_BEFORE, note, refuse_if_stopped
 
@@ -57,7 +58,7 @@ def run_command(
     StoppedError
         If the run was asked to stop before the command began.
     """
-    timed = [sys.executable, "-m", "apps.timed_command", stage, str(unfinished), "--"]
+    timed = [*PYTHON, "apps.timed_command", stage, str(unfinished), "--"]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         began_at = log.tell()

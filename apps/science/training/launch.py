@@ -7,12 +7,11 @@ processes each takes, and the scheduler's own command that starts one on each.
 import os
 import secrets
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from apps.science.errors import ConfigError
-from apps.science.training.meeting import PREFIX
+from apps.science.training.meeting import PREFIX, PYTHON
 
 NODES_VARIABLE = "WEFT_BLOCK_NODES"
 PROCESSES_VARIABLE = "WEFT_PROCESSES_PER_NODE"
@@ -39,9 +38,9 @@ def training_command(
     n_nodes = int(environ.get(NODES_VARIABLE, "1"))
     per_node = _count_per_node(n_processes, n_nodes, environ)
     if n_nodes == per_node == 1:
-        return [sys.executable, "-m", "apps.science.training", str(config)]
+        return [*PYTHON, "apps.science.training", str(config)]
     start = [
-        sys.executable, "-m", "apps.science.training.start_ranks", str(config),
+        *PYTHON, "apps.science.training.start_ranks", str(config),
         "--per-node", str(per_node),
     ]  # fmt: skip
     if n_nodes == 1:

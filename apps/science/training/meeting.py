@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,9 @@ from apps.science.errors import ConfigError
 MEETING_VARIABLE: Final = "WEFT_MEETING"
 INTERFACE_VARIABLE: Final = "WEFT_INTERFACE"
 """Set by a site whose file names an interface."""
+
+PYTHON: Final = (sys.executable, "-P", "-m")
+"""Start of our commands; the folder they run in is no place to import from."""
 
 PREFIX: Final = ".meeting-"
 _FAILED: Final = "failed"

@@ -23,6 +23,7 @@ from apps.science.stopping import MARGIN_S, UNFINISHED
 from apps.science.training.meeting import (
     ALONE,
     MEETING_VARIABLE,
+    PYTHON,
     Meeting,
     network_variables,
 )
@@ -49,7 +50,7 @@ class NodeRanks:
         signal.signal(signal.SIGTERM, self._note)
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-m", "apps.science.training", str(config)],
+                [*PYTHON, "apps.science.training", str(config)],
                 env=os.environ | shared | {
                     "RANK": str(self._first + local), "LOCAL_RANK": str(local)
                 },

@@ -25,7 +25,7 @@ def spanning(**settings: object) -> dict[str, str]:
 
 def test_a_laptop_trains_in_one_plain_process() -> None:
     command = training_command(JOB, None, {})
-    assert command[1:] == ["-m", "apps.science.training", str(JOB)]
+    assert command[1:] == ["-P", "-m", "apps.science.training", str(JOB)]
     assert training_command(JOB, None, spanning()) == command
 
 

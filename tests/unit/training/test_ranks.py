@@ -29,6 +29,8 @@ class Training:
         self.job, self.config = job, config
         self.log = config.with_name("train.log")
         self.environment = {"OMP_NUM_THREADS": "1", "TMPDIR": str(config.parent)}
+        # whatever lies where training runs is not imported
+        (config.parent / "torch.py").write_text("raise SystemExit('not torch')")
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str, n: int = 2) -> subprocess.Popen[bytes]:
@@ -37,6 +39,7 @@ class Training:
             process = subprocess.Popen(
                 command or training_command(self.config, n, {}),
                 stdout=log, stderr=log, env=os.environ | self.environment,
+                cwd=self.config.parent,
             )  # fmt: skip
         self.started.append(process)
         return process
