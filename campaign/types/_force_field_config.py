@@ -16,6 +16,7 @@ LONGEST_PS: Final = 1e9
 """A millisecond; nobody has run more."""
 LONGEST_SEGMENT_FS: Final = 1e9
 """A microsecond between resamplings."""
+LEAST_PAIRS: Final = 10
 MOST_FRAMES: Final = 10_000_000
 """Of a walk or a segment; a stage holds those of a walk in memory."""
 
@@ -255,5 +256,15 @@ class Config(LearningConfig):
             raise ValueError(
                 f"tica.lag_ps {self.tica.lag_ps:g} must be shorter than "
                 f"reference.walk_length_ps {reference.walk_length_ps:g}."
+            )
+        pairs = reference.n_walks * round(
+            (reference.walk_length_ps - self.tica.lag_ps) / reference.frame_interval_ps
+        )
+        if pairs < LEAST_PAIRS:
+            raise ValueError(
+                f"tica.lag_ps {self.tica.lag_ps:g} leaves {pairs} pairs of frames in "
+                f"{reference.n_walks} walks of {reference.walk_length_ps:g} ps, too "
+                f"few for two slow coordinates; {LEAST_PAIRS} are the least, and "
+                "thousands are usual. Run longer walks, or choose a shorter lag."
             )
         return self

@@ -138,7 +138,10 @@ def _estimate(
         for first in range(0, n_frames, _ROWS_PER_BATCH)
     ]
     if not batches:
-        raise DataError("The store holds no frames. Ingest a closed iteration first.")
+        raise DataError(
+            "The store holds no frames: no iteration is closed, or weight_cutoff leaves "
+            "none of them. Sample on, or lower sample.weight_cutoff."
+        )
     columns = {
         name: h5[name][:] for name in ("weight", "n_iter", "seg_id", "frame", "parent")
     }

@@ -112,6 +112,7 @@ def test_what_yaml_might_misread_is_taken_as_it_is_meant(
         ("seed: 7", "dataset: {molecule: x, join: [nowhere]}",
          "nowhere does not exist"),
         ("seed: 7", "prior: {terms: [bonds, angles, bonds]}", "bonds stands"),
+        ("lag_ps: 0.8", "lag_ps: 19.2", "leaves 4 pairs of frames in 2 walks"),
         ("seed: 7", "n_train_processes: 500", "n_train_processes 500 is more than"),
         ("type: force_field", "type: 3", "has the type 3"),
         (TEXT, "", "is empty"),
