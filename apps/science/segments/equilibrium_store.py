@@ -139,8 +139,8 @@ def _estimate(
     ]
     if not batches:
         raise DataError(
-            "The store holds no frames: no iteration is closed, or weight_cutoff leaves "
-            "none of them. Sample on, or lower sample.weight_cutoff."
+            "The store holds no frames: no iteration is closed, or the weight_cutoff "
+            "leaves none. Sample on, or lower sample.weight_cutoff."
         )
     columns = {
         name: h5[name][:] for name in ("weight", "n_iter", "seg_id", "frame", "parent")
