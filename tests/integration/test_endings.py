@@ -48,6 +48,7 @@ def read_states(toy: ToyRun) -> dict[str, str]:
     return {s["name"]: s["state"] for s in toy.weft.status(toy.run_dir)["stages"]}
 
 
+@pytest.mark.slow
 def test_each_ending_takes_everything_along_and_loses_nothing(toy) -> None:
     driver = toy.start("local")
     # the driver leads a group, as under a shell or `timeout`

