@@ -49,6 +49,13 @@ def check_run_path(site: Site, root: Path) -> None:
     for scheduler in sorted({e.scheduler for e in site.executors.values()}):
         if scheduler in ("pbspro", "lsf"):
             _check_plain(name, scheduler)
+        found = re.search(r",|\$\w", name) if scheduler == "gridengine" else None
+        if found is not None:
+            raise SiteError(
+                f"The run folder {name} has {found[0]} in its path, which Grid Engine "
+                "takes for a list or a variable in the name of a job's output. Rename "
+                "that folder, or choose another with --runs."
+            )
         if scheduler == "slurm" and "%" in name and "\\" in name:
             raise SiteError(
                 f"The run folder {name} has both % and \\ in its path, which Slurm "

@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 _TEMPLATE = """#!/bin/bash
 #$$ -S /bin/bash
 #$$ -N ${jobname}
-#$$ -o "${submit_script_dir}/${jobname}.submit.stdout"
-#$$ -e "${submit_script_dir}/${jobname}.submit.stderr"
 #$$ -cwd
 #$$ -r n
 #$$ -l h_rt=${walltime}
@@ -83,12 +81,15 @@ class PatientGridEngineProvider(Utf8Scripts, GridEngineProvider):  # type: ignor
         path = f"{Path(self.script_dir).absolute()}/{name}.submit"
         configs = self.get_configs(command, tasks_per_node)
         self._write_submit_script(_TEMPLATE, path, name, configs)
+        # on the command line no quote or blank has a meaning, and after a colon no
+        # other one has
+        outputs = ("-o", f":{path}.stdout", "-e", f":{path}.stderr")
         if not self._can_run:
-            never = ask_whether_it_can_run(path)
+            never = ask_whether_it_can_run(path, *outputs)
             if never is not None and never.certain:
                 raise SiteError(f"Grid Engine would never start the job: {never.said}")
             self._can_run = True
-        job_id = _submit(path)
+        job_id = _submit(*outputs, path)
         self.resources[job_id] = {
             "job_id": job_id,
             "status": JobStatus(JobState.PENDING),
@@ -184,7 +185,7 @@ class NeverRuns(NamedTuple):
     takes that for unknown in its trial."""
 
 
-def ask_whether_it_can_run(script: str) -> NeverRuns | None:
+def ask_whether_it_can_run(script: str, *options: str) -> NeverRuns | None:
     """Let Grid Engine try a script without submitting it; None if all is well.
 
     Raises
@@ -192,7 +193,7 @@ def ask_whether_it_can_run(script: str) -> NeverRuns | None:
     SiteError
         If it refuses the script itself.
     """
-    done = _run("qsub", "-w", "v", script)
+    done = _run("qsub", "-w", "v", *options, script)
     said = _words(done)
     if done.returncode == 0 or any(words in said for words in _BUSY):
         return None
@@ -203,9 +204,9 @@ def ask_whether_it_can_run(script: str) -> NeverRuns | None:
     return NeverRuns("\n".join(reasons), "requests unknown resource (" not in said)
 
 
-def _submit(script: str) -> str:
+def _submit(*arguments: str) -> str:
     for pause in (*_TRY_AGAIN_SECONDS, None):
-        done = _run("qsub", "-terse", script)
+        done = _run("qsub", "-terse", *arguments)
         # a site's wrapper of qsub may say something first
         found = re.findall(r"^(\d+)(?:\..*)?\s*$", done.stdout, re.MULTILINE)
         if done.returncode == 0 and found:

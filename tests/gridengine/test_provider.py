@@ -1,5 +1,6 @@
 """What Parsl is told of jobs on a real Grid Engine, and of those that cannot start."""
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_a_job_is_followed_to_its_last_words(provide) -> None:
     assert provider.status([job])[0].state == JobState.COMPLETED
 
 
+def test_a_job_runs_in_a_folder_of_any_name(
+    provide, tmp_path: Path, odd_folder: str
+) -> None:
+    folder = tmp_path / f"{odd_folder} a:b #%j"
+    folder.mkdir()
+    provider = provide()
+    provider.script_dir = str(folder)
+    job = provider.submit("echo it ran", 1, "weft")
+    status = wait_for_end(provider, job)
+    end = time.monotonic() + PATIENCE_S
+    while "it ran" not in (status.stdout_summary or ""):
+        assert time.monotonic() < end, list(tmp_path.rglob("*"))
+        time.sleep(0.2)
+    assert not list(tmp_path.rglob("X"))
+
+
 def test_a_cancelled_job_ends_and_stays_so(provide) -> None:
     provider = provide()
     job, other = (provider.submit("sleep 60", 1, "weft") for _ in range(2))
@@ -123,12 +140,18 @@ def test_a_cancelled_job_ends_and_stays_so(provide) -> None:
     assert provider.cancel([job, other]) == [True, True]
 
 
-def test_a_job_that_cannot_start_is_explained_and_removed(provide, tmp_path) -> None:
-    provider = provide(scheduler_options=f"#$ -o {tmp_path}/nowhere/out")
+def test_a_job_that_cannot_start_is_explained_and_removed(
+    here, provide, tmp_path: Path
+) -> None:
+    provider = provide(scheduler_options="-h")
+    (nowhere := tmp_path / "nowhere").mkdir()
+    provider.script_dir = str(nowhere)
     job = provider.submit("true", 1, "weft")
+    shutil.rmtree(nowhere)  # its output would go there
+    here.ask("qrls", job)
     status = wait_for_end(provider, job)
     assert status.state == JobState.FAILED
-    assert "nowhere/out" in str(status.message)
+    assert "nowhere/weft" in str(status.message)
     assert "No such file or directory" in str(status.message)
     assert job not in {listed.job_id for listed in list_jobs()}
 

@@ -141,6 +141,8 @@ def test_slurm_is_told_its_output_files() -> None:
         (_site("local"), "a\nb", "line break"),
         (_site("local"), "a\x1b[1m", "control character"),
         (_site("slurm"), "a%j\\b", "both % and"),
+        (_site("gridengine"), "a,b", "has , in its path, which Grid Engine"),
+        (_site("gridengine"), "$HOME", "has $H in its path, which Grid Engine"),
         (_site("lsf"), "a b", "' ' in its path. lsf takes"),
         (_site("pbspro", cores_per_node=4), "it's", "in its path. pbspro takes"),
         (Site(name="x", python=Path("x.py")), "a b", "A site in Python takes"),
