@@ -99,9 +99,12 @@ def test_every_metric_is_reported_with_intervals_and_floor(bench, margin) -> Non
         for figure in metric["figures"].values():
             assert figure["low"] <= figure["value"] <= figure["high"]
             assert figure["floor"] is not None
+    ratios = []
     for name in ("tic0", "gyration", "end_to_end", "angles"):
         kl = found["metrics"][name]["figures"]["kl"]
-        margin(f"{name}: kl / floor", kl["value"] / kl["floor"], above=3)
+        ratios.append(kl["value"] / kl["floor"])
+    # together, since a floor of 20 halves may be low by chance
+    margin("mean of log(kl / floor)", np.mean(np.log(ratios)), above=np.log(3))
     for name, reason in UNDEFINED.items():
         assert reason in found["metrics"][name]["reason"]
     assert len(found["reference_sha256"]) == 64
