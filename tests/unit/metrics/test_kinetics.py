@@ -74,7 +74,9 @@ def test_the_slowest_timescale_of_a_two_state_chain(sets, margin) -> None:
     ratio = found.details["reference_timescales_ps"][0] / exact
     margin("timescale / exact", ratio, near=1.0, within=0.1)
     low, high = found.details["reference_slowest_interval_ps"]
-    margin("interval / exact", (high - low) / exact, above=0.02, below=0.2)
+    # from one draw to the next the timescale scatters by 0.021 of itself
+    width = np.log((high - low) / exact / (4 * 0.021))
+    margin("log(interval / expected)", width, near=0.0, within=np.log(4.0))
     assert found.figures["slowest"].value == 0
     margin("floor", found.figures["slowest"].floor, above=0, below=0.5)
 
