@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shlex
 import signal
 import sys
 import time
@@ -79,26 +78,18 @@ def init(
 
 
 @app.command()
-def validate(campaign: CampaignFile, site: SiteName = "local") -> None:
-    """Check a campaign and a site; start nothing."""
-    from apps import roles
-    from campaign.config import check_campaign, describe_campaign, load_campaign
-    from site_configs.load import check_roles, load_site
-    from site_configs.paths import check_run_path
-    from site_configs.ready import check_filled_in
+def validate(
+    campaign: CampaignFile,
+    site: SiteName = "local",
+    runs: RunsFolder = Path("runs"),
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Run it in miniature there, and say times.")
+    ] = False,
+) -> None:
+    """Check a campaign and a site, and say what it will take; start nothing."""
+    from campaign.validate_command import validate_campaign
 
-    config = load_campaign(campaign)
-    check_campaign(config)
-    found = load_site(site)
-    check_roles(found, roles.ALL)
-    check_filled_in(found)
-    check_run_path(found, (Path("runs") / config.name).absolute())
-    out.print(f"{campaign} is fine: {config.type} campaign {config.name}.")
-    for name, said in describe_campaign(config).items():
-        out.print(f"What is simulated{'' if name is None else f' of {name}'}:")
-        for heading, sentence in said.items():
-            out.print(f"  {heading}: {sentence}")
-    out.print(f"Next: weft run {as_typed(campaign)} --site {shlex.quote(site)}")
+    validate_campaign(campaign, site, runs, probe, out)
 
 
 @app.command()

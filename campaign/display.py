@@ -18,6 +18,7 @@ from campaign.layout import RunDir
 from campaign.monitoring.sentences import (
     about,
     say_blocks,
+    say_estimate,
     say_hours,
     say_left,
     say_pool,
@@ -95,10 +96,21 @@ def say_facts(status: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("spent", say_hours(status["hours"])))
     if left := say_left(status):
         rows.append(("forecast", left))
+    took = {s["name"]: _seconds_of(s, status["time"]) for s in status["stages"]}
+    for one in status.get("estimate") or []:
+        if words := say_estimate(one, took[one["stage"]]):
+            rows.append(("estimate", f"{one['stage']}: {words}"))
     share = status["orchestration_share"]
     if share is not None and status["state"] == "done":
         rows.append(("overhead", f"{share:.0%} of the time outside task bodies"))
     return rows
+
+
+def _seconds_of(stage: dict[str, Any], now: float) -> float | None:
+    if stage["seconds"] is not None:
+        return float(stage["seconds"])
+    began = stage["started"] if stage["state"] == "running" else None
+    return None if began is None else float(now - began)
 
 
 def _say_at_work(status: dict[str, Any]) -> list[tuple[str, str]]:

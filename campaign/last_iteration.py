@@ -38,6 +38,21 @@ def read_last_iteration(folder: Path) -> dict[str, Any] | None:
     return {"n_iter": record["n_iter"], **told}
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Return all that is noted of the newest closed iteration, {} before the first."""
+    newest = max((folder / "journal").glob("iter_*.json"), default=None)
+    record = None if newest is None else read_json(newest)
+    found: dict[str, Any] = (record or {}).get("summary") or {}
+    return found
+
+
+def count_segments(folder: Path) -> int:
+    """Return the segments of all closed iterations of a WE run."""
+    records = (read_json(path) for path in (folder / "journal").glob("iter_*.json"))
+    summaries = ((record or {}).get("summary") or {} for record in records)
+    return sum(int(summary.get("n_segments", 0)) for summary in summaries)
+
+
 def say_iteration(last: dict[str, Any]) -> str:
     """Return an iteration in a line: "iteration 3: 33 walkers, 9 bins, ESS 12.1"."""
     parts = []

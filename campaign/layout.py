@@ -77,6 +77,11 @@ class RunDir:
         """What those files were: places, sizes, hashes."""
         return self.inputs / "inputs.json"
 
+    @property
+    def estimate(self) -> Path:
+        """What the campaign was expected to do and take when it began."""
+        return self.root / "estimate.json"
+
     # what finished, what was said, who is at work
     @property
     def ledger(self) -> Path:

@@ -16,6 +16,7 @@ from campaign import config as campaign_config
 from campaign import inputs
 from campaign.config import CampaignConfig
 from campaign.environment import describe_environment
+from campaign.estimate.kept import write_estimate
 from campaign.layout import RunDir
 from campaign.opening import touches_nothing_done
 from campaign.own_command import as_typed
@@ -26,6 +27,7 @@ from site_configs.ready import check_addresses, check_filled_in
 
 _OF_A_START: Final = {
     "campaign.yaml", "site.yaml", "site.py", "environment.json", "inputs",
+    "estimate.json",
 }  # fmt: skip
 """What a start of an earlier version left when it was killed before resolved.yaml."""
 
@@ -63,6 +65,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
         most = config.copy_inputs_mb * 1e6
         taken = inputs.copy_inputs(draft, files.named, most, [])
         copied = InputFiles(source.parent, inputs.list_copies(draft, taken))
+        write_estimate(draft, config, runs, site_name)
         config = campaign_config.load_campaign(source, copied)
         write_text(draft.resolved, campaign_config.dump_campaign(config, draft.root))
     return paths

@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from apps.science.errors import ConfigError
+from campaign.estimate.kept import compare
 from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
 from campaign.layout import RunDir
@@ -94,6 +95,7 @@ class StatusReader:
             "stood_still": list_stuck(history.events, begins[-1:]) if alive else [],
             "hours": hours,
             "forecast": ahead,
+            "estimate": compare(paths, stages),
             "orchestration_share": orchestration_share(
                 paths.root, tasks=history.tasks
             ),

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from campaign.estimate.words import say_bytes
 from campaign.report.words import count, duration, joined
 
 
@@ -103,3 +104,23 @@ def _hours(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def say_estimate(found: dict[str, Any], seconds: float | None) -> str:
+    """Return how a stage compares with what was expected of it, "" where nothing is.
+
+    Parameters
+    ----------
+    found : of ``estimate.kept.compare``
+    seconds : how long the stage took, or has taken so far
+    """
+    parts = []
+    if found["expected_s"] is not None and seconds is not None:
+        expected, taken = about(found["expected_s"]), about(seconds)
+        parts.append(f"{taken}, where at most {expected} were expected")
+    if found["n_segments"] is not None:
+        parts.append(
+            f"{found['n_segments']:,} segments in all at this pace, of at most "
+            f"{found['most_segments']:,}; about {say_bytes(found['n_bytes'])} on disk"
+        )
+    return "; ".join(parts)

@@ -16,12 +16,16 @@ from campaign.types._benchmark_stages import BenchmarkStages
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._feature_check import check_beads
 from campaign.types._force_field_config import Config
+from campaign.types._force_field_work import list_work, shrink
 from campaign.types._learning_config import LEARNING_READ_BY
 from campaign.types._learning_stages import LearningStages, learning_stage_names
 from campaign.types._protein import list_proteins
 from campaign.types._sampling_stages import SamplingStages
 
-__all__ = ["KEEPS", "READ_BY", "Config", "check", "describe", "run", "stage_names"]
+__all__ = [
+    "KEEPS", "READ_BY", "Config", "check", "describe", "list_work", "run", "shrink",
+    "stage_names",
+]  # fmt: skip
 
 READ_BY = {
     "seed": ["prepare"], "system": ["prepare"], "proteins": ["prepare", "prior"],

@@ -1,0 +1,153 @@
+"""``weft validate --probe``: the campaign itself in miniature, on the site, timed.
+
+What a stage of the miniature took, over what it did, is the time of a unit of its work
+there, with everything that a task costs.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from apps.science import plugins
+from apps.science.errors import ConfigError, WeftError
+from campaign.config import TYPES, CampaignConfig
+from campaign.estimate.work import Work
+from campaign.last_iteration import read_summary, we_folder
+from campaign.layout import RunDir
+from campaign.stage_names import read_stage
+
+log = logging.getLogger(__name__)
+
+PROBE_NAME = "probe"
+MOST_VARIANTS = 3
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one worker per unit of work, by kind of stage.
+
+    Attributes
+    ----------
+    longest_s : the longest task of a kind, s
+    failure : what the miniature ended with; empty where it ran whole
+    """
+
+    seconds: dict[str, float]
+    longest_s: dict[str, float]
+    failure: str = ""
+
+
+def probe_campaign(
+    config: CampaignConfig,
+    site: str,
+    runs: Path,
+    watch: Callable[[RunDir], Any],
+) -> Rates:
+    """Run the miniature of a campaign on a site; return what its stages cost.
+
+    Its run folder lies hidden in ``runs``, and is removed.
+
+    Raises
+    ------
+    ConfigError
+        If the type has no miniature.
+    """
+    from campaign.opening import open_campaign
+    from campaign.run import run_campaign
+    from campaign.starting import start_campaign
+
+    campaign_type = plugins.load_kind(TYPES, config.type)
+    if not hasattr(campaign_type, "shrink"):
+        raise ConfigError(
+            f"Campaigns of type {config.type} have no probe. Leave --probe out."
+        )
+    now = time.strftime("%Y%m%d-%H%M%S")
+    folder = (runs / f".probe-{config.name}-{now}").absolute()
+    folder.mkdir(parents=True)
+    try:
+        source = folder / "campaign.yaml"
+        source.write_text(
+            yaml.safe_dump(make_miniature(config, campaign_type), sort_keys=False),
+            encoding="utf-8",
+        )
+        paths = start_campaign(source, site, folder)
+        failure = ""
+        try:
+            run_campaign(open_campaign(paths.root), watch)
+        except WeftError as error:
+            failure = str(error).splitlines()[0]
+        return read_rates(paths, failure)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_miniature(config: CampaignConfig, campaign_type: Any) -> dict[str, Any]:
+    """Return the settings of the miniature, as campaign.yaml would have them."""
+    asked = config.model_dump(mode="json")
+    asked["name"] = PROBE_NAME
+    for section, changes in campaign_type.shrink(config).items():
+        asked[section] = {**asked[section], **changes}
+    if len(getattr(config, "variants", ())) > MOST_VARIANTS:
+        del asked["experiments"]
+    return asked
+
+
+def read_rates(paths: RunDir, failure: str = "") -> Rates:
+    """Return what the finished stages of a run cost per unit of their work.
+
+    Sampling by its last iteration and training by its last epoch, since what was
+    compiled and loaded before them is done once; the others by their tasks.
+    """
+    from campaign.config import load_campaign
+    from campaign.ledger import Ledger
+    from campaign.timeline import read_tasks
+
+    config = load_campaign(paths.resolved)
+    works = plugins.load_kind(TYPES, config.type).list_work(config)
+    done = {e.stage for e in Ledger(paths.ledger).entries() if e.event == "done"}
+    busy: dict[str, float] = {}
+    longest: dict[str, float] = {}
+    for task in read_tasks(paths.root):
+        took = task.ended - task.started
+        kind = read_stage(task.stage).kind
+        busy[task.stage] = busy.get(task.stage, 0.0) + took
+        longest[kind] = max(longest.get(kind, 0.0), took)
+    seconds: dict[str, list[float]] = {}
+    for work in works:
+        if work.stage not in done or work.amount <= 0:
+            continue
+        kind = read_stage(work.stage).kind
+        unit = _last_iteration_s(paths, work) or _last_epoch_s(paths, work)
+        if unit is None and work.stage in busy:
+            unit = busy[work.stage] / work.amount
+        if unit is not None:
+            seconds.setdefault(kind, []).append(unit)
+    return Rates({k: max(v) for k, v in seconds.items()}, longest, failure)
+
+
+def _last_iteration_s(paths: RunDir, work: Work) -> float | None:
+    """Return the seconds of a worker for a segment; None where it is no WE run."""
+    folder = we_folder(paths, work.stage)
+    last = None if folder is None else read_summary(folder)
+    if not last or not last.get("n_segments") or not last.get("wall_s"):
+        return None
+    return float(last["wall_s"] * (last.get("n_slots") or 1) / last["n_segments"])
+
+
+def _last_epoch_s(paths: RunDir, work: Work) -> float | None:
+    """Return the seconds for a frame that is learnt; None where nothing is trained."""
+    import csv
+
+    kind, model, _ = read_stage(work.stage)
+    table = paths.model(model) / "metrics.csv" if kind == "train" and model else None
+    if table is None or not table.is_file():
+        return None
+    with table.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    return 1.0 / float(rows[-1]["frames_per_second"]) if rows else None

@@ -1,0 +1,112 @@
+"""The estimate of a campaign in words: what ``weft validate`` ends with."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from apps.science.disk import free_bytes
+from campaign.estimate.probe import Rates
+from campaign.estimate.words import say_bytes, say_number
+from campaign.estimate.work import Work, total_bytes
+from campaign.monitoring.sentences import about
+from campaign.stage_names import read_stage
+from site_configs.checks.fit import usable_seconds
+from site_configs.pools.capacity import count_workers
+from site_configs.schema import Site
+
+
+def stage_seconds(work: Work, rates: Rates, site: Site) -> float | None:
+    """Return how long a stage takes on the site with all its workers, s, at most."""
+    unit = rates.seconds.get(read_stage(work.stage).kind)
+    if unit is None:
+        return None
+    workers = count_workers(site, work.role)
+    return unit * work.amount / max(1, min(work.side_by_side, workers))
+
+
+def make_table(
+    works: Sequence[Work], site: Site, rates: Rates | None, width: int
+) -> Table:
+    """Return the stages with what they do and keep, at most."""
+    table = Table(title="What it will do, at most", title_justify="left", width=width)
+    table.add_column("stage", no_wrap=True)
+    for heading in ("work", "simulated", "atoms", "frames", "disk"):
+        table.add_column(heading, justify="right")
+    if rates is not None:
+        table.add_column("time here", justify="right")
+    for work in works:
+        cells = [
+            work.stage,
+            _say_amount(work),
+            f"{say_number(work.simulated_ns)} ns" if work.simulated_ns else "",
+            f"{work.n_particles:,}" if work.n_particles else "",
+            f"{work.n_frames:,}" if work.n_frames else "",
+            say_bytes(work.n_bytes) if work.n_bytes else "",
+        ]
+        if rates is not None:
+            took = stage_seconds(work, rates, site)
+            cells.append("not measured" if took is None else about(took))
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def list_lines(
+    works: Sequence[Work], site: Site, runs: Path, rates: Rates | None
+) -> list[str]:
+    """Return what stands below the table, a line each."""
+    lines = [f"Disk: {say_disk(works, runs)}."]
+    if rates is not None:
+        lines += say_rates(works, rates, site)
+    return lines
+
+
+def say_rates(works: Sequence[Work], rates: Rates, site: Site) -> list[str]:
+    """Return the time in all, what does not fit a block, and what failed."""
+    lines = []
+    known = [t for w in works if (t := stage_seconds(w, rates, site)) is not None]
+    workers = {w.role: count_workers(site, w.role) for w in works}
+    told = ", ".join(f"{n} for {role}" for role, n in workers.items())
+    lines.append(
+        f"Time: about {about(math.fsum(known))} at most once the workers are there "
+        f"({told}); waits in a queue come on top."
+    )
+    for work in works:
+        unit = rates.seconds.get(read_stage(work.stage).kind)
+        usable = usable_seconds(site, work.role)
+        if unit is None or not math.isfinite(usable):
+            continue
+        one = unit * work.amount / (work.n_tasks or work.amount)
+        if one > usable:
+            lines.append(
+                f"  {work.stage}: one task takes about {about(one)}, and a block "
+                f"gives it {about(usable)}; it goes on in the next block from what "
+                "it has kept, or raise the walltime in the site file."
+            )
+    if rates.failure:
+        lines.append(f"The probe did not come to its end: {rates.failure}")
+    return lines
+
+
+def say_disk(works: Sequence[Work], runs: Path) -> str:
+    """Return what is needed and free, as a clause."""
+    needed = total_bytes(works)
+    try:
+        free = free_bytes(runs)
+    except OSError:
+        return f"about {say_bytes(needed)} at most"
+    words = f"about {say_bytes(needed)} at most; {say_bytes(free)} are free"
+    if needed > free:
+        words += ". TOO LITTLE: free some space, or name another place with --runs"
+    return words
+
+
+def _say_amount(work: Work) -> str:
+    if work.unit == "segments":
+        n_iterations = round(work.amount / work.side_by_side)
+        return f"{n_iterations:,} x {work.side_by_side:,} {work.unit}"
+    if work.n_tasks is not None and work.n_tasks > 1:
+        return f"{work.n_tasks:,} x {round(work.amount / work.n_tasks):,} {work.unit}"
+    return f"{round(work.amount):,} {work.unit}"
