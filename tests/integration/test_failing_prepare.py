@@ -1,28 +1,27 @@
 """What goes wrong in the first of two tasks of a stage is told, not that it failed."""
 
+import shlex
 from pathlib import Path
 
 import yaml
 
+REPOSITORY = Path(__file__).parents[2]
+
 
 def test_the_reason_is_that_of_the_task_that_others_wait_for(
-    uninterrupted: Path, alanine_yaml: Path, weft
+    alanine_yaml: Path, weft
 ) -> None:
-    # residues upon each other, their atoms in a row: no force field can mend that
-    heap: list[str] = []
-    for line in (uninterrupted / "system" / "protein.pdb").read_text().splitlines():
-        if line.startswith(("ATOM", "HETATM")):
-            k = sum(line[22:27] == before[22:27] for before in heap)
-            heap.append(f"{line[:30]}{0.6 * k:8.3f}{2 * '   0.000'}{line[54:]}")
-    (weft.folder / "heap.pdb").write_text("\n".join(heap) + "\n")
     campaign = yaml.safe_load(alanine_yaml.read_text())
-    campaign["system"] = {"pdb": "heap.pdb", "solvent": "obc2", "beads": "backbone"}
-    path = weft.folder / "campaign.yaml"
-    path.write_text(yaml.safe_dump(campaign))
-    done = weft.call("run", path)
+    run_dir = weft.folder / "runs" / campaign["name"]
+    # where a worker comes up there is a file in the place of the folder to be made
+    site = yaml.safe_load((REPOSITORY / "site_configs" / "local.yaml").read_text())
+    for executor in site["executors"].values():
+        executor["worker_init"] = f"touch {shlex.quote(str(run_dir / 'system'))}"
+    (weft.folder / "blocked.yaml").write_text(yaml.safe_dump(site))
+    done = weft.call("run", alanine_yaml, "--site", weft.folder / "blocked.yaml")
     assert done.returncode == 1, done.stdout
     assert "Stage prepare failed" in done.stderr
+    assert str(run_dir / "system") in done.stderr
     assert "Dependency" not in done.stderr
-    run_dir = weft.folder / "runs" / campaign["name"]
     stages = {s["name"]: s["state"] for s in weft.status(run_dir)["stages"]}
     assert stages["prepare"] == "failed"
