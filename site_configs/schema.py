@@ -1,7 +1,5 @@
 """What a site file may say: its executors, and which of them serves which role."""
 
-import re
-import shlex
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -16,6 +14,14 @@ from pydantic import (
 )
 
 from site_configs.scheduler_options import write_scheduler_lines
+from site_configs.text_checks import (
+    NetworkName,
+    OneWord,
+    SelectOptions,
+    ShellWords,
+    Variables,
+    Walltime,
+)
 
 Scheduler = Literal[
     "local", "slurm", "pbspro", "lsf", "gridengine", "kubernetes", "globus_compute"
@@ -75,14 +81,22 @@ class ExecutorConfig(_Strict):
     """One pool of workers: where it is asked for, how large, what it runs first."""
 
     scheduler: Scheduler = Field("local", description="Who starts the workers.")
-    partition: str | None = Field(None, description="Slurm partition.")
-    queue: str | None = Field(None, description="Queue of PBS Pro, LSF, Grid Engine.")
-    account: str | None = Field(None, description="Project that pays for the hours.")
-    qos: str | None = Field(None, description="Slurm quality of service.")
-    constraint: str | None = Field(None, description="Slurm node feature, e.g. gpu.")
+    partition: OneWord | None = Field(None, description="Slurm partition.")
+    queue: OneWord | None = Field(
+        None, description="Queue of PBS Pro, LSF, Grid Engine."
+    )
+    account: OneWord | None = Field(
+        None, description="Project that pays for the hours."
+    )
+    qos: OneWord | None = Field(None, description="Slurm quality of service.")
+    constraint: OneWord | None = Field(
+        None, description="Slurm node feature, e.g. gpu."
+    )
     exclusive: bool = Field(True, description="Ask Slurm for whole nodes.")
     scheduler_options: str = Field("", description="Further #SBATCH or #PBS lines.")
-    select_options: str = Field("", description="Added to the PBS select statement.")
+    select_options: SelectOptions = Field(
+        "", description="Added to the PBS select statement."
+    )
 
     nodes_per_block: int = Field(1, ge=1, description="Nodes of one batch job.")
     task_spans_block: bool = Field(
@@ -115,7 +129,9 @@ class ExecutorConfig(_Strict):
         None, gt=0, description="Start fewer workers where a node's memory is short."
     )
 
-    walltime: str = Field("01:00:00", description="Longest life of a block, HH:MM:SS.")
+    walltime: Walltime = Field(
+        "01:00:00", description="Longest life of a block, HH:MM:SS."
+    )
     drain_minutes: float | None = Field(
         None,
         ge=0,
@@ -129,10 +145,10 @@ class ExecutorConfig(_Strict):
     launcher: Launcher = Field(
         "auto", description="Starts a pool on each node; pals is HPE Cray's mpiexec."
     )
-    launcher_options: str = Field("", description="Options for srun or mpiexec.")
+    launcher_options: ShellWords = Field("", description="Options for srun or mpiexec.")
 
     worker_init: str = Field("", description="Shell lines run before the workers.")
-    container: str = Field(
+    container: ShellWords = Field(
         "", description="Put before the workers' command: apptainer exec --nv weft.sif."
     )
     image: str | None = Field(None, description="Container image of a Kubernetes pod.")
@@ -140,16 +156,16 @@ class ExecutorConfig(_Strict):
     volumes: dict[str, str] = Field(
         {}, description="Kubernetes volume claims to the paths where pods see them."
     )
-    environment: dict[str, str] = Field(
+    environment: Variables = Field(
         {}, description="Variables of the workers; $NAME is expanded on the node."
     )
     scratch: str | None = Field(
         None, description="Fast folder of a node; each worker's part is WEFT_SCRATCH."
     )
-    address: str | None = Field(
+    address: NetworkName | None = Field(
         None, description="Address of this host that workers reach; default: try all."
     )
-    interface: str | None = Field(
+    interface: NetworkName | None = Field(
         None, description="Network interface whose address workers reach, e.g. ib0."
     )
     port_range: tuple[int, int] | None = Field(
@@ -184,68 +200,6 @@ class ExecutorConfig(_Strict):
         except ValueError as error:
             raise ValueError(f"scheduler_options {error}") from None
         return settings | {"scheduler_options": lines}
-
-    @field_validator("walltime", mode="before")
-    @classmethod
-    def _walltime_is_a_time(cls, value: object) -> object:
-        match = re.fullmatch(r"(\d{1,3}):([0-5]\d):([0-5]\d)", str(value))
-        if match is None or not any(int(part) for part in match.groups()):
-            raise ValueError(_describe_walltime(value))
-        return value
-
-    @field_validator("partition", "queue", "account", "qos", "constraint")
-    @classmethod
-    def _one_word(cls, value: str | None) -> str | None:
-        if value is not None and (not value or re.search(r"[\s\x00-\x1f]", value)):
-            raise ValueError(f"is {value!r}; write one word, without blanks")
-        return value
-
-    @field_validator("address", "interface")
-    @classmethod
-    def _name_in_a_network(cls, value: str | None) -> str | None:
-        if value is not None and re.fullmatch(r"[\w.:%@-]+", value, re.ASCII) is None:
-            raise ValueError(f"is {value!r}; write one name or address")
-        return value
-
-    @field_validator("select_options")
-    @classmethod
-    def _select_adds_to_ours(cls, value: str) -> str:
-        if re.search(r"[\s+]", value) or "select=" in value:
-            raise ValueError(
-                f"is {value!r}; write resources of a node alone, parted by colons: "
-                "mem=200gb:mpiprocs=4"
-            )
-        if re.search(r"(^|:)ncpus=", value):
-            raise ValueError("has ncpus, which cores_per_node says")
-        return value
-
-    @field_validator("container", "launcher_options")
-    @classmethod
-    def _shell_words(cls, value: str) -> str:
-        if "\n" in value.strip():
-            raise ValueError("has several lines; write one")
-        try:
-            words = shlex.split(value)
-        except ValueError as error:
-            raise ValueError(f"cannot be read by a shell: {error}") from None
-        broken = _broken_path(words)
-        if broken is not None:
-            raise ValueError(
-                f"would start the image {broken.split()[0]}: a blank ends a path. If "
-                f"the image is {broken}, put it in single quotes, '{broken}'"
-            )
-        return value
-
-    @field_validator("environment")
-    @classmethod
-    def _names_of_variables(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) is None:
-                raise ValueError(
-                    f"has {name!r}, which is no name of a variable: letters, digits "
-                    "and _"
-                )
-        return value
 
     @model_validator(mode="after")
     def _settings_fit_the_scheduler(self) -> Self:
@@ -340,39 +294,6 @@ class ExecutorConfig(_Strict):
         """Length of a block, s."""
         hours, minutes, seconds = (int(part) for part in self.walltime.split(":"))
         return 3600 * hours + 60 * minutes + seconds
-
-
-def _describe_walltime(value: object) -> str:
-    form = 'write hours:minutes:seconds in quotes, walltime: "04:00:00"'
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"is the number {value}, which could be minutes or seconds; {form}"
-    if re.fullmatch(r"\d+:\d+", str(value)):
-        return (
-            f"is {value!r}, which could be hours and minutes or minutes and seconds; "
-            f"{form}"
-        )
-    days = re.fullmatch(r"(\d+)-(\d+):(\d+:\d+)", str(value))
-    if days is not None:
-        hours = 24 * int(days[1]) + int(days[2])
-        return f'is {value!r}; write hours in place of days, "{hours}:{days[3]}"'
-    return f"is {value!r}; {form}"
-
-
-# Options of Apptainer and Singularity that take the next word.
-_TAKE_A_WORD = {
-    "-B", "--bind", "--mount", "-H", "--home", "-W", "--workdir", "-S", "--scratch",
-    "-o", "--overlay", "--pwd", "--cwd", "--env", "--env-file", "--app", "--network",
-    "--security",
-}  # fmt: skip
-
-
-def _broken_path(words: list[str]) -> str | None:
-    """Return an image's path that a blank has broken in two, None if there is none."""
-    for before, one, two in zip(words, words[1:], words[2:], strict=False):
-        image = two.endswith((".sif", ".simg", ".sqsh")) and two[0] not in "/$~.-"
-        if image and one.startswith(("/", "$", "~")) and before not in _TAKE_A_WORD:
-            return f"{one} {two}"
-    return None
 
 
 class Retries(_Strict):
