@@ -19,9 +19,10 @@ def import_frames(
 ) -> Path:  # fmt: skip
     """Write mapping, segments.h5, reference frames and TICA of an OwnFramesConfig."""
     from apps.science.cg.dataset import own_frames
+    from apps.science.cg.dataset.own_frames_config import OwnFramesConfig
     from apps.science.cg.mapping.config import MappingConfig
 
-    asked = own_frames.OwnFramesConfig.model_validate_json(config)
+    asked = OwnFramesConfig.model_validate_json(config)
     beads = MappingConfig.model_validate_json(mapping)
     own_frames.import_frames(asked, beads, system, out, segments, reference)
     return own_frames.fit_slow_coordinates(reference, out, lag_ps, features, tica)

@@ -12,12 +12,9 @@ from typing import Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from apps.science.cg.dataset.own_frames import (
-    NATIVE,
-    OwnFramesConfig,
-    check_length,
-    check_own_frames,
-)
+from apps.science.cg.dataset.own_frames import NATIVE
+from apps.science.cg.dataset.own_frames_check import check_length, check_own_frames
+from apps.science.cg.dataset.own_frames_config import OwnFramesConfig
 from apps.science.config_base import DeviceName, StrictConfig
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import PROTEIN_PDB

@@ -10,11 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.arrays import Array
-from apps.science.cg.dataset.own_frames import (
-    OwnFramesConfig,
-    check_own_frames,
-    import_frames,
-)
+from apps.science.cg.dataset.own_frames import import_frames
+from apps.science.cg.dataset.own_frames_check import check_own_frames
+from apps.science.cg.dataset.own_frames_config import OwnFramesConfig
 from apps.science.cg.mapping.config import MappingConfig
 from apps.science.cg.mapping.mapping import Mapping, read_mapping
 from apps.science.errors import (
