@@ -1,11 +1,15 @@
-"""A run folder whose first stage is done and whose second has begun."""
+"""Run folders: one whose second stage has begun, and a campaign that was started."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asked_campaign import PRIOR, Start, change
 
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
+from campaign.starting import start_campaign
 
 
 @pytest.fixture
@@ -18,3 +22,19 @@ def begun(tmp_path: Path) -> RunDir:
     ledger.append("done", "prepare", seconds=61.0, outputs={})
     ledger.append("started", "sample")
     return paths
+
+
+@pytest.fixture
+def start(tmp_path: Path, alanine_yaml: Path) -> Start:
+    """Return what starts the alanine campaign with a prior of its own, in runs/."""
+    source = tmp_path / "asked" / "campaign.yaml"
+    source.parent.mkdir()
+    shutil.copyfile(alanine_yaml, source)
+    (source.parent / "mine.yaml").write_text(PRIOR)
+    change(source, name="mine", prior__parameters="mine.yaml")
+
+    def start_changed(**changes: Any) -> RunDir:
+        change(source, **changes)
+        return start_campaign(source, "local", tmp_path / "runs")
+
+    return start_changed

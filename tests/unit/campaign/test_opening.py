@@ -1,13 +1,13 @@
-"""What a run began with is kept, and what has changed since is noticed and said."""
+"""What has changed since a run began is noticed, and said or refused."""
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from asked_campaign import PRIOR, Start, change, finish, settle
 
 from apps.science.errors import ConfigError
 from apps.science.plugins import load_kind
@@ -15,135 +15,15 @@ from campaign.config import TYPES, load_campaign
 from campaign.context import Outdated
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.opening import Allowed, Opened, open_campaign
+from campaign.opening import Allowed, open_campaign
 from campaign.stage_names import read_stage
-from campaign.starting import start_campaign
 
 REPOSITORY = Path(__file__).parents[3]
-ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"
-PRIOR = "units: {}\n"
 AGAIN = Allowed(outdated=Outdated(again=True))
-
-Start = Callable[..., RunDir]
-
-
-def change(path: Path, **changes: Any) -> None:
-    """Write ``section__key=value`` into a campaign.yaml."""
-    body = yaml.safe_load(path.read_text())
-    for where, value in changes.items():
-        *sections, key = where.split("__")
-        target = body
-        for section in sections:
-            target = target.setdefault(section, {})
-        target[key] = value
-    path.write_text(yaml.safe_dump(body))
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Start:
-    """Return what starts the alanine campaign with a prior of its own, in runs/."""
-    source = tmp_path / "asked" / "campaign.yaml"
-    source.parent.mkdir()
-    shutil.copyfile(ALANINE, source)
-    (source.parent / "mine.yaml").write_text(PRIOR)
-    change(source, name="mine", prior__parameters="mine.yaml")
-
-    def start_changed(**changes: Any) -> RunDir:
-        change(source, **changes)
-        return start_campaign(source, "local", tmp_path / "runs")
-
-    return start_changed
-
-
-def finish(paths: RunDir, *stages: str) -> None:
-    """Note stages as done, each with a file."""
-    ledger = Ledger(paths.ledger)
-    for stage in stages:
-        out = paths.root / "system" / f"{stage}.txt"
-        out.parent.mkdir(exist_ok=True)
-        out.write_text(stage)
-        ledger.append("started", stage)
-        ledger.record_done(stage, 1.0, [out])
-
-
-def settle(opened: Opened) -> list[str]:
-    opened.settle()
-    return opened.said
 
 
 def test_a_run_just_begun_goes_on_without_a_word(start: Start) -> None:
     assert settle(open_campaign(start().root)) == []
-
-
-def test_input_files_are_copied_and_a_run_can_be_moved(
-    start: Start, tmp_path: Path
-) -> None:
-    paths = start()
-    assert (paths.inputs / "mine.yaml").read_text() == PRIOR
-    resolved = yaml.safe_load(paths.resolved.read_text())
-    assert resolved["prior"]["parameters"] == "inputs/mine.yaml"
-    finish(paths, "prepare")
-
-    elsewhere = tmp_path / "elsewhere" / "mine"
-    elsewhere.parent.mkdir()
-    paths.root.rename(elsewhere)
-    shutil.rmtree(tmp_path / "asked")  # a missing original does not matter
-    opened = open_campaign(elsewhere)
-    assert settle(opened) == []
-    config: Any = opened.config
-    assert config.prior.parameters == elsewhere / "inputs" / "mine.yaml"
-
-
-def test_a_changed_original_is_said_and_the_copy_is_used(
-    start: Start, tmp_path: Path
-) -> None:
-    paths = start()
-    (tmp_path / "asked" / "mine.yaml").write_text(PRIOR + "# other\n")
-    [said] = settle(open_campaign(paths.root))
-    assert "mine.yaml was changed since the run began" in said
-    assert "another name" in said
-    assert (paths.inputs / "mine.yaml").read_text() == PRIOR
-
-
-def test_a_lost_copy_is_made_again_or_asked_for(start: Start, tmp_path: Path) -> None:
-    paths = start()
-    copy = paths.inputs / "mine.yaml"
-    copy.unlink()
-    [said] = settle(open_campaign(paths.root))
-    assert "was copied again" in said
-    assert copy.read_text() == PRIOR
-    copy.write_text("altered")
-    (tmp_path / "asked" / "mine.yaml").unlink()
-    with pytest.raises(ConfigError, match="put that file there again"):
-        open_campaign(paths.root)
-    copy.write_text(PRIOR)
-    assert settle(open_campaign(paths.root)) == []
-
-
-def test_a_large_file_stays_where_it_is(start: Start, tmp_path: Path) -> None:
-    paths = start(copy_inputs_mb=0)
-    original = tmp_path / "asked" / "mine.yaml"
-    assert list(paths.inputs.iterdir()) == [paths.input_list]
-    assert yaml.safe_load(paths.resolved.read_text())["prior"]["parameters"] == str(
-        original
-    )
-    assert settle(open_campaign(paths.root)) == []
-    original.write_text("altered")
-    with pytest.raises(ConfigError, match=r"mine\.yaml was changed\. The run began"):
-        open_campaign(paths.root)
-
-
-def test_files_of_one_name_are_told_apart(start: Start, tmp_path: Path) -> None:
-    other = tmp_path / "asked" / "other" / "Mine.yaml"  # one name on some disks
-    other.parent.mkdir()
-    other.write_text(PRIOR + "# other\n")
-    variants = {"a": {}, "b": {"prior": {"parameters": "other/Mine.yaml"}}}
-    paths = start(experiments={"variants": variants})
-    copies = {path.name: path.read_text() for path in paths.inputs.glob("*.yaml")}
-    assert copies == {"mine.yaml": PRIOR, "Mine_2.yaml": PRIOR + "# other\n"}
-    config: Any = open_campaign(paths.root).config
-    read = [variant.prior.parameters.name for variant in config.variants]
-    assert read == ["mine.yaml", "Mine_2.yaml"]
 
 
 def test_a_changed_setting_that_nothing_depends_on_is_taken(start: Start) -> None:
@@ -187,20 +67,6 @@ def test_a_setting_that_a_finished_stage_read_is_refused(
     key = setting.rsplit("__", maxsplit=1)[-1]
     assert f"{key}: {value}" in str(refused.value).replace(".0", "")
     paths.campaign.write_text(before)  # undone
-    assert settle(open_campaign(paths.root)) == []
-
-
-def test_a_file_that_a_changed_setting_names_is_copied_too(
-    start: Start, tmp_path: Path
-) -> None:
-    paths = start()
-    finish(paths, "prepare")
-    (tmp_path / "asked" / "other.yaml").write_text("units: none\n")
-    change(paths.campaign, prior__parameters="other.yaml")
-    opened = open_campaign(paths.root)
-    settle(opened)
-    config: Any = opened.config
-    assert config.prior.parameters == paths.inputs / "other.yaml"
     assert settle(open_campaign(paths.root)) == []
 
 
@@ -271,23 +137,6 @@ def test_settings_and_stages_that_a_type_tells_of_exist(kind: str) -> None:
     assert set(module.KEEPS) <= stages
     told = {setting.split(".")[0] for setting in module.READ_BY}
     assert set(body) - told == {"name", "type"}
-
-
-def test_a_run_given_anew_with_another_setting_is_told_how_to_go_on(
-    start: Start, tmp_path: Path
-) -> None:
-    paths = start()
-    finish(paths, "prepare")
-    source = tmp_path / "asked" / "campaign.yaml"
-    change(source, training__n_epochs=7)
-    with pytest.raises(ConfigError, match="To go on with the change: cp ") as said:
-        start_campaign(source, "local", tmp_path / "runs")
-    assert "parameters" not in str(said.value)
-    shutil.copyfile(source, paths.campaign)  # what it says to do
-    assert "training.n_epochs" in settle(open_campaign(paths.root))[0]
-    change(source, seed=8)
-    with pytest.raises(ConfigError, match="give it another name"):
-        start_campaign(source, "local", tmp_path / "runs")
 
 
 def rewrite_environment(paths: RunDir, **packages: str) -> None:
@@ -384,34 +233,3 @@ def test_a_run_that_an_earlier_version_began_goes_on(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a run folder"):
         open_campaign(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "left", [(), ("campaign.yaml",), ("campaign.yaml", "site.yaml")]
-)
-def test_what_a_killed_start_left_does_not_block_the_name(
-    start: Start, tmp_path: Path, left: tuple[str, ...]
-) -> None:
-    half = tmp_path / "runs" / "mine"
-    half.mkdir(parents=True)
-    for name in left:
-        (half / name).write_text("half")
-    paths = start()
-    assert settle(open_campaign(paths.root)) == []
-    [aside] = (tmp_path / "runs").glob("mine.half-made-*")
-    assert sorted(p.name for p in aside.iterdir()) == sorted(left)
-
-
-def test_a_folder_of_somebody_else_is_left_alone(start: Start, tmp_path: Path) -> None:
-    theirs = tmp_path / "runs" / "mine"
-    theirs.mkdir(parents=True)
-    (theirs / "thesis.tex").write_text("years")
-    with pytest.raises(ConfigError, match="exists but is no run folder"):
-        start()
-    assert (theirs / "thesis.tex").read_text() == "years"
-
-
-def test_a_place_that_cannot_hold_runs_is_named(start: Start, tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("a file")
-    with pytest.raises(ConfigError, match="cannot be made: Not a directory"):
-        start()

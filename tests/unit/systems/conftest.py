@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from apps.science.systems.build import build_system
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.reading import Structure, read_structure
 from apps.science.systems.sequence import build_extended
@@ -73,9 +75,16 @@ def read(folder: Path, lines: list[str], **settings: object) -> Structure:
     return read_structure(path, config)
 
 
+def build(path: Path, **settings: Any) -> Any:
+    """Return the system that is built of a file, in vacuum."""
+    config = SystemConfig.model_validate({"pdb": path, "solvent": "vacuum", **settings})
+    return build_system(config, 1)
+
+
 @pytest.fixture(scope="session")
 def pdb() -> SimpleNamespace:
-    """Return what writes small structure files: peptide, alter, hetero, write, read."""
+    """Return what writes small structure files, and what reads and builds them."""
     return SimpleNamespace(
-        peptide=write_peptide, alter=alter, hetero=hetero, write=write_file, read=read
-    )
+        peptide=write_peptide, alter=alter, hetero=hetero, write=write_file, read=read,
+        build=build,
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 """What a structure says is kept: chains, states, caps, conformers, hands."""
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from openmm import app, unit
 
 from apps.science.errors import StructureError
-from apps.science.systems.build import build_system
 from apps.science.systems.chains import measure_hand
 from apps.science.systems.config import SystemConfig, check_system
 from apps.science.systems.reading import Structure
@@ -20,11 +18,6 @@ FAR = (0.0, 0.0, 20.0)
 
 def sequences(found: Structure) -> list[str]:
     return [one_letter_sequence(c) for c in split_molecules(found.residues)]
-
-
-def build(path: Path, **settings: Any) -> Any:
-    config = SystemConfig.model_validate({"pdb": path, "solvent": "vacuum", **settings})
-    return build_system(config, 1)
 
 
 @pytest.mark.parametrize("letter", ["", "A"])
@@ -68,7 +61,7 @@ def test_interleaved_chains_are_put_in_order(tmp_path: Path, pdb: Any) -> None:
 def test_the_second_chain_is_simulated_too(tmp_path: Path, pdb: Any) -> None:
     two = pdb.alter(pdb.peptide("SV"), chain="", shift=FAR)
     lines = [*pdb.alter(pdb.peptide("GA"), chain=""), "TER", *two, "TER"]
-    built = build(pdb.write(tmp_path, lines), caps=True)
+    built = pdb.build(pdb.write(tmp_path, lines), caps=True)
     assert built.sequence == "GASV"
     assert [len(list(c.residues())) for c in built.topology.chains()] == [4, 4]
     assert built.start_names == ["native"]
@@ -91,7 +84,7 @@ def test_caps_may_share_a_number_and_have_the_names_of_charmm(
     for text in (shared, charmm, inside):
         found = pdb.read(tmp_path, text)
         assert [r.name for r in found.residues] == ["ACE", "GLU", "NME"]
-    built = build(pdb.write(tmp_path, inside))
+    built = pdb.build(pdb.write(tmp_path, inside))
     assert built.positions.shape[1] == 27
     assert built.start_names == ["native", "extended"]
 
@@ -104,7 +97,7 @@ def test_two_capped_chains_of_one_letter(tmp_path: Path, pdb: Any) -> None:
 
 def test_one_cap_is_kept_and_the_other_end_is_charged(tmp_path: Path, pdb: Any) -> None:
     lines = [line for line in pdb.peptide("GA", caps=True) if "NME" not in line]
-    built = build(pdb.write(tmp_path, lines))
+    built = pdb.build(pdb.write(tmp_path, lines))
     names = [r.name for r in built.topology.residues()]
     assert names == ["ACE", "GLY", "ALA"]
     assert built.start_names == ["native", "extended"]
@@ -118,7 +111,7 @@ def test_an_amide_end_is_kept_in_every_start(tmp_path: Path, pdb: Any) -> None:
     at = next(k for k, line in enumerate(amide) if "NH2" in line)
     after = [*amide[:at], "TER", f"HETATM{amide[at][6:]}"]
     assert [r.name for r in pdb.read(tmp_path, after).residues][-1] == "NH2"
-    built = build(pdb.write(tmp_path, amide))
+    built = pdb.build(pdb.write(tmp_path, amide))
     last = list(built.topology.residues())[-1]
     assert sorted(a.element.symbol for a in last.atoms()) == ["H", "H", "N"]
     assert built.start_names == ["native", "extended"]
@@ -149,12 +142,28 @@ def test_named_protonation_states_are_kept(
         found = pdb.read(tmp_path, lines)
         assert found.residues[1].variant == state
     lines = pdb.alter(plain, names={usual: STATES[state][0]})
-    built = build(pdb.write(tmp_path, lines))
+    built = pdb.build(pdb.write(tmp_path, lines))
     residue = list(built.topology.residues())[1]
     light = [a for a in residue.atoms() if a.element.symbol == "H"]
     assert len(light) == HYDROGENS[state]
     assert f"{state} 2" in built.taken["Protonation"]
     assert built.positions.shape[0] == 2
+
+
+@pytest.mark.parametrize("name", ["PDBFile", "PDBxFile"])
+def test_states_come_back_from_what_openmm_writes(
+    tmp_path: Path, pdb: Any, name: str
+) -> None:
+    states = {"HIS": "HIP", "ASP": "ASH", "GLU": "GLH", "LYS": "LYN", "CYS": "CYM"}
+    lines = pdb.alter(pdb.peptide("GHDEKCG"), names=states)
+    built = pdb.build(pdb.write(tmp_path, lines))
+    path = tmp_path / "written"
+    with path.open("w") as handle:
+        getattr(app, name).writeFile(
+            built.topology, built.positions[0] * unit.angstrom, handle
+        )
+    said = check_system(SystemConfig(pdb=path))
+    assert "HIP 2, ASH 3, GLH 4, LYN 5, CYM 6" in said["Protonation"]
 
 
 def test_hydrogens_of_the_file_say_the_state(tmp_path: Path, pdb: Any) -> None:
@@ -242,7 +251,7 @@ def hands(built: Any, start: int) -> list[float]:
 def test_every_start_has_the_hands_of_the_structure(tmp_path: Path, pdb: Any) -> None:
     names = {"ALA": "DAL", "VAL": "DVA", "ILE": "DIL", "PRO": "DPR"}
     lines = pdb.alter(pdb.peptide("GAVPI"), mirror=True, names=names)
-    built = build(pdb.write(tmp_path, lines))
+    built = pdb.build(pdb.write(tmp_path, lines))
     assert built.sequence == "GAVPI"
     assert built.start_names == ["native", "extended"]
     for start in (0, 1):
@@ -261,7 +270,7 @@ def test_a_rebuilt_branch_has_the_right_hand(
         line for line in pdb.peptide(f"G{letter}G")
         if line[22:26] != "   2" or line[12:16].strip() not in missing
     ]  # fmt: skip
-    built = build(pdb.write(tmp_path, lines))  # refused where a hand is wrong
+    built = pdb.build(pdb.write(tmp_path, lines))  # refused where a hand is wrong
     assert built.sequence == f"G{letter}G"
     assert " ".join(missing) in built.taken["Added"]
 
@@ -293,126 +302,3 @@ def test_disulfide_bridges_are_found_and_said(tmp_path: Path, pdb: Any) -> None:
     thiol = pdb.alter(lines[: len(one)], names={"CYS": "CYM"})
     with pytest.raises(StructureError, match="without its hydrogen"):
         pdb.read(tmp_path, [*thiol, *lines[len(one) :]])
-
-
-CIF = """data_X
-#
-loop_
-_atom_site.group_PDB
-_atom_site.id
-_atom_site.type_symbol
-_atom_site.label_atom_id
-_atom_site.label_comp_id
-_atom_site.label_asym_id
-_atom_site.label_seq_id
-_atom_site.Cartn_x
-_atom_site.Cartn_y
-_atom_site.Cartn_z
-"""
-
-
-def to_cif(lines: list[str]) -> str:
-    rows = [
-        f"ATOM {line[6:11]} {line[76:78]} {line[12:16]} {line[17:20]} {line[21]} "
-        f"{line[22:26]} {line[30:38]} {line[38:46]} {line[46:54]}\n"
-        for line in lines
-    ]
-    return CIF + "".join(rows) + "#\n"
-
-
-def test_mmcif_and_packed_files_are_read(tmp_path: Path, pdb: Any) -> None:
-    lines = pdb.peptide("GYDPG")
-    (tmp_path / "a.cif").write_text(to_cif(lines), encoding="utf-8")
-    with gzip.open(tmp_path / "a.cif.gz", "wt") as handle:
-        handle.write(to_cif(lines))
-    with gzip.open(tmp_path / "a.pdb.gz", "wt") as handle:
-        handle.write("\n".join(lines))
-    expected = pdb.read(tmp_path, lines)
-    for name in ("a.cif", "a.cif.gz", "a.pdb.gz"):
-        (tmp_path / "renamed.pdb").write_bytes((tmp_path / name).read_bytes())
-        for path in (tmp_path / name, tmp_path / "renamed.pdb"):
-            config = SystemConfig(pdb=path)
-            assert "GYDPG" in check_system(config)["Chains"]
-    built = build(tmp_path / "a.cif")
-    moved = [
-        built.positions[0][a.index] - expected.residues[r.index].atoms[a.name]
-        for r in built.topology.residues()
-        for a in r.atoms()
-        if a.element.symbol != "H"
-    ]
-    np.testing.assert_allclose(moved, 0, atol=2e-3)
-
-
-@pytest.mark.parametrize("name", ["PDBFile", "PDBxFile"])
-def test_states_come_back_from_what_openmm_writes(
-    tmp_path: Path, pdb: Any, name: str
-) -> None:
-    states = {"HIS": "HIP", "ASP": "ASH", "GLU": "GLH", "LYS": "LYN", "CYS": "CYM"}
-    lines = pdb.alter(pdb.peptide("GHDEKCG"), names=states)
-    built = build(pdb.write(tmp_path, lines))
-    path = tmp_path / "written"
-    with path.open("w") as handle:
-        getattr(app, name).writeFile(
-            built.topology, built.positions[0] * unit.angstrom, handle
-        )
-    said = check_system(SystemConfig(pdb=path))
-    assert "HIP 2, ASH 3, GLH 4, LYN 5, CYM 6" in said["Protonation"]
-
-
-CONN = """loop_
-_atom_site.group_PDB
-_atom_site.id
-_atom_site.type_symbol
-_atom_site.label_atom_id
-_atom_site.label_alt_id
-_atom_site.label_comp_id
-_atom_site.label_asym_id
-_atom_site.label_seq_id
-_atom_site.pdbx_PDB_ins_code
-_atom_site.Cartn_x
-_atom_site.Cartn_y
-_atom_site.Cartn_z
-_atom_site.occupancy
-_atom_site.auth_seq_id
-_atom_site.auth_asym_id
-_atom_site.pdbx_PDB_model_num
-"""
-
-
-def test_mmcif_has_the_names_of_its_authors(tmp_path: Path, pdb: Any) -> None:
-    """Two chains of one letter, an ion, two models, a bond that cannot be kept."""
-
-    def row(line: str, asym: str, z: float, model: int, kind: str = "ATOM") -> str:
-        xyz = f"{line[30:46]} {float(line[46:54]) + z:.3f}"
-        return (
-            f"{kind} 1 {line[76:78]} {line[12:16].strip()} . {line[17:20]} {asym} "
-            f"{line[22:26]} ? {xyz} 1.0 {int(line[22:26]) + 100} XX {model}\n"
-        )
-
-    one, two = pdb.peptide("GKA"), pdb.peptide("GDA")
-    zinc = pdb.hetero("ZN", "ZN", element="ZN")
-    rows = "".join(
-        "".join(row(line, "A", 0.5 * model, model) for line in one)
-        + "".join(row(line, "B", 20 + 0.5 * model, model) for line in two)
-        + row(zinc, "C", 0, model, "HETATM")
-        for model in (1, 2)
-    )
-    path = tmp_path / "entry.cif"
-    path.write_text(f"data_X\n{CONN}{rows}#\n", encoding="utf-8")
-    with pytest.raises(StructureError, match="ZN 201 of chain XX is an ion"):
-        check_system(SystemConfig(pdb=path))
-    said = check_system(SystemConfig(pdb=path, leave_out=["ZN"]))
-    assert "GLY 101 to ALA 103 (GKA)" in said["Chains"]
-    assert "(GDA)" in said["Chains"]
-    assert said["Model"] == "1 (of 2 in the file)"
-    assert build(path, leave_out=["ZN"]).sequence == "GKAGDA"
-    bond = (
-        "_struct_conn.id covale1\n_struct_conn.conn_type_id covale\n"
-        "_struct_conn.ptnr1_label_atom_id NZ\n_struct_conn.ptnr1_auth_asym_id XX\n"
-        "_struct_conn.ptnr1_auth_comp_id LYS\n_struct_conn.ptnr1_auth_seq_id 102\n"
-        "_struct_conn.ptnr2_label_atom_id CG\n_struct_conn.ptnr2_auth_asym_id XX\n"
-        "_struct_conn.ptnr2_auth_comp_id ASP\n_struct_conn.ptnr2_auth_seq_id 102\n"
-    )
-    path.write_text(f"data_X\n{CONN}{rows}#\n{bond}#\n", encoding="utf-8")
-    with pytest.raises(StructureError, match="LINK bonds NZ of LYS 102"):
-        check_system(SystemConfig(pdb=path, leave_out=["ZN"]))
