@@ -69,7 +69,7 @@ def describe_full(path: Path, number: int | None = errno.ENOSPC) -> str:
     try:
         kind, mount = _file_system(path)
         where = f"on the {kind} file system at {mount}, "
-        where += f"where {_shown(free_bytes(path))} are free to you"
+        where += f"where {say_bytes(free_bytes(path))} are free to you"
     except OSError:
         where = "on a file system that does not answer"
     what = "The disk is full"
@@ -207,7 +207,8 @@ def parse_quota(said: str, names: set[str]) -> list[int]:
     return left
 
 
-def _shown(n_bytes: int) -> str:
+def say_bytes(n_bytes: float) -> str:
+    """Return a number of bytes as a person says it: "1.53 GB"."""
     size, unit = float(n_bytes), "bytes"
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if size < 1000 or unit == "TB":

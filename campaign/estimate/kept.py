@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from apps.science import plugins
-from apps.science.disk import free_bytes
+from apps.science.disk import free_bytes, say_bytes
 from apps.science.files import write_json
 from campaign.config import TYPES, CampaignConfig, dump_campaign
-from campaign.estimate.words import say_bytes
 from campaign.estimate.work import Work, as_json, from_json, total_bytes
 from campaign.last_iteration import count_segments, we_folder
 from campaign.layout import RunDir

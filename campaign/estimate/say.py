@@ -7,9 +7,8 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from apps.science.disk import free_bytes
+from apps.science.disk import free_bytes, say_bytes
 from campaign.estimate.probe import Rates
-from campaign.estimate.words import say_bytes, say_number
 from campaign.estimate.work import Work, total_bytes
 from campaign.monitoring.sentences import about
 from campaign.stage_names import read_stage
@@ -110,3 +109,8 @@ def _say_amount(work: Work) -> str:
     if work.n_tasks is not None and work.n_tasks > 1:
         return f"{work.n_tasks:,} x {round(work.amount / work.n_tasks):,} {work.unit}"
     return f"{round(work.amount):,} {work.unit}"
+
+
+def say_number(value: float) -> str:
+    """Return a number with two digits, or whole from 100 on."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"

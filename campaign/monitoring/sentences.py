@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from campaign.estimate.words import say_bytes
+from apps.science.disk import say_bytes
 from campaign.report.words import count, duration, joined
 
 
