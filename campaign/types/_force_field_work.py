@@ -1,25 +1,20 @@
 """What a force-field campaign will do, counted from its settings, and its miniature."""
 
-from pathlib import Path
 from typing import Any, Final
 
-from apps.roles import ANALYSIS, MD, TRAIN
+from apps.roles import MD
 from apps.science.systems.size import SystemSize, estimate_size
 from apps.science.units import FS_PER_PS
 from apps.science.we.config import WEConfig
 from campaign.estimate.work import Work
-from campaign.layout import RunDir
 from campaign.stage_names import at_protein
 from campaign.types._force_field_config import BenchmarkConfig, Config, SampleConfig
-from campaign.types._learning_stages import learning_stage_names
+from campaign.types._learning_work import list_learning
 
 _POSITION, _WITH_FORCE, _STATE = 12, 24, 24
 """Bytes of an atom in a frame, with its force, and at the end of a segment."""
-_BEAD_IN_DATASET = 72
-"""Positions, forces of atoms, prior and difference, twice where frames are shared."""
 _SEGMENT_IN_WEST = 400
 """Rows of west.h5, its snapshot and the journal."""
-_CHECKPOINTS, _CHECKPOINT = 4, 4_000_000
 _PS_PER_NS = 1000.0
 _BEADS: Final = {"calpha": 1, "backbone": 3}
 
@@ -42,7 +37,7 @@ def list_work(config: Config) -> list[Work]:
         beads = size.n_residues * _BEADS[config.systems[name].beads]
         n_frames += sampled.n_frames
         n_beads = max(n_beads, beads)
-    works += _learning(config, n_frames, n_beads)
+    works += list_learning(config, n_frames, n_beads)
     for variant in config.variants:
         for name, size in sizes.items():
             stage = at_protein(f"benchmark_{variant.name}", name)
@@ -131,23 +126,3 @@ def _walk(
 def count_walkers(asked: WEConfig) -> int:
     """Return the walkers of an iteration in which every bin is occupied."""
     return asked.walkers_per_bin * asked.bins.n_bins
-
-
-def _learning(config: Config, n_frames: int, n_beads: int) -> list[Work]:
-    names = learning_stage_names(config, RunDir(Path()))
-    epochs = {f"train_{v.name}": v.training.n_epochs for v in config.variants}
-    works = []
-    for stage in names:
-        if stage in epochs:
-            amount = float(n_frames * epochs[stage])
-            n_bytes = _CHECKPOINTS * _CHECKPOINT
-            works.append(
-                Work(stage, TRAIN, amount, "frames learnt", 1, 1, n_bytes=n_bytes)
-            )
-        else:
-            n_bytes = n_frames * n_beads * _BEAD_IN_DATASET
-            kept = n_bytes if stage.startswith("dataset") else 0
-            works.append(
-                Work(stage, ANALYSIS, n_frames, "frames", 1, 1, n_bytes=kept)
-            )
-    return works

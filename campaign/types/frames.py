@@ -24,6 +24,7 @@ from campaign.layout import RunDir
 from campaign.types._closing_stages import compare_experiments, report
 from campaign.types._experiments import Variant
 from campaign.types._feature_check import check_count, check_joined, check_models
+from campaign.types._frames_work import list_work, shrink
 from campaign.types._learning_config import (
     LEARNING_READ_BY,
     LearningConfig,
@@ -36,7 +37,9 @@ from campaign.types._learning_stages import (
     learning_stage_names,
 )
 
-__all__ = ["KEEPS", "READ_BY", "Config", "check", "run", "stage_names"]
+__all__ = [
+    "KEEPS", "READ_BY", "Config", "check", "list_work", "run", "shrink", "stage_names",
+]  # fmt: skip
 
 READ_BY = {
     "seed": ["prior"], "system": ["import"], "mapping": ["import"],
