@@ -73,7 +73,11 @@ class _PoolWatch:
             if lost and not manager._stop_event.wait(1.0):
                 self._note({"event": "pool_left", "why": lost})
                 leave()
-            for found in self.stuck.look(_workers_of(manager)):
+            try:
+                workers = _workers_of(manager)
+            except (EOFError, OSError):
+                continue  # SyncManager ended since it was looked at: said next time
+            for found in self.stuck.look(workers):
                 self._end(found)
 
     def _end(self, found: Stuck) -> None:
@@ -156,7 +160,13 @@ def _find_lost(manager: Any) -> str | None:
 
 
 def _workers_of(manager: Any) -> dict[int, tuple[psutil.Process, object]]:
-    """Return the workers by number: process and task, None where it has none."""
+    """Return the workers by number: process and task, None where it has none.
+
+    Raises
+    ------
+    EOFError, OSError
+        If the process that keeps their tasks does not answer.
+    """
     tasks = {worker: task["task_id"] for worker, task in _tasks(manager).items()}
     found = {}
     for child in multiprocessing.active_children():

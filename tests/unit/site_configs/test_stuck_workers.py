@@ -1,15 +1,18 @@
 """A worker stands still by what its processes do, not by how long it takes."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from site_configs.pools.pool_watch import _find_lost, _workers_of
 from site_configs.pools.stuck_workers import Stuck, StuckWorkers
 
 HUNG_S = 2.0
@@ -111,3 +114,15 @@ def test_a_worker_that_is_gone_is_passed_over() -> None:
     known = psutil.Process(gone.pid)
     gone.wait()
     assert StuckWorkers(HUNG_S).look({0: (known, "a task")}) == []
+
+
+def test_a_manager_that_dies_while_it_is_asked_is_a_part_that_is_lost() -> None:
+    shared = multiprocessing.Manager()
+    manager = SimpleNamespace(_mp_manager=shared, _tasks_in_progress=shared.dict())
+    assert _workers_of(manager) == {}
+    shared._process.kill()
+    shared._process.join()
+    # what the watch passes over, to say at its next look what is gone
+    with pytest.raises((EOFError, OSError)):
+        _workers_of(manager)
+    assert _find_lost(manager) == "its process SyncManager ended"
