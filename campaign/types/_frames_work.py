@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from apps.roles import ANALYSIS, MD
-from apps.science.cg.dataset.own_frames import check_own_frames
+from apps.science.cg.dataset.own_frames_check import check_own_frames
 from campaign.estimate.work import Work
 from campaign.types._learning_config import LearningConfig
 from campaign.types._learning_work import list_learning

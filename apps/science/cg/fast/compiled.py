@@ -27,16 +27,30 @@ def _stamp_sources() -> str:
 _STAMP = _stamp_sources()
 
 
+_HOW: dict[str, Any] = {"nogil": True, "fastmath": _MAY, "error_model": "numpy"}
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile ``function`` on its first call."""
-    how: dict[str, Any] = {"nogil": True, "fastmath": _MAY, "error_model": "numpy"}
+    """Compile ``function`` into the entries that call it."""
+    compiled: Callable[P, R] = numba.njit(forceinline=True, **_HOW)(function)
+    return compiled
+
+
+def entry(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` with all that it calls on its first call, and keep it.
+
+    What it calls must be kernels: in a process that compiles, a function would be
+    linked with those parts that were compiled alone, and in one that reads it from the
+    cache with those inside it, whose sums have other last bits. So no part is left to
+    be linked, and the bits of a run do not depend on what a process found in the cache.
+    """
     try:
-        made: Any = numba.njit(cache=True, **how)(function)
+        made: Any = numba.njit(cache=True, **_HOW)(function)
     except RuntimeError:  # nowhere to keep it: compiled in each process
-        uncached: Callable[P, R] = numba.njit(**how)(function)
-        return uncached
-    # numba keeps a kernel until its own file changes, and would run it with the old
+        compiled: Callable[P, R] = numba.njit(**_HOW)(function)
+        return compiled
+    # numba keeps an entry until its own file changes, and would run it with the old
     # code of kernels it calls in other files: any change here compiles all anew
     made._cache._cache_file._source_stamp = _STAMP
-    compiled: Callable[P, R] = made
-    return compiled
+    kept: Callable[P, R] = made
+    return kept

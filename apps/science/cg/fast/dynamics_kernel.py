@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.science.arrays import Array, IntArray
-from apps.science.cg.fast.compiled import kernel
+from apps.science.cg.fast.compiled import entry, kernel
 from apps.science.cg.fast.network_arrays import NetworkArrays
 from apps.science.cg.fast.network_kernel import Workspace, add_network
 from apps.science.cg.fast.noise_kernel import fill_normals, hash_counter
@@ -38,12 +38,20 @@ class Steps(NamedTuple):
     max_speed: float
 
 
-@kernel
+@entry
 def compute_tile(
     x: Array, f: Array, energy: Array, live: IntArray, prior: PriorArrays,
     network: NetworkArrays, work: Workspace,
 ) -> None:  # fmt: skip
     """Write the energies (T,) and forces (T, N, 3) of the replicas ``live``."""
+    _compute(x, f, energy, live, prior, network, work)
+
+
+@kernel
+def _compute(
+    x: Array, f: Array, energy: Array, live: IntArray, prior: PriorArrays,
+    network: NetworkArrays, work: Workspace,
+) -> None:  # fmt: skip
     for s in live:
         f[s] = 0.0
         energy[s] = add_prior(x[s], f[s], prior)
@@ -51,7 +59,7 @@ def compute_tile(
         add_network(x, f, energy, live, network, work)
 
 
-@kernel
+@entry
 def run_tile(
     x: Array, v: Array, seeds: IntArray, heat: Array, frames: Array,
     frame_forces: Array,
@@ -75,13 +83,13 @@ def run_tile(
     for s in range(len(x)):
         keys[s] = hash_counter(seeds[s])
     live, n_live = np.arange(len(x)), len(x)
-    compute_tile(x, f, energy, live, prior, network, work)
+    _compute(x, f, energy, live, prior, network, work)
     for done in range(1, steps.n_steps + 1):
         for s in live[:n_live]:
             fill_normals(noise, keys[s], done - 1)
             noise *= heat[s]
             _move(x[s], v[s], f[s], noise, steps)
-        compute_tile(x, f, energy, live[:n_live], prior, network, work)
+        _compute(x, f, energy, live[:n_live], prior, network, work)
         for s in live[:n_live]:
             _kick(v[s], f[s], steps.half_kick)
         at_frame = done % steps.n_steps_per_frame == 0
