@@ -85,9 +85,12 @@ def _draft(paths: RunDir) -> Iterator[RunDir]:
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError(describe_full(paths.root, error.errno)) from None
+        why = f"{error.strerror or error} ({error.filename or paths.root})"
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            why = "a part of its path is a file, where a folder is needed"
         raise ConfigError(
-            f"The run folder {paths.root} cannot be made: {error.strerror or error} "
-            f"({error.filename or paths.root}). Choose another place with --runs."
+            f"The run folder {paths.root} cannot be made: {why}. Choose another place "
+            "with --runs."
         ) from None
     finally:
         shutil.rmtree(root, ignore_errors=True)
