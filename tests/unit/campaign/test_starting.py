@@ -55,5 +55,5 @@ def test_a_folder_of_somebody_else_is_left_alone(start: Start, tmp_path: Path) -
 
 def test_a_place_that_cannot_hold_runs_is_named(start: Start, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(ConfigError, match="cannot be made: Not a directory"):
+    with pytest.raises(ConfigError, match="made: a part of its path is a file"):
         start()
