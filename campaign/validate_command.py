@@ -48,9 +48,9 @@ def validate_campaign(
         out.print(f"What is simulated{'' if name is None else f' of {name}'}:")
         for heading, sentence in said.items():
             out.print(f"  {heading}: {sentence}")
-    _print_estimate(config, site, site_name, runs, probe, out)
+    counted = _print_estimate(config, site, site_name, runs, probe, out)
     again = f"{as_typed(source)} --site {shlex.quote(site_name)}"
-    if not probe and list_work(config):
+    if counted and not probe:
         out.print(f"Times on this site: weft validate {again} --probe")
     out.print(f"Next: weft run {again}")
 
@@ -62,7 +62,8 @@ def _print_estimate(
     runs: Path,
     probe: bool,
     out: Console,
-) -> None:
+) -> bool:
+    """Print what the campaign will do; return whether its type counts that."""
     works = list_work(config)
     rates = None
     if probe:
@@ -78,3 +79,4 @@ def _print_estimate(
         out.print(make_table(works, site, rates, min(out.width, WIDEST)))
         for line in list_lines(works, site, runs, rates):
             out.print(line)
+    return bool(works)

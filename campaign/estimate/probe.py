@@ -34,12 +34,10 @@ class Rates:
 
     Attributes
     ----------
-    longest_s : the longest task of a kind, s
     failure : what the miniature ended with; empty where it ran whole
     """
 
     seconds: dict[str, float]
-    longest_s: dict[str, float]
     failure: str = ""
 
 
@@ -112,12 +110,9 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
     works = plugins.load_kind(TYPES, config.type).list_work(config)
     done = {e.stage for e in Ledger(paths.ledger).entries() if e.event == "done"}
     busy: dict[str, float] = {}
-    longest: dict[str, float] = {}
     for task in read_tasks(paths.root):
         took = task.ended - task.started
-        kind = read_stage(task.stage).kind
         busy[task.stage] = busy.get(task.stage, 0.0) + took
-        longest[kind] = max(longest.get(kind, 0.0), took)
     seconds: dict[str, list[float]] = {}
     for work in works:
         if work.stage not in done or work.amount <= 0:
@@ -128,7 +123,7 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
             unit = busy[work.stage] / work.amount
         if unit is not None:
             seconds.setdefault(kind, []).append(unit)
-    return Rates({k: max(v) for k, v in seconds.items()}, longest, failure)
+    return Rates({k: max(v) for k, v in seconds.items()}, failure)
 
 
 def _last_iteration_s(paths: RunDir, work: Work) -> float | None:

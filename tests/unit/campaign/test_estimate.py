@@ -75,11 +75,11 @@ def test_a_miniature_is_a_campaign_of_the_same_system(alanine, tmp_path) -> None
 def test_times_follow_from_rates_and_workers(alanine) -> None:
     site = load_site("local")
     sample = by_stage(list_work(alanine))["sample"]
-    rates = Rates({"sample": 0.5}, {})
+    rates = Rates({"sample": 0.5})
     alone = stage_seconds(replace(sample, side_by_side=1), rates, site)
     assert alone == pytest.approx(0.5 * sample.amount)
     assert stage_seconds(sample, rates, site) < alone or site_is_single(site)
-    assert stage_seconds(sample, Rates({}, {}), site) is None
+    assert stage_seconds(sample, Rates({}), site) is None
 
 
 def site_is_single(site) -> bool:
@@ -103,13 +103,13 @@ def test_a_task_longer_than_a_block_is_named(alanine, tmp_path) -> None:
     site = load_site("slurm")
     reference = by_stage(list_work(alanine))["reference"]
     # 400 ps in a task at 10 minutes a picosecond
-    lines = list_lines([reference], site, tmp_path, Rates({"reference": 600.0}, {}))
+    lines = list_lines([reference], site, tmp_path, Rates({"reference": 600.0}))
     assert any("reference: one task takes about" in line for line in lines)
 
 
 def test_a_failed_probe_says_what_it_met(alanine, tmp_path) -> None:
     works, site = list_work(alanine), load_site("local")
-    rates = Rates({"sample": 0.1}, {}, "Stage prior failed: too few frames.")
+    rates = Rates({"sample": 0.1}, "Stage prior failed: too few frames.")
     assert any("too few frames" in x for x in list_lines(works, site, tmp_path, rates))
     out = Console(width=110, record=True)
     out.print(make_table(works, site, rates, 110))
