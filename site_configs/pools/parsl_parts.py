@@ -1,10 +1,12 @@
 """The processes and threads that Parsl needs beside the driver: ask, and watch, them.
 
 Parsl asks its interchange without a time limit and does not look whether it lives: with
-it gone, its threads, its shutdown and the driver wait for ever.
+it gone, its threads, its shutdown and the driver wait for ever. It also closes its
+sockets under other threads that use them, whereupon ZeroMQ aborts the whole process.
 """
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +16,7 @@ from parsl.executors.high_throughput.errors import (
     CommandClientBadError,
     CommandClientTimeoutError,
 )
-from parsl.executors.high_throughput.zmq_pipes import CommandClient
+from parsl.executors.high_throughput.zmq_pipes import CommandClient, TasksOutgoing
 
 ANSWER_S = 120.0
 """An interchange that answers no command for so long is taken for hung."""
@@ -25,6 +27,7 @@ class PatientCommandClient(CommandClient):  # type: ignore[misc]
     """Asks the interchange while it lives, and never for longer than ``ANSWER_S``."""
 
     is_gone: Callable[[], bool]
+    closing = False
 
     @classmethod
     def adopt(cls, executor: Any) -> None:
@@ -32,6 +35,13 @@ class PatientCommandClient(CommandClient):  # type: ignore[misc]
         # Parsl makes the client itself, in the middle of the executor's start
         executor.command_client.__class__ = cls
         executor.command_client.is_gone = lambda: interchange_gone(executor)
+
+    def close(self) -> None:
+        """Close the socket once no thread asks through it; those that do give up."""
+        self.closing = True
+        with self._lock:
+            if not self.zmq_socket.closed:
+                super().close()
 
     def run(
         self, message: Any, max_retries: int = 3, timeout_s: float | None = None
@@ -41,13 +51,13 @@ class PatientCommandClient(CommandClient):  # type: ignore[misc]
         Raises
         ------
         CommandClientBadError
-            If it is gone, or did not answer an earlier question.
+            If it is gone, did not answer an earlier question, or this is closed.
         CommandClientTimeoutError
             If it does not answer.
         """
         end = time.monotonic() + (ANSWER_S if timeout_s is None else timeout_s)
         with self._lock:
-            if not self.ok:
+            if not self.ok or self.closing:
                 raise CommandClientBadError
             self._wait_until(zmq.POLLOUT, end)
             self.zmq_socket.send_pyobj(message, copy=True)
@@ -59,9 +69,40 @@ class PatientCommandClient(CommandClient):  # type: ignore[misc]
             if self.is_gone():
                 self.ok = False
                 raise CommandClientBadError
+            if self.closing:
+                raise CommandClientBadError
             if time.monotonic() > end:
                 self.ok = False
                 raise CommandClientTimeoutError("The interchange does not answer.")
+
+
+class OrderlyTasksOutgoing(TasksOutgoing):  # type: ignore[misc]
+    """Sends no task through a socket that another thread closes."""
+
+    _lock: threading.Lock
+
+    @classmethod
+    def adopt(cls, executor: Any) -> None:
+        """Give the outgoing queue of a HighThroughputExecutor these manners."""
+        executor.outgoing_q._lock = threading.Lock()
+        executor.outgoing_q.__class__ = cls
+
+    def put(self, message: Any) -> None:
+        """Send a task.
+
+        Raises
+        ------
+        zmq.ZMQError
+            If the queue is closed.
+        """
+        with self._lock:
+            super().put(message)
+
+    def close(self) -> None:
+        """Close the socket between two tasks."""
+        with self._lock:
+            if not self.zmq_socket.closed:
+                super().close()
 
 
 def interchange_gone(executor: Any) -> bool:
@@ -71,8 +112,10 @@ def interchange_gone(executor: Any) -> bool:
 
 
 def watch_commands(dfk: Any) -> None:
-    """Let no executor of a loaded DataFlowKernel ask without a time limit."""
+    """Let no executor of a loaded DataFlowKernel ask for ever, or of a closed socket."""
     for executor in _executors(dfk):
+        if type(getattr(executor, "outgoing_q", None)) is TasksOutgoing:
+            OrderlyTasksOutgoing.adopt(executor)
         if type(getattr(executor, "command_client", None)) is CommandClient:
             PatientCommandClient.adopt(executor)
 

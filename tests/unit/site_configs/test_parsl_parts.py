@@ -67,6 +67,60 @@ def test_a_question_ends_with_the_interchange(dfk, executor) -> None:
     assert "interchange was killed by SIGKILL (executor md)" in str(find_lost_part(dfk))
 
 
+CLOSED = """
+import threading, time
+from types import SimpleNamespace
+from parsl.executors.high_throughput.errors import CommandClientBadError
+from parsl.executors.high_throughput.zmq_pipes import CommandClient, TasksOutgoing
+from site_configs.pools.parsl_parts import OrderlyTasksOutgoing, PatientCommandClient
+
+def ask(client):
+    try:
+        client.run("MANAGERS")
+    except CommandClientBadError:
+        print("gave up")
+
+def send(queue):
+    try:
+        while True:
+            queue.put(b"a task")
+    except Exception as error:
+        print(type(error).__name__)
+
+for _ in range(8):
+    executor = SimpleNamespace(
+        command_client=CommandClient("127.0.0.1", (40000, 60000)),
+        outgoing_q=TasksOutgoing("127.0.0.1", (40000, 60000)),
+    )
+    executor.outgoing_q.zmq_socket.set_hwm(10)
+    executor.outgoing_q.zmq_socket.sndtimeo = 50
+    executor.outgoing_q.zmq_socket.linger = 0
+    PatientCommandClient.adopt(executor)
+    OrderlyTasksOutgoing.adopt(executor)
+    users = [
+        threading.Thread(target=ask, args=(executor.command_client,)),
+        threading.Thread(target=send, args=(executor.outgoing_q,)),
+    ]
+    for thread in users:
+        thread.start()
+    time.sleep(0.05)
+    executor.outgoing_q.close()
+    executor.command_client.close()
+    executor.command_client.close()
+    for thread in users:
+        thread.join()
+"""
+
+
+def test_a_socket_is_not_closed_under_who_asks_through_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED], capture_output=True, text=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("gave up") == 8
+
+
 def test_an_executor_that_says_why_it_ends_is_not_lost(dfk, executor) -> None:
     executor.interchange_proc.kill()
     executor.interchange_proc.wait()
