@@ -165,9 +165,10 @@ class CheckedFile:
 
     def close(self) -> None:
         """Close the file; nothing is checked."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        # forgotten first: an interrupt in between must not close another's file later
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 class _Extents:
