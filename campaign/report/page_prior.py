@@ -211,6 +211,9 @@ def _describe_maps(maps: dict[str, Any]) -> list[Block]:
             rows,
         )
     ]  # fmt: skip
+    reason = maps.get("reason")  # older files have none
+    if reason:
+        blocks.append(Note(f"{reason[0].upper()}{reason[1:]}."))
     fault = maps["maps"][maps["chosen"]]["fault"]
     if fault:
         blocks.append(Note(f"{fault[0].upper()}{fault[1:]}.", "caution"))

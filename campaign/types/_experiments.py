@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from apps.science import plugins
 from apps.science.cg.dataset.write import DatasetConfig
-from apps.science.cg.mapping.config import FrameChoice, MappingConfig
+from apps.science.cg.mapping.config import MADE_OF_FRAMES, FrameChoice, MappingConfig
 from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
@@ -79,9 +79,9 @@ class Variant:
     def prior_key(self) -> tuple[str, ...]:
         """What a prior's fit depends on; variants that agree in it share one.
 
-        An optimal force map is fitted beside it, to the frames that train.
+        A force map that frames decide is made beside it, of the frames that train.
         """
-        fitted = self.mapping.force_map == "optimal"
+        fitted = self.mapping.force_map in MADE_OF_FRAMES
         return (
             self.prior.model_dump_json(), self.mapping.model_dump_json(),
             str(self.prior.weights or self.dataset.weights),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from apps.science.cg.mapping.config import MADE_OF_FRAMES
 from apps.science.files import write_text
 from apps.science.seeds import derive_seed
 from campaign.context import Context, StageFuture
@@ -142,7 +143,8 @@ class LearningStages:
             (
                 home.protein or config.molecule, home.segments,
                 home.mapping
-                if asked == self.config.mapping.force_map and asked != "optimal"
+                if asked == self.config.mapping.force_map
+                and asked not in MADE_OF_FRAMES
                 else self._beside_prior(home, learnt)[-1],
             )
             for home in self.homes

@@ -35,6 +35,7 @@ def campaign(uninterrupted: Path, tmp_path: Path) -> Path:
             "length_unit": "nanometer", "force_unit": "kJ/mol/nm",
             "beads": "backbone", "lineage_block_ps": 50,
         },
+        "mapping": {"force_map": "auto"},
         "tica": {"features": "dihedrals"},
         "prior": {"terms": ["bonds", "angles", "dihedrals"], "gate_steps": 2000,
                   "shared_dihedral": False, "dihedral_scale": 1.0},
@@ -63,6 +64,7 @@ def test_a_campaign_on_own_frames_ends_with_a_judged_model(campaign, weft) -> No
         np.testing.assert_allclose(protein["force_cg"][:], force, rtol=1e-4, atol=1e-3)
     page = (run_dir / "report" / "index.html").read_text()
     assert "could not be drawn" not in page
+    assert "forces come mapped to beads already" in page
     again = weft.call("resume", run_dir)
     assert again.returncode == 0, again.stderr
 

@@ -19,6 +19,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "sample": {"n_iterations": 3, "walkers_per_bin": 2,
                "bins": {"kind": "mab", "nbins": [2, 2]}, "segment_length_fs": 400,
                "frame_interval_fs": 80},
+    "mapping": {"force_map": "auto"},
     "prior": {"gate_steps": 2000},
     "model": {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1},
     "training": {"n_epochs": 2, "batch_size": 32, "protein_balance": "equal"},
@@ -62,6 +63,22 @@ def test_both_are_in_one_training_set_with_one_prior(run_dir: Path) -> None:
     # the second model learnt from what a prior of its own leaves
     priors = (run_dir / "cg/prior.yaml", run_dir / "cg/stiff/prior.yaml")
     assert len({path.read_text() for path in priors}) == 2
+
+
+def test_each_has_its_quietest_force_map(run_dir: Path) -> None:
+    with h5py.File(run_dir / "cg" / "dataset.h5") as h5:
+        used = {name: group.attrs["force_map"] for name, group in h5["mol"].items()}
+    for name in PROTEINS:
+        home = run_dir / "proteins" / name
+        found = json.loads((home / "cg/force_maps.json").read_text())
+        assert found["asked"] == "auto"
+        noise = {
+            kind: row["mean_squared_force"]
+            for kind, row in found["maps"].items() if row["is_consistent"]
+        }  # fmt: skip
+        assert used[name] == found["chosen"] == min(noise, key=noise.__getitem__)
+        page = (home / "report" / "index.html").read_text()
+        assert f"Auto takes {found['chosen']}" in page
 
 
 @pytest.mark.parametrize("model", ["weighted", "stiff"])

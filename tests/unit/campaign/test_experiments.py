@@ -79,6 +79,22 @@ def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
     assert "experiments" in names
 
 
+def test_models_with_a_map_that_frames_decide_share_no_other_frames(load: Load) -> None:
+    """Which frames are held out decides which force map is the quietest."""
+    variants = {
+        name: {"mapping": {"force_map": force_map}, "dataset": {"split_fraction": part}}
+        for name, force_map, part in (
+            ("fixed", "constraint_sum", 0.1), ("same", "constraint_sum", 0.2),
+            ("auto", "auto", 0.1), ("other", "auto", 0.2),
+        )
+    }  # fmt: skip
+    learnt = share_out(
+        load(experiments={"variants": variants}).variants, RunDir(Path("run"))
+    )
+    assert learnt["fixed"].prior == learnt["same"].prior
+    assert len({one.prior for one in learnt.values()}) == 3
+
+
 def test_a_sweep_alone_is_of_the_campaigns_own_model(load: Load) -> None:
     found = by_name(load(experiments={"sweep": {"training.weighted": [True, False]}}))
     assert list(found) == ["weighted_true", "weighted_false"]

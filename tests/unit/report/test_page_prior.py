@@ -101,6 +101,13 @@ def test_force_maps_stand_beside_each_other(run: RunDir) -> None:
     assert table.rows[2][2].text == "0.243"
 
 
+def test_why_a_map_was_taken_is_told(run: RunDir) -> None:
+    path = run.prior.with_name("force_maps.json")
+    reason = {"asked": "auto", "reason": "auto takes optimal: it is the quietest"}
+    path.write_text(json.dumps(write_maps("optimal") | reason))
+    assert Note("Auto takes optimal: it is the quietest.") in draw(run)
+
+
 def test_a_broken_map_in_use_is_a_caution(run: RunDir) -> None:
     path = run.prior.with_name("force_maps.json")
     path.write_text(json.dumps(write_maps("slice")))

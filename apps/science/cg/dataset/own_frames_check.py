@@ -210,8 +210,9 @@ def _find_beads(
     _check_atoms(config, topology.n_atoms, n_atoms)
     masses = [a.element.mass if a.element else 0.0 for a in topology.atoms]
     rules = mapping.beads if mapping.beads is not None else config.beads
-    kind = "constraint_sum" if mapping.force_map == "optimal" else mapping.force_map
-    return build_mapping(config.topology, _Atoms(masses), rules, kind, mapping.residues)
+    return build_mapping(
+        config.topology, _Atoms(masses), rules, mapping.force_map, mapping.residues
+    )
 
 
 class _Atoms:

@@ -1,6 +1,6 @@
 """What a person writes under ``mapping:``; nothing heavy is imported here."""
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +9,9 @@ from apps.science.config_base import StrictConfig
 
 BeadKind = Literal["calpha", "backbone", "backbone_cb"]
 ForceMapKind = Literal["constraint_sum", "optimal", "sum", "slice", "mass_average"]
+ForceMapChoice = Literal["auto", ForceMapKind]
+MADE_OF_FRAMES: Final = ("auto", "optimal")
+"""Choices that only frames decide; until then a mapping carries ``constraint_sum``."""
 
 
 class BeadRule(StrictConfig):
@@ -80,10 +83,11 @@ class MappingConfig(StrictConfig):
         default_factory=dict,
         description="Residues weft does not know, and which they count as: {ABA: ALA}.",
     )
-    force_map: ForceMapKind = Field(
+    force_map: ForceMapChoice = Field(
         "constraint_sum",
-        description="constraint_sum, or optimal (least noise, fitted to the frames); "
-        "sum, slice and mass_average only where their conditions hold.",
+        description="constraint_sum, optimal (fitted to the frames), or auto (of the "
+        "consistent maps the one with the least noise on held-out frames); sum, slice "
+        "and mass_average only where their conditions hold.",
     )
     ridge: float = Field(
         1e-3,

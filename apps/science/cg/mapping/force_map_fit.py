@@ -16,7 +16,12 @@ from apps.science.arrays import Array
 from apps.science.cg.dataset.file import Weights
 from apps.science.cg.dataset.split import VALIDATION, assign_split
 from apps.science.cg.dataset.weights import read_equilibrium
-from apps.science.cg.mapping.config import ForceMapKind, FrameChoice, MappingConfig
+from apps.science.cg.mapping.config import (
+    ForceMapChoice,
+    ForceMapKind,
+    FrameChoice,
+    MappingConfig,
+)
 from apps.science.cg.mapping.force_maps import (
     FIXED_KINDS,
     Groups,
@@ -33,6 +38,8 @@ from apps.science.segments.store import iterate_frames, open_store
 _log = logging.getLogger(__name__)
 
 SCHEMA: Final = "weft-force-maps-1"
+_SAME_NOISE: Final = 1e-6
+"""Relative; maps nearer than this differ by rounding."""
 
 
 @dataclass
@@ -91,7 +98,8 @@ def fit_force_map(
     ----------
     seed : decides the split; that of the training set
     out : a mapping.json; differs from ``mapping`` in its force map only
-    report : ``force_maps.json``, see ``describe_maps``
+    report : ``force_maps.json``: ``describe_maps``, with ``asked``, ``chosen`` and
+        ``reason``
     weights : those that the training set uses
 
     Raises
@@ -124,10 +132,14 @@ def fit_force_map(
         if config.force_map == "optimal":
             raise
     described = describe_maps(maps, xi, groups, train, held_out)
-    described |= {"chosen": config.force_map, "weights": weights}
+    chosen, reason = choose_map(config.force_map, described)
+    described |= {
+        "asked": config.force_map, "chosen": chosen, "reason": reason,
+        "weights": weights,
+    }  # fmt: skip
     write_json(report, described)
-    _say(config.force_map, described)
-    return beads.with_force_map(config.force_map, maps[config.force_map]).write(out)
+    _say(chosen, reason, described)
+    return beads.with_force_map(chosen, maps[chosen]).write(out)
 
 
 def _gather(
@@ -198,7 +210,52 @@ def describe_maps(
     }
 
 
-def _say(chosen: str, described: dict[str, Any]) -> None:
+def choose_map(
+    asked: ForceMapChoice, described: dict[str, Any]
+) -> tuple[ForceMapKind, str]:
+    """Return the map to use, and why in a sentence; empty where a person chose.
+
+    ``auto`` takes, of the consistent maps, the one of the least mean squared force on
+    held-out frames. Maps that are as good as each other count as one, and the first,
+    ``constraint_sum``, stands for them.
+
+    Parameters
+    ----------
+    described : from ``describe_maps``
+    """
+    if asked != "auto":
+        return asked, ""
+    maps, first = described["maps"], FIXED_KINDS[0]
+    kinds = [kind for kind, row in maps.items() if row["is_consistent"]]
+    if not kinds:
+        return first, (
+            f"auto takes {first}, and warns: no force map of these beads is "
+            "consistent, since beads share a rigid constraint"
+        )
+    if len(kinds) == 1:
+        return kinds[0], f"auto takes {kinds[0]}, the only consistent force map"
+    if described["n_held_out_frames"] == 0:
+        return first if first in kinds else kinds[0], (
+            f"auto takes {first if first in kinds else kinds[0]}: no frame is held "
+            "out (dataset.split_fraction) to measure the noise of force maps on"
+        )
+    noise = {kind: maps[kind]["mean_squared_force"] for kind in kinds}
+    least = min(noise.values())
+    alike = [k for k in kinds if noise[k] - least <= _SAME_NOISE * max(least, 1e-300)]
+    if len(alike) == len(kinds):
+        return alike[0], (
+            f"auto takes {alike[0]}: all consistent force maps are alike here, as "
+            "where forces come mapped to beads already"
+        )
+    others = ", ".join(f"{k} {noise[k]:.1f}" for k in kinds if k not in alike)
+    return alike[0], (
+        f"auto takes {alike[0]}: its mean squared force on held-out frames, "
+        f"{noise[alike[0]]:.1f} (kcal/mol/Å)², is the least of the consistent force "
+        f"maps ({others})"
+    )
+
+
+def _say(chosen: str, reason: str, described: dict[str, Any]) -> None:
     maps = described["maps"]
     key = "mean_squared_force"
     if described["n_held_out_frames"] == 0:
@@ -207,6 +264,11 @@ def _say(chosen: str, described: dict[str, Any]) -> None:
         "force maps: mean squared force %s; %s is used",
         ", ".join(f"{kind} {row[key]:.1f}" for kind, row in maps.items()), chosen,
     )  # fmt: skip
+    if reason:
+        _log.info("force map: %s", reason)
+    fault = maps[chosen]["fault"]
+    if reason and fault:
+        _log.warning("%s", fault)
     if chosen == "optimal" and maps["optimal"][key] > maps["constraint_sum"][key]:
         _log.warning(
             "force map optimal is noisier than constraint_sum on held-out frames "

@@ -6,14 +6,19 @@ import logging
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from apps.science.arrays import Array, IntArray
 from apps.science.cg.mapping.bead_choice import choose_beads
-from apps.science.cg.mapping.config import BeadRule, ForceMapKind
+from apps.science.cg.mapping.config import (
+    MADE_OF_FRAMES,
+    BeadRule,
+    ForceMapChoice,
+    ForceMapKind,
+)
 from apps.science.cg.mapping.connectivity import connect_beads
 from apps.science.cg.mapping.force_maps import build_force_map, group_constraints
 from apps.science.config_base import StrictConfig
@@ -153,7 +158,7 @@ def build_mapping(
     topology_pdb: Path,
     system_info: AtomSource | Path,
     beads: str | Sequence[BeadRule],
-    force_map: ForceMapKind = "constraint_sum",
+    force_map: ForceMapChoice = "constraint_sum",
     residues: Table[str, str] | None = None,
 ) -> Mapping:
     """Choose the beads of a protein and build both maps.
@@ -163,8 +168,9 @@ def build_mapping(
     topology_pdb : PDB file with exactly the recorded atoms, in their order
     system_info : a ``SystemInfo`` or the path of ``system.json``
     beads : ``calpha``, ``backbone``, ``backbone_cb``, or rules of one's own
-    force_map : see ``force_maps.build_force_map``; ``optimal`` needs frames, so the
-        mapping carries ``constraint_sum`` until ``fit_force_map`` has seen them
+    force_map : see ``force_maps.build_force_map``; ``optimal`` and ``auto`` need
+        frames, so the mapping carries ``constraint_sum`` until ``fit_force_map`` has
+        seen them
     residues : which known residue an unknown one counts as
 
     Raises
@@ -201,7 +207,9 @@ def build_mapping(
     found = connect_beads(frame.topology, positions, chosen)
     for gap in found.gaps:
         _log.warning("%s: %s; no bond crosses it", topology_pdb.name, gap)
-    first: ForceMapKind = "constraint_sum" if force_map == "optimal" else force_map
+    first: ForceMapKind = "constraint_sum"
+    if force_map not in MADE_OF_FRAMES:
+        first = cast(ForceMapKind, force_map)
     return Mapping(
         kind=kind,
         force_map=first,

@@ -11,7 +11,11 @@ import pytest
 from apps.science.arrays import Array
 from apps.science.cg.dataset.file import Weights
 from apps.science.cg.mapping.config import FrameChoice, MappingConfig
-from apps.science.cg.mapping.force_map_fit import ForceCovariance, fit_force_map
+from apps.science.cg.mapping.force_map_fit import (
+    ForceCovariance,
+    choose_map,
+    fit_force_map,
+)
 from apps.science.cg.mapping.force_maps import (
     build_force_map,
     check_force_map,
@@ -147,11 +151,12 @@ def test_the_stage_writes_the_map_and_how_every_map_does(
     )  # fmt: skip
     mapping = chain.write(tmp_path / "mapping.json")
     out, report = tmp_path / "learning_mapping.json", tmp_path / "force_maps.json"
-    config = MappingConfig(force_map="optimal")
+    config = MappingConfig(force_map="auto")
     choice = FrameChoice(burn_in_iterations=1)
     fit_force_map(segments, mapping, config, choice, 5, out, report)
     learning, found = read_mapping(out), json.loads(report.read_text())
-    assert learning.force_map == "optimal"
+    assert learning.force_map == found["chosen"] == "optimal"
+    assert "is the least of the consistent force maps" in found["reason"]
     assert learning.bonds == chain.bonds
     assert found["n_training_frames"] + found["n_held_out_frames"] == 500
     assert 0 < found["n_held_out_frames"] < 100
@@ -215,6 +220,49 @@ def test_too_few_frames_for_an_optimal_map_are_told(
         segments, mapping, config, FrameChoice(split_fraction=0.5), 5, out, report
     )
     assert "noisier than constraint_sum on held-out frames" in caplog.text
+    wise = config.model_copy(update={"force_map": "auto"})
+    fit_force_map(
+        segments, mapping, wise, FrameChoice(split_fraction=0.5), 5, out, report
+    )
+    found = json.loads(report.read_text())
+    assert (found["asked"], found["chosen"]) == ("auto", "constraint_sum")
+    assert read_mapping(out).force_groups == chain.force_groups
+
+
+def measured(**noise: float | None) -> dict[str, Any]:
+    """Return what ``choose_map`` reads; None is a map that is not consistent."""
+    return {
+        "n_held_out_frames": 100,
+        "maps": {
+            kind: {"mean_squared_force": value, "is_consistent": value is not None}
+            for kind, value in noise.items()
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("noise", "n_held_out", "chosen", "words"),
+    [
+        ({"constraint_sum": 1740.0, "sum": None, "optimal": 407.0}, 100, "optimal",
+         "407.0 (kcal/mol/Å)², is the least of the consistent force maps "
+         "(constraint_sum 1740.0)"),
+        ({"constraint_sum": 50.0, "sum": 40.0, "optimal": 60.0}, 100, "sum", "60.0"),
+        ({"constraint_sum": 50.0, "optimal": 50.0 - 1e-9}, 100, "constraint_sum",
+         "forces come mapped to beads already"),
+        ({"constraint_sum": 50.0, "optimal": 4.0}, 0, "constraint_sum",
+         "no frame is held out"),
+        ({"constraint_sum": 50.0, "sum": None}, 100, "constraint_sum", "the only"),
+        ({"constraint_sum": None, "sum": None}, 100, "constraint_sum",
+         "share a rigid constraint"),
+    ],
+)  # fmt: skip
+def test_auto_takes_the_quietest_consistent_map(
+    noise: dict[str, float | None], n_held_out: int, chosen: str, words: str
+) -> None:
+    described = measured(**noise) | {"n_held_out_frames": n_held_out}
+    assert choose_map("auto", described)[0] == chosen
+    assert words in choose_map("auto", described)[1]
+    assert choose_map("slice", described) == ("slice", "")
 
 
 def test_no_frame_left_says_what_to_lower(chain: Mapping, tmp_path: Path) -> None:
