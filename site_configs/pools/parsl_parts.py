@@ -112,7 +112,7 @@ def interchange_gone(executor: Any) -> bool:
 
 
 def watch_commands(dfk: Any) -> None:
-    """Let no executor of a loaded DataFlowKernel ask for ever, or of a closed socket."""
+    """Let no executor of a loaded kernel ask for ever, or of a closed socket."""
     for executor in _executors(dfk):
         if type(getattr(executor, "outgoing_q", None)) is TasksOutgoing:
             OrderlyTasksOutgoing.adopt(executor)
