@@ -8,7 +8,15 @@ from campaign.report.canvas import Canvas
 from campaign.report.page_scores import SMALL_PRINT, leading, score_cell
 from campaign.report.scores import DIVERGENCES, read_scores
 from campaign.report.sources import RunSource
-from campaign.report.verdict import Verdict, headline, headline_facts
+from campaign.report.verdict import Verdict, headline, headline_facts, kelvin_of
+from campaign.report.worth import read_worth
+from campaign.report.worth_words import say_worth
+
+TABULATED = (
+    ("tic0", "kl"), ("tica2d", "kl"), ("coverage", "outside"),
+    ("contacts", "difference"),
+)  # fmt: skip
+WHAT = {"difference": "mean difference", "outside": "weight outside the 99 % area"}
 
 
 def proteins(source: RunSource, canvas: Canvas) -> Section:
@@ -20,7 +28,7 @@ def proteins(source: RunSource, canvas: Canvas) -> Section:
     )
     homes = [RunSource(home) for home in source.paths.each_protein()]
     models = list(dict.fromkeys(m for home in homes for m in home.models))
-    for metric, kind in (("tic0", "kl"), ("tica2d", "kl"), ("contacts", "difference")):
+    for metric, kind in TABULATED:
         rows, label = [], ""
         for home in homes:
             tables = {m: t for m in models if (t := read_scores(home, m))}
@@ -40,7 +48,7 @@ def proteins(source: RunSource, canvas: Canvas) -> Section:
         if rows:
             about = DIVERGENCES[kind].meaning if kind in DIVERGENCES else ""
             title = label[:1].upper() + label[1:]
-            what = DIVERGENCES[kind].head if kind in DIVERGENCES else "mean difference"
+            what = DIVERGENCES[kind].head if kind in DIVERGENCES else WHAT[kind]
             heads = [f"{title}: {what}", *(m.capitalize() for m in models), "Floor"]
             section.blocks.append(Table(f"{about} {SMALL_PRINT}".strip(), heads, rows))
     if not section.blocks:
@@ -61,7 +69,8 @@ def judge_proteins(source: RunSource) -> Verdict:
             if (table := read_scores(home, m)) and "kl" in table.get("tic0", {})
         }
         if scores:
-            said.append(f"{_spell(home)}: {headline(scores)}")
+            worth = say_worth(read_worth(home), kelvin_of(home))
+            said.append(f"{_spell(home)}: {worth or headline(scores)}")
     facts = [("Proteins", str(len(source.paths.proteins))), *headline_facts(source)]
     blocks: list[Block] = [Facts(facts, cards=True)]
     title = str(source.config.get("name") or source.paths.name).replace("_", " ")

@@ -41,6 +41,8 @@ DIVERGENCES: Final = {
 }
 
 OTHERS: Final = {
+    "outside": "the model's weight outside the reference's 99 % area",
+    "missed": "the reference's weight outside the model's 99 % area",
     "difference": "mean distances",
     "contact_difference": "contact probabilities",
     "broken": "share of the weight",
@@ -56,6 +58,7 @@ OTHERS: Final = {
 
 FULL_CIRCLE: Final = 360.0
 """Degrees."""
+
 
 @dataclass(frozen=True)
 class Score:

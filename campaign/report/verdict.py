@@ -13,6 +13,8 @@ from campaign.report.page_ensemble import segment_ps
 from campaign.report.page_scores import leading
 from campaign.report.scores import Score, read_details, read_scores, read_set
 from campaign.report.sources import RunSource
+from campaign.report.worth import read_worth
+from campaign.report.worth_words import say_worth, tabulate_worth
 from campaign.timeline import orchestration_share, wall_seconds
 
 FEW_ITERATIONS = 100
@@ -36,7 +38,12 @@ def give_verdict(source: RunSource) -> Verdict:
         for m in source.models
         if (table := read_scores(source, m)) and "kl" in table.get("tic0", {})
     }
-    blocks: list[Block] = [Facts(headline_facts(source), cards=True)]
+    worth = read_worth(source)
+    said, compared = say_worth(worth, kelvin_of(source)), headline(scores)
+    blocks: list[Block] = [Text(compared)] if said else []
+    blocks.append(Facts(headline_facts(source), cards=True))
+    if worth:
+        blocks.append(tabulate_worth(worth))
     left = [s for s in source.stages if s not in source.done and s != "report"]
     if left:
         named = words.joined([s.replace("_", " ") for s in left])
@@ -49,7 +56,13 @@ def give_verdict(source: RunSource) -> Verdict:
     if doubts:
         blocks.append(Text("What is far from converged here:"))
     blocks.extend(Note(text, "caution") for text in doubts)
-    return Verdict(title(source), headline(scores), blocks)
+    return Verdict(title(source), said or compared, blocks)
+
+
+def kelvin_of(source: RunSource) -> float | None:
+    """Return the temperature of the reference, where it is known."""
+    found = source.system.get("temperature_kelvin")
+    return float(found) if isinstance(found, int | float) else None
 
 
 def title(source: RunSource) -> str:

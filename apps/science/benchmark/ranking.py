@@ -18,9 +18,9 @@ Bodies = Mapping[str, Mapping[str, Any]]
 """The contents of metrics.json by model."""
 
 ORDER = (
-    "tic0", "tic1", "tica2d", "rmsd", "native_contacts", "folded", "contacts",
-    "gyration", "end_to_end", "bonds", "angles", "dihedrals", "torsions", "chirality",
-    "timescales", "passage", "stability",
+    "tic0", "tic1", "tica2d", "coverage", "rmsd", "native_contacts", "folded",
+    "contacts", "gyration", "end_to_end", "bonds", "angles", "dihedrals", "torsions",
+    "chirality", "timescales", "passage", "stability",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from apps.science.metrics._distribution import N_FRAMES_PER_BATCH
 from apps.science.metrics._geometry import measure_gyration, measure_rmsd
 from apps.science.metrics.base import Beads, Comparison, Result, WeightedSet
 from apps.science.metrics.stability import follow_time
-from apps.science.resampling import Figure, compare_blocks
+from apps.science.resampling import Figure, bound_value, compare_blocks
 from apps.science.units import thermal_energy
 
 SHARE_OF_GYRATION = 0.5
@@ -54,6 +54,13 @@ class Metric:
             "folded_angstrom": limit,
             "reference_fraction": share["reference"],
             "model_fraction": share["model"],
+            **{
+                f"{name}_fraction_interval": bound_share(sums[name], plan)
+                for name, plan in (
+                    ("reference", comparison.plan.reference),
+                    ("model", comparison.plan.model),
+                )
+            },
             "delta_g_unit": unit,
         }
         stuck = [
@@ -109,6 +116,31 @@ def sum_folded(one: WeightedSet, beads: Beads, limit: float) -> Array:
         ],
         axis=1,
     )
+
+
+def bound_share(sums: Array, plan: Array) -> list[float]:
+    """Return the 95 % interval of a share, [low, high].
+
+    Where all blocks agree on none or all, a bootstrap knows no other value: then the
+    rule of three (Hanley and Lippman-Hand, 1983) bounds what n blocks could miss.
+
+    Parameters
+    ----------
+    sums : (n_blocks, 2), the part and the whole
+    plan : (n_bootstrap, n_blocks), how often each block is drawn
+    """
+    value = float(sums[:, 0].sum() / sums[:, 1].sum())
+    n_blocks = len(sums)
+    unseen = min(1.0, 3.0 / n_blocks)
+    if value <= 0.0:
+        return [0.0, unseen]
+    if value >= 1.0:
+        return [1.0 - unseen, 1.0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row may hold no weight
+        part, whole = (plan @ sums).T
+        rows = part / whole
+    low, high = bound_value(value, rows, n_blocks)
+    return [max(0.0, low), min(1.0, high)]
 
 
 def free_energy(sums: Array, ess: float) -> Array:

@@ -32,7 +32,7 @@ class Metric:
         """Compare on a grid over the reference's range, with bins for the outside."""
         sets = (comparison.reference, comparison.model)
         planes = [project_all(s.positions, comparison.beads) for s in sets]
-        edges = [shared_edges(planes[0][:, k], sets[0].weight, N_BINS) for k in (0, 1)]
+        edges = make_grid(sets[0], planes[0])
         masses = [sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)]
         ess = (sets[0].ess, sets[1].ess)
         figures = {
@@ -55,6 +55,11 @@ class Metric:
                 "reference": maps[0], "model": maps[1],
             },
         )  # fmt: skip
+
+
+def make_grid(reference: WeightedSet, plane: Array) -> list[Array]:
+    """Return the edges along TIC 0 and TIC 1, over the reference's range."""
+    return [shared_edges(plane[:, k], reference.weight, N_BINS) for k in (0, 1)]
 
 
 def sum_cells(one: WeightedSet, plane: Array, edges: list[Array]) -> Array:
