@@ -15,6 +15,8 @@ from apps.science.strict_yaml import load_yaml
 
 TYPES = "campaign.types"
 MODEL_KINDS = "apps.science.models"
+PLUG_INS = {"model": MODEL_KINDS, "pcoord": "apps.science.pcoords"}
+"""Sections whose keys depend on their kind."""
 
 CampaignName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=200)
@@ -250,8 +252,8 @@ def _keys_beside(model: Any, location: tuple[int | str, ...], raw: Any) -> list[
     for part in location:
         fields = getattr(model, "model_fields", {})
         raw = raw.get(part) if isinstance(raw, dict) else None
-        if part == "model" and isinstance(raw, dict) and "kind" in raw:
-            model = plugins.load_kind(MODEL_KINDS, str(raw["kind"])).Config
+        if part in PLUG_INS and isinstance(raw, dict) and "kind" in raw:
+            model = plugins.load_kind(PLUG_INS[str(part)], str(raw["kind"])).Config
         elif part in fields:
             model = fields[part].annotation
     return sorted(getattr(model, "model_fields", {}))

@@ -34,3 +34,20 @@ def count_whole(length: float, unit: float) -> int | None:
     count = round(length / unit)
     whole = count >= 1 and abs(count * unit - length) <= 1e-6 * length
     return count if whole else None
+
+
+def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
+    """Return how many whole steps make a length.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number, or none.
+    """
+    steps = count_whole(length_fs, step_fs)
+    if steps is None:
+        raise ValueError(
+            f"{what} of {length_fs:g} fs is no whole number of {of_what} of "
+            f"{step_fs:g} fs ({length_fs / step_fs:g}). Make it a multiple."
+        )
+    return steps

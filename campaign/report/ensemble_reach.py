@@ -20,9 +20,17 @@ from campaign.report.sources import RunSource
 MAX_POINTS = 6000
 
 
+def is_tica(source: RunSource) -> bool:
+    """Tell whether walkers were binned on the TICs, in whose plane the reference is."""
+    pcoord = source.pcoord
+    return pcoord is None or pcoord.kind == "tica"
+
+
 def coordinate_names(source: RunSource, n_dim: int) -> list[str]:
-    """Return the name of each progress coordinate: TICs where TICA was fitted."""
-    known = AXES if source.paths.tica.exists() else ()
+    """Return the name of each progress coordinate, as its kind gives it."""
+    known: Sequence[str] = AXES if source.paths.tica.exists() else ()
+    if source.pcoord is not None:
+        known = source.pcoord.labels
     return [*known, *(f"coordinate {k}" for k in range(len(known), n_dim))][:n_dim]
 
 

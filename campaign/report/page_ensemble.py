@@ -20,6 +20,7 @@ from campaign.report.ensemble_reach import (
     coordinate_names,
     draw_exploration,
     draw_reach,
+    is_tica,
     read_points,
 )
 from campaign.report.ensemble_walkers import draw_walkers, draw_weights
@@ -61,7 +62,7 @@ def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
         draw_flux(label, flux, history, tau_ps, canvas, k)
         for k, (label, flux) in enumerate(arrived)
     ]
-    reference = read_planes(source, []).get("reference")
+    reference = read_planes(source, []).get("reference") if is_tica(source) else None
     points = read_points(source.paths.we, journal)
     n_dim = history.n_dim if points is None else points[0].shape[1]
     names = coordinate_names(source, max(n_dim, history.n_dim))

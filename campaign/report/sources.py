@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import yaml
+from pydantic import ValidationError
 
+from apps.science import plugins
 from apps.science.arrays import Array
 from apps.science.errors import WeftError
+from apps.science.pcoords.base import PcoordConfig
 from apps.science.segments.frames import WeightedFrames, read_frames
+from apps.science.we.spec import PCOORDS
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
 from campaign.report.iterations import Iteration, read_iterations
@@ -104,6 +108,18 @@ class RunSource:
     def journal(self) -> list[Iteration]:
         """Closed WE iterations of the sampling run, in order."""
         return read_iterations(self.paths.we / "journal")
+
+    @cached_property
+    def pcoord(self) -> PcoordConfig | None:
+        """Settings of the sampling run's progress coordinate; None before it began."""
+        written = read_json(self.paths.we / "propagation.json") or {}
+        settings: dict[str, Any] = written.get("pcoord") or {}
+        try:
+            kind = plugins.load_kind(PCOORDS, settings["kind"])
+            found: PcoordConfig = kind.Config(**settings)
+        except (WeftError, ValidationError, KeyError, TypeError):
+            return None
+        return found
 
     @cached_property
     def asked_models(self) -> list[str]:

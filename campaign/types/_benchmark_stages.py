@@ -9,9 +9,10 @@ from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.types._experiments import Variant
-from campaign.types._force_field_config import Config, count_segment
+from campaign.types._force_field_config import Config
 from campaign.types._learning_stages import Learnt
 from campaign.types._protein import Protein
+from campaign.types._sampling_choice import count_segment
 from campaign.we_stage import WERun, drive_we
 
 

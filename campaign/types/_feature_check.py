@@ -1,12 +1,15 @@
 """Refuse chains whose beads are too few for what is asked, before anything is run."""
 
+import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from apps.science.cg.mapping.config import MappingConfig
 from apps.science.errors import ConfigError, StructureError
+from apps.science.pcoords.base import PcoordConfig, Recorded
 from apps.science.systems.config import SystemConfig
+from apps.science.systems.size import estimate_size
 from campaign.types._learning_config import LearningConfig, TicaConfig
 
 _LEAST_BEADS: Final = {
@@ -84,12 +87,46 @@ def check_count(
     )
 
 
+def check_pcoord(
+    pcoord: PcoordConfig, system: SystemConfig, mapping: MappingConfig
+) -> None:
+    """Check that a protein has what a progress coordinate looks at.
+
+    Raises
+    ------
+    ConfigError
+        If it has not.
+    """
+    try:
+        n_beads = count_beads(system, mapping)
+    except (ConfigError, StructureError):
+        if not _may_mean_hydrogens(mapping):
+            raise
+        n_beads = sys.maxsize
+    topology = build_heavy_topology(system)
+    n_atoms = estimate_size(system).n_solute
+    try:
+        pcoord.check(Recorded(topology, n_atoms, n_beads))
+    except ConfigError as error:
+        raise ConfigError(f"sample.pcoord: {error}") from None
+
+
 def count_beads(system: SystemConfig, mapping: MappingConfig) -> int:
     """Return how many beads a protein becomes, from its heavy atoms alone."""
-    import mdtraj
     import numpy as np
 
     from apps.science.cg.mapping.bead_choice import choose_beads
+
+    topology = build_heavy_topology(system)
+    masses = [atom.element.mass for atom in topology.atoms]
+    rules = mapping.beads or system.beads
+    return len(choose_beads(topology, np.array(masses), rules, mapping.residues))
+
+
+def build_heavy_topology(system: SystemConfig) -> Any:
+    """Return the mdtraj topology of a protein's heavy atoms."""
+    import mdtraj
+
     from apps.science.systems.structure import format_pdb
     from apps.science.systems.taken import take_structure
 
@@ -97,10 +134,7 @@ def count_beads(system: SystemConfig, mapping: MappingConfig) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "heavy.pdb"
         path.write_text(format_pdb(residues), encoding="utf-8")
-        topology = mdtraj.load(str(path)).topology
-    masses = [atom.element.mass for atom in topology.atoms]
-    rules = mapping.beads or system.beads
-    return len(choose_beads(topology, np.array(masses), rules, mapping.residues))
+        return mdtraj.load(str(path)).topology
 
 
 def _may_mean_hydrogens(mapping: MappingConfig) -> bool:

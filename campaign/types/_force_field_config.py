@@ -3,14 +3,29 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from apps.science.config_base import DeviceName, PlatformName, StrictConfig
+from apps.science.pcoords.base import PcoordConfig
 from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
-from apps.science.units import FS_PER_PS, count_whole
+from apps.science.units import FS_PER_PS, count_steps
 from apps.science.we.config import WEConfig
 from campaign.types._learning_config import LearningConfig, check_kelvin
+from campaign.types._sampling_choice import (
+    OPENMM,
+    TICA,
+    build_pcoord,
+    check_choice,
+    read_timestep,
+)
 
 LONGEST_PS: Final = 1e9
 """A millisecond; nobody has run more."""
@@ -19,23 +34,6 @@ LONGEST_SEGMENT_FS: Final = 1e9
 LEAST_PAIRS: Final = 10
 MOST_FRAMES: Final = 10_000_000
 """Of a walk or a segment; a stage holds those of a walk in memory."""
-
-
-def count_steps(length_fs: float, step_fs: float, what: str, of_what: str) -> int:
-    """Return how many whole steps make a length.
-
-    Raises
-    ------
-    ValueError
-        If it is no whole number, or none.
-    """
-    steps = count_whole(length_fs, step_fs)
-    if steps is None:
-        raise ValueError(
-            f"{what} of {length_fs:g} fs is no whole number of {of_what} of "
-            f"{step_fs:g} fs ({length_fs / step_fs:g}). Make it a multiple."
-        )
-    return steps
 
 
 def check_frames(n_frames: int, section: str, what: str) -> None:
@@ -51,15 +49,6 @@ def check_frames(n_frames: int, section: str, what: str) -> None:
             f"{section} asks for {n_frames:,} frames of {what}; at most "
             f"{MOST_FRAMES:,} are possible. Save them farther apart."
         )
-
-
-def count_segment(
-    config: "SampleConfig | BenchmarkConfig", timestep_fs: float
-) -> tuple[int, int]:
-    """Return steps per segment and steps per frame."""
-    per_frame = count_steps(config.frame_interval_fs, timestep_fs, "frame", "steps")
-    n_steps = count_steps(config.segment_length_fs, timestep_fs, "segment", "steps")
-    return n_steps, per_frame
 
 
 class ReferenceConfig(StrictConfig):
@@ -98,10 +87,26 @@ class SampleConfig(WEConfig):
         default_factory=EquilibriumConfig,
         description="Equilibrium weights beside the raw ones; not with targets.",
     )
+    propagator: dict[str, Any] = Field(
+        default_factory=lambda: dict(OPENMM),
+        description="What moves the walkers: a kind (a file in "
+        "apps/science/propagators/) with its settings; those that are not given "
+        "follow from system and sample.",
+    )
+    pcoord: SerializeAsAny[PcoordConfig] = Field(
+        default_factory=lambda: build_pcoord(TICA),
+        description="What the bins divide: a kind (a file in apps/science/pcoords/) "
+        "with its settings. A file called run is that of the run.",
+    )
     platform: PlatformName = Field("auto", description="OpenMM platform, or auto.")
     exact_replay: bool = Field(
         True, description="Bitwise the same segment from the same seed."
     )
+
+    @field_validator("pcoord", mode="before")
+    @classmethod
+    def _build_pcoord(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if isinstance(value, PcoordConfig) else build_pcoord(value, info)
 
 
 class BenchmarkConfig(WEConfig):
@@ -236,7 +241,7 @@ class Config(LearningConfig):
             "tica.lag_ps (in ps, not fs)", "frames",
         )  # fmt: skip
         for name, we, timestep in (
-            ("sample", self.sample, step),
+            ("sample", self.sample, read_timestep(self.sample, self.conditions)),
             ("benchmark", self.benchmark, self.benchmark.timestep_fs),
         ):
             count_steps(
@@ -247,11 +252,13 @@ class Config(LearningConfig):
                 f"{name}.segment_length_fs", "frames",
             )  # fmt: skip
             check_frames(n_frames, name, "a segment")
-            if we.bins.n_dim != 2:
-                raise ValueError(
-                    f"{name}.bins divide {we.bins.n_dim} coordinates; the TICA "
-                    "progress coordinate has 2."
-                )
+        for system in self.systems.values():
+            check_choice(self.sample, system)
+        if self.benchmark.bins.n_dim != 2:
+            raise ValueError(
+                f"benchmark.bins divide {self.benchmark.bins.n_dim} coordinates; the "
+                "TICA progress coordinate has 2."
+            )
         if self.tica.lag_ps >= reference.walk_length_ps:
             raise ValueError(
                 f"tica.lag_ps {self.tica.lag_ps:g} must be shorter than "

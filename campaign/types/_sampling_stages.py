@@ -10,8 +10,9 @@ from apps.science.systems.info import read_system_info
 from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
-from campaign.types._force_field_config import Config, count_segment
+from campaign.types._force_field_config import Config
 from campaign.types._protein import Protein
+from campaign.types._sampling_choice import fill_pcoord, fill_propagator
 from campaign.we_stage import WERun, drive_we
 
 Futures = list["Future[Any]"]
@@ -135,31 +136,15 @@ class SamplingStages:
 
     def _sampling_run(self, stage: str) -> WERun:
         config, info = self.config.sample, read_system_info(self.paths.system)
-        system = self.system
-        n_steps, per_frame = count_segment(config, system.timestep_fs)
-        propagator = {
-            "kind": "openmm",
-            "system_dir": str(self.paths.system),
-            "timestep_fs": system.timestep_fs,
-            "temperature_kelvin": system.temperature_kelvin,
-            "friction_per_ps": system.friction_per_ps,
-            "n_steps": n_steps,
-            "n_steps_per_frame": per_frame,
-            "platform": config.platform,
-            "exact_replay": config.exact_replay,
-        }
-        pcoord = {
-            "kind": "tica",
-            "model": str(self.paths.tica),
-            "mapping": str(self.paths.mapping),
-        }
+        propagator = fill_propagator(config, self.system, str(self.paths.system))
+        pcoord = fill_pcoord(config.pcoord, self.paths)
         spec = PropagationSpec(
             self._seed("sample"), propagator, pcoord,
             str(self.paths.system / "starts.npz"),
             n_reseeds=config.failures.numerical,
         )  # fmt: skip
         return WERun(
-            stage, self.paths.we, config, spec, n_steps // per_frame,
+            stage, self.paths.we, config, spec, spec.n_frames,
             info.start_names, info.start_probabilities,
         )  # fmt: skip
 

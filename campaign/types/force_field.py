@@ -14,7 +14,7 @@ from campaign.layout import RunDir
 from campaign.stage_names import at_protein
 from campaign.types._benchmark_stages import BenchmarkStages
 from campaign.types._closing_stages import compare_experiments, report
-from campaign.types._feature_check import check_beads
+from campaign.types._feature_check import check_beads, check_pcoord
 from campaign.types._force_field_config import Config
 from campaign.types._force_field_work import list_work, shrink
 from campaign.types._learning_config import LEARNING_READ_BY
@@ -72,6 +72,7 @@ def check(config: Config) -> None:
     describe(config)
     for name, system in config.systems.items():
         check_beads(config, system, f"proteins.{name}" if name else "The protein")
+        check_pcoord(config.sample.pcoord, system, config.mapping)
 
 
 def describe(config: Config) -> dict[str | None, dict[str, str]]:

@@ -1,13 +1,18 @@
 """From what a propagator records to beads, and structures read from files."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.errors import DataError, ShapeMismatchError
+from apps.science.errors import ConfigError, DataError, ShapeMismatchError
+from apps.science.pcoords.base import Recorded
+
+_ATOMS_MORE: Final = 4
+"""Protonation may differ from what is counted."""
 
 
 @lru_cache(maxsize=8)
@@ -41,6 +46,30 @@ def to_beads(positions: Array, mapping: str | None) -> Array:
         )
     mapped: Array = found.map_positions(positions)
     return mapped
+
+
+def check_points(
+    points: Iterable[int], setting: str, are_beads: bool, recorded: Recorded
+) -> None:
+    """Refuse indices beyond what frames will hold.
+
+    Raises
+    ------
+    ConfigError
+        If so. Atoms are known to a few in a hundred, beads exactly.
+    """
+    n, what = recorded.n_atoms, "atoms"
+    most = n + max(_ATOMS_MORE, n // 20)
+    if are_beads:
+        n, what, most = recorded.n_beads, "beads", recorded.n_beads
+    beyond = sorted({k for k in points if not 0 <= k < most})
+    if beyond:
+        about = "" if are_beads else "about "
+        raise ConfigError(
+            f"{setting} names point {beyond[0]}, but frames will hold {about}{n} "
+            f"{what}, counted from 0. Correct it, or say what is counted (mapping: "
+            "run counts beads)."
+        )
 
 
 def read_structure(path: Path) -> Array:

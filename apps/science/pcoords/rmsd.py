@@ -1,21 +1,22 @@
 """RMSD to a reference structure after best superposition, Angstrom."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from apps.science.arrays import Array
 from apps.science.errors import ShapeMismatchError
-from apps.science.pcoords._beads import read_structure, to_beads
-from apps.science.pcoords.base import PcoordConfig
+from apps.science.pcoords._beads import check_points, read_structure, to_beads
+from apps.science.pcoords.base import PcoordConfig, Recorded
 from apps.science.systems.superpose import superposed_rmsd
 
 
 class Config(PcoordConfig):
     """Settings of the RMSD coordinate."""
 
+    run_files: ClassVar[frozenset[str]] = frozenset({"reference"})
     kind: Literal["rmsd"] = "rmsd"
     reference: str = Field(
         description="Path of a .pdb or .npy (n_points, 3) structure, such as the run's "
@@ -27,6 +28,15 @@ class Config(PcoordConfig):
     atoms: list[int] | None = Field(
         None, description="Indices of the points to compare; by default all."
     )
+
+    @property
+    def labels(self) -> list[str]:
+        """The one number."""
+        return ["RMSD, Å"]
+
+    def check(self, recorded: Recorded) -> None:
+        """Refuse points that the frames do not have."""
+        check_points(self.atoms or [], "atoms", self.mapping is not None, recorded)
 
 
 class ProgressCoordinate:

@@ -1,7 +1,7 @@
 """Time-lagged independent components of bead geometry (tica.npz) as coordinate."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ from apps.science.errors import ConfigError
 from apps.science.pcoords._beads import to_beads
 from apps.science.pcoords._tica_fit import N_TO_LOOK_AT, fit_tica
 from apps.science.pcoords._tica_model import TicaModel, read_tica
-from apps.science.pcoords.base import PcoordConfig
+from apps.science.pcoords.base import RUN, PcoordConfig, Recorded
 
 __all__ = [
     "N_TO_LOOK_AT", "Config", "ProgressCoordinate", "TicaModel", "fit_tica",
@@ -21,12 +21,31 @@ __all__ = [
 class Config(PcoordConfig):
     """Settings of the TICA coordinate."""
 
+    run_files: ClassVar[frozenset[str]] = frozenset({"model", "mapping"})
     kind: Literal["tica"] = "tica"
     model: str = Field(description="Path of tica.npz, written by fit_tica.")
     mapping: str | None = Field(
         None, description="Path of mapping.json; without it frames must be beads."
     )
     n_dim: int = Field(2, gt=0, description="Components to use, slowest first.")
+
+    @property
+    def n_coordinates(self) -> int:
+        """Components used."""
+        return self.n_dim
+
+    @property
+    def labels(self) -> list[str]:
+        """TIC 0, TIC 1: components have unit variance, and no unit."""
+        return [f"TIC {k}" for k in range(self.n_dim)]
+
+    def check(self, recorded: Recorded) -> None:
+        """Refuse more components than a campaign fits."""
+        if self.model == RUN and self.n_dim > N_TO_LOOK_AT:
+            raise ConfigError(
+                f"n_dim {self.n_dim} is more than the {N_TO_LOOK_AT} components that "
+                f"a campaign fits. Use {N_TO_LOOK_AT} or fewer."
+            )
 
 
 class ProgressCoordinate:

@@ -8,7 +8,7 @@ called once per block of segments.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -24,6 +24,10 @@ class PropagatorConfig(StrictConfig):
     """Blocks a worker gets per iteration: several level out segments of unlike cost,
     one wins where segments are short or gain from each other's company."""
 
+    moves: ClassVar[Literal["atoms", "beads", "points"]] = "atoms"
+    """What it moves: the atoms of a prepared system, the beads of a mapping, or points
+    of its own. What is learnt on beads is sampled with atoms."""
+
     kind: str
     n_steps: int = Field(gt=0, description="Steps per segment (tau / timestep).")
     n_steps_per_frame: int = Field(gt=0, description="Steps between saved frames.")
@@ -36,6 +40,11 @@ class PropagatorConfig(StrictConfig):
                 f"{self.n_steps_per_frame} steps. Change either."
             )
         return self
+
+    @property
+    def is_random(self) -> bool:
+        """Whether copies of a walker part: without noise, splitting gains nothing."""
+        return True
 
     @property
     def n_frames(self) -> int:

@@ -36,6 +36,7 @@ class Config(PropagatorConfig):
     """Settings of coarse-grained dynamics."""
 
     blocks_per_worker: ClassVar[int] = 1
+    moves: ClassVar[Literal["atoms", "beads", "points"]] = "beads"
     kind: Literal["cg"] = "cg"
     mapping: str = Field(description="Path of mapping.json.")
     prior: str = Field(description="Path of prior.yaml.")

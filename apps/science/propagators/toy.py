@@ -19,6 +19,7 @@ class Config(PropagatorConfig):
     """Settings of toy dynamics. The potential acts on x (double_well) or x and y."""
 
     blocks_per_worker: ClassVar[int] = 1
+    moves: ClassVar[Literal["atoms", "beads", "points"]] = "points"
     kind: Literal["toy"] = "toy"
     potential: Literal[
         "double_well", "coupled_well", "tilted_wells", "mueller_brown", "egg_crate",
@@ -43,6 +44,11 @@ class Config(PropagatorConfig):
     n_particles: int = Field(
         1, gt=0, description="Particles per state; all but the first stand still."
     )
+
+    @property
+    def is_random(self) -> bool:
+        """All but the potential none, which moves nothing."""
+        return self.potential != "none"
 
 
 class Propagator:
