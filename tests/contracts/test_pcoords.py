@@ -87,6 +87,13 @@ def test_one_finite_row_per_frame(pcoord: ProgressCoordinate) -> None:
     assert np.isfinite(values).all()
 
 
+def test_the_settings_know_how_many_numbers_there_are(
+    module: ModuleType, settings: dict[str, Any], pcoord: ProgressCoordinate
+) -> None:
+    config = module.Config(**settings)
+    assert config.n_coordinates == pcoord.n_dim == len(config.labels)
+
+
 def test_frames_do_not_influence_each_other(pcoord: ProgressCoordinate) -> None:
     frames = wander(6)
     whole = pcoord.compute(frames)
