@@ -17,7 +17,7 @@ import yaml
 from apps.science import plugins
 from apps.science.errors import ConfigError, WeftError
 from campaign.config import TYPES, CampaignConfig
-from campaign.estimate.work import Work
+from campaign.estimate.work import MINUTES, Work
 from campaign.last_iteration import read_summary, we_folder
 from campaign.layout import RunDir
 from campaign.stage_names import read_stage
@@ -89,11 +89,35 @@ def make_miniature(config: CampaignConfig, campaign_type: Any) -> dict[str, Any]
     """Return the settings of the miniature, as campaign.yaml would have them."""
     asked = config.model_dump(mode="json")
     asked["name"] = PROBE_NAME
-    for section, changes in campaign_type.shrink(config).items():
+    shrunk: dict[str, dict[str, Any]] = campaign_type.shrink(config)
+    for section, changes in shrunk.items():
         asked[section] = {**asked[section], **changes}
     if len(getattr(config, "variants", ())) > MOST_VARIANTS:
         del asked["experiments"]
+    elif "experiments" in asked:
+        asked["experiments"] = _shrink_experiments(asked["experiments"], shrunk)
     return asked
+
+
+def _shrink_experiments(
+    asked: dict[str, Any], shrunk: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the experiments without what would make their models large again."""
+    short = {f"{section}.{key}" for section, found in shrunk.items() for key in found}
+
+    def drop(changes: dict[str, Any]) -> dict[str, Any]:
+        kept = {
+            name: {k: v for k, v in value.items() if f"{name}.{k}" not in short}
+            if isinstance(value, dict) else value
+            for name, value in changes.items()
+        }  # fmt: skip
+        return {name: value for name, value in kept.items() if name not in short}
+
+    variants = asked.get("variants")
+    if variants is not None:
+        variants = {name: drop(changes) for name, changes in variants.items()}
+    sweep = {k: v for k, v in asked.get("sweep", {}).items() if k not in short}
+    return {**asked, "variants": variants, "sweep": sweep}
 
 
 def read_rates(paths: RunDir, failure: str = "") -> Rates:
@@ -115,7 +139,7 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
         busy[task.stage] = busy.get(task.stage, 0.0) + took
     seconds: dict[str, list[float]] = {}
     for work in works:
-        if work.stage not in done or work.amount <= 0:
+        if work.stage not in done or work.amount <= 0 or work.unit == MINUTES:
             continue
         kind = read_stage(work.stage).kind
         unit = _last_iteration_s(paths, work) or _last_epoch_s(paths, work)

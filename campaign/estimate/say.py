@@ -9,7 +9,7 @@ from rich.text import Text
 
 from apps.science.disk import free_bytes, say_bytes
 from campaign.estimate.probe import Rates
-from campaign.estimate.work import Work, total_bytes
+from campaign.estimate.work import MINUTES, Work, total_bytes
 from campaign.monitoring.sentences import about
 from campaign.stage_names import read_stage
 from site_configs.checks.fit import usable_seconds
@@ -20,10 +20,13 @@ from site_configs.schema import Site
 def stage_seconds(work: Work, rates: Rates, site: Site) -> float | None:
     """Return how long a stage takes on the site with all its workers, s, at most."""
     unit = rates.seconds.get(read_stage(work.stage).kind)
+    if work.unit == MINUTES:
+        return work.limit_s
     if unit is None:
         return None
     workers = count_workers(site, work.role)
-    return unit * work.amount / max(1, min(work.side_by_side, workers))
+    took = unit * work.amount / max(1, min(work.side_by_side, workers))
+    return min(took, work.limit_s) if work.limit_s else took
 
 
 def make_table(
@@ -75,9 +78,14 @@ def say_rates(works: Sequence[Work], rates: Rates, site: Site) -> list[str]:
     for work in works:
         unit = rates.seconds.get(read_stage(work.stage).kind)
         usable = usable_seconds(site, work.role)
-        if unit is None or not math.isfinite(usable):
+        if work.limit_s:
+            one = stage_seconds(work, rates, site)
+        elif unit is not None:
+            one = unit * work.amount / (work.n_tasks or work.amount)
+        else:
+            one = None
+        if one is None or not math.isfinite(usable):
             continue
-        one = unit * work.amount / (work.n_tasks or work.amount)
         if one > usable:
             lines.append(
                 f"  {work.stage}: one task takes about {about(one)}, and a block "
@@ -108,7 +116,10 @@ def _say_amount(work: Work) -> str:
         return f"{n_iterations:,} x {work.side_by_side:,} {work.unit}"
     if work.n_tasks is not None and work.n_tasks > 1:
         return f"{work.n_tasks:,} x {round(work.amount / work.n_tasks):,} {work.unit}"
-    return f"{round(work.amount):,} {work.unit}"
+    most = f", {about(work.limit_s)} at most" if work.limit_s else ""
+    if work.unit == MINUTES:
+        return f"{about(work.limit_s)} of training"
+    return f"{round(work.amount):,} {work.unit}{most}"
 
 
 def say_number(value: float) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
+
+MINUTES: Final = "minutes"
+"""The unit of a stage that takes the time it is given."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Work:
     side_by_side : how much of ``amount`` may run at the same time, in tasks
     simulated_ns, n_frames, n_bytes : simulated time, frames and bytes that are kept
     n_particles : of the engine that steps; 0 where none does
+    limit_s : the time that it is given; 0 where its amount alone decides
     """
 
     stage: str
@@ -30,6 +34,7 @@ class Work:
     n_frames: int = 0
     n_bytes: int = 0
     n_particles: int = 0
+    limit_s: float = 0.0
 
 
 def as_json(works: Sequence[Work]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from apps.science.we.config import WEConfig
 from campaign.estimate.work import Work
 from campaign.stage_names import at_protein
 from campaign.types._force_field_config import BenchmarkConfig, Config, SampleConfig
-from campaign.types._learning_work import list_learning
+from campaign.types._learning_work import list_learning, shrink_training
 
 _POSITION, _WITH_FORCE, _STATE = 12, 24, 24
 """Bytes of an atom in a frame, with its force, and at the end of a segment."""
@@ -64,7 +64,7 @@ def shrink(config: Config) -> dict[str, Any]:
         },
         "sample": {"n_iterations": min(3, sample.n_iterations)},
         "prior": {"gate_steps": min(500, config.prior.gate_steps)},
-        "training": {"n_epochs": min(2, config.training.n_epochs)},
+        "training": shrink_training(config),
         "benchmark": {"n_iterations": min(3, judge.n_iterations), "n_bootstrap": 20},
     }
 

@@ -8,7 +8,7 @@ from apps.roles import ANALYSIS, MD
 from apps.science.cg.dataset.own_frames_check import check_own_frames
 from campaign.estimate.work import Work
 from campaign.types._learning_config import LearningConfig
-from campaign.types._learning_work import list_learning
+from campaign.types._learning_work import list_learning, shrink_training
 
 _POSITION = 12
 _PS_PER_NS = 1000.0
@@ -37,7 +37,7 @@ def shrink(config: LearningConfig) -> dict[str, Any]:
     shortest = max(20 * simulation["frame_interval_ps"], 4 * lag)
     return {
         "prior": {"gate_steps": min(500, config.prior.gate_steps)},
-        "training": {"n_epochs": min(2, config.training.n_epochs)},
+        "training": shrink_training(config),
         "simulation": {
             "length_ps": min(shortest, simulation["length_ps"]), "n_bootstrap": 20,
         },

@@ -1,9 +1,11 @@
 """What learning a force field takes, wherever its frames come from."""
 
 from pathlib import Path
+from typing import Any, Final
 
 from apps.roles import ANALYSIS, TRAIN
-from campaign.estimate.work import Work
+from apps.science.training.config import TrainingConfig
+from campaign.estimate.work import MINUTES, Work
 from campaign.layout import RunDir
 from campaign.types._learning_config import LearningConfig
 from campaign.types._learning_stages import learning_stage_names
@@ -11,6 +13,7 @@ from campaign.types._learning_stages import learning_stage_names
 _BEAD_IN_DATASET = 72
 """Positions, forces of atoms, prior and difference, twice where frames are shared."""
 _CHECKPOINTS, _CHECKPOINT = 4, 4_000_000
+_FEW_EPOCHS: Final = 2
 
 
 def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[Work]:
@@ -22,15 +25,11 @@ def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[W
     n_beads : of the largest protein
     """
     names = learning_stage_names(config, RunDir(Path()))
-    epochs = {f"train_{v.name}": v.training.n_epochs for v in config.variants}
+    trainings = {f"train_{v.name}": v.training for v in config.variants}
     works = []
     for stage in names:
-        if stage in epochs:
-            amount = float(n_frames * epochs[stage])
-            n_bytes = _CHECKPOINTS * _CHECKPOINT
-            works.append(
-                Work(stage, TRAIN, amount, "frames learnt", 1, 1, n_bytes=n_bytes)
-            )
+        if stage in trainings:
+            works.append(_train(stage, trainings[stage], n_frames))
         else:
             n_bytes = n_frames * n_beads * _BEAD_IN_DATASET
             kept = n_bytes if stage.startswith("dataset") else 0
@@ -38,3 +37,22 @@ def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[W
                 Work(stage, ANALYSIS, n_frames, "frames", 1, 1, n_bytes=kept)
             )
     return works
+
+
+def shrink_training(config: LearningConfig) -> dict[str, Any]:
+    """Return how a miniature trains: two epochs, from which a frame's time is known."""
+    asked = config.training.n_epochs or _FEW_EPOCHS
+    return {"n_epochs": min(_FEW_EPOCHS, asked), "budget_minutes": None}
+
+
+def _train(stage: str, asked: TrainingConfig, n_frames: int) -> Work:
+    n_bytes = _CHECKPOINTS * _CHECKPOINT
+    minutes = asked.budget_minutes or 0.0
+    if asked.n_epochs is None:
+        return Work(
+            stage, TRAIN, minutes, MINUTES, 1, 1, n_bytes=n_bytes, limit_s=60 * minutes
+        )
+    return Work(
+        stage, TRAIN, float(n_frames * asked.n_epochs), "frames learnt", 1, 1,
+        n_bytes=n_bytes, limit_s=60 * minutes,
+    )  # fmt: skip

@@ -1,9 +1,9 @@
 """How a model is trained: what a person writes under ``training:``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from apps.science.config_base import StrictConfig
 
@@ -58,8 +58,19 @@ class TrainingConfig(StrictConfig):
     mixed_precision: bool = Field(
         False, description="Filter layers in bfloat16 while training."
     )
-    n_epochs: int = Field(
-        50, gt=0, le=1_000_000, description="Passes over the training frames."
+    n_epochs: int | None = Field(
+        50,
+        gt=0,
+        le=1_000_000,
+        description="Passes over the training frames, at most; null: as many as fit "
+        "into budget_minutes, as where that is given and this is not.",
+    )
+    budget_minutes: float | None = Field(
+        None,
+        gt=0,
+        le=525_600,
+        description="Computing time of a training: what fits is counted once, from "
+        "steps that are timed, and the learning rate runs over it.",
     )
     batch_size: int = Field(
         128,
@@ -102,6 +113,23 @@ class TrainingConfig(StrictConfig):
         le=604_800,
         description="Longest time between checkpoints inside an epoch.",
     )
+
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_budget_needs_no_epochs(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("budget_minutes") is not None:
+            return {"n_epochs": None, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.n_epochs is None and self.budget_minutes is None:
+            raise ValueError(
+                "n_epochs is null and there is no budget_minutes, so that training "
+                "would have no end. Give one of them, or both."
+            )
+        return self
 
 
 class TrainingJob(StrictConfig):

@@ -73,8 +73,14 @@ def validate(
     config: TrainingConfig,
     ranks: Ranks,
     seed: int,
+    most_frames: int | None = None,
 ) -> Losses:
-    """Return the losses of the averaged weights on the frames that validate."""
+    """Return the losses of the averaged weights on the frames that validate.
+
+    Parameters
+    ----------
+    most_frames : of each protein; None for all
+    """
     sums = torch.zeros(
         (len(data.proteins), 4), dtype=torch.float64, device=ranks.device
     )
@@ -82,7 +88,7 @@ def validate(
     with average.applied():
         for number, protein in enumerate(data.proteins):
             sums[number] = _sum_errors(
-                network, protein, noise[number], ranks, seed, number
+                network, protein, noise[number], ranks, seed, number, most_frames
             )
     network.train()
     return _join(data, config, ranks.sum(sums).cpu().numpy())
@@ -95,13 +101,15 @@ def _sum_errors(
     ranks: Ranks,
     seed: int,
     number: int,
+    most_frames: int | None,
 ) -> Tensor:
     """Return sums of w * error, w, error and one over this process's frames."""
     frames = protein.validation
     sums = torch.zeros(4, dtype=torch.float64, device=ranks.device)
     weight = torch.as_tensor(frames.weight, device=ranks.device)
-    for start in range(0, len(frames), _VALIDATION_BATCH):
-        rows = np.arange(start, min(start + _VALIDATION_BATCH, len(frames)))
+    last = len(frames) if most_frames is None else min(len(frames), most_frames)
+    for start in range(0, last, _VALIDATION_BATCH):
+        rows = np.arange(start, min(start + _VALIDATION_BATCH, last))
         mine = ranks.share(len(rows))
         if not len(mine):
             continue

@@ -18,9 +18,10 @@ from apps.science.stopping import must_end
 from apps.science.training.batches import Batches
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import read_training_data
-from apps.science.training.evaluate import frame_errors, validate
+from apps.science.training.evaluate import Losses, frame_errors, validate
 from apps.science.training.loss import frame_factors
 from apps.science.training.noise import Noise, prepare_noise
+from apps.science.training.plan import Plan, plan_budget, time_steps
 from apps.science.training.ranks import Ranks, join_ranks
 from apps.science.training.record import Row, write_metrics, write_progress
 from apps.science.training.state import TrainingState
@@ -110,22 +111,54 @@ class _Training:
         if self.ranks.is_first:
             self.job.unfinished.unlink(missing_ok=True)
             write_metrics(self.job.out / "metrics.csv", progress.history)
-        while not progress.finished:
+        if self.state.plan is None and not self._make_plan():
+            return self._leave()
+        while not self.state.progress.finished:
             if not self._run_epoch():
-                if self.ranks.is_first:
-                    self.state.write_last()
-                    write_text(self.job.unfinished, "start again to go on\n")
-                _log.info("stopped on request in epoch %d", progress.epoch + 1)
-                return False
+                return self._leave()
             self._close_epoch()
         self._say(0.0, "finished")
         return True
+
+    def _leave(self) -> bool:
+        if self.ranks.is_first:
+            self.state.write_last()
+            write_text(self.job.unfinished, "start again to go on\n")
+        _log.info("stopped on request in epoch %d", self.state.progress.epoch + 1)
+        return False
+
+    def _make_plan(self) -> bool:
+        """Time a few steps and keep what fits; return False where told to stop."""
+        budget = self.config.budget_minutes
+        assert budget is not None
+        self._say(budget * 60, "timing a few steps")
+        with self.state.rehearsed():
+            timed = time_steps(
+                self.batches.order(0), self._step, self._validate_some, budget * 60,
+                self.ranks,
+            )  # fmt: skip
+        if timed is None:
+            return False
+        self.state.adopt(
+            plan_budget(
+                self.config, self.batches.n_batches, self.config.learning_rate, timed
+            )
+        )
+        if self.ranks.is_first:
+            self.state.write_last()  # killed from here on, it is kept
+        return True
+
+    def _validate_some(self, most: int) -> float:
+        """Validate so many frames of each protein, and return which share they are."""
+        self._validate(most)
+        counts = [len(protein.validation) for protein in self.data.proteins]
+        return sum(min(n, most) for n in counts) / max(sum(counts), 1)
 
     def _run_epoch(self) -> bool:
         """Take the epoch's remaining batches; return False where told to stop."""
         progress = self.state.progress
         batches = self.batches.order(progress.epoch)
-        while progress.batch < len(batches):
+        while progress.batch < len(batches) and progress.step < self._plan.n_steps:
             began = time.monotonic()
             stop = self._step(batches[progress.batch])
             progress.batch += 1
@@ -189,17 +222,13 @@ class _Training:
         """Validate, keep the best, note the epoch, and decide whether to go on."""
         state, progress = self.state, self.state.progress
         began = time.monotonic()
-        # one side of a pair says little, and paired noise hardly blurs
-        noise = [None if n is None or n.paired else n for n in self.noise]
-        losses = validate(
-            self.state.network, self.state.average, self.data, noise, self.config,
-            self.ranks, self.job.seed,
-        )  # fmt: skip
+        losses = self._validate()
         weighted, unweighted = losses.weighted, losses.unweighted
         train_loss = progress.error_sum / max(progress.factor_sum, 1e-300)
         own = weighted if self.config.weighted else unweighted
         score = own if math.isfinite(own) else train_loss
         seconds = progress.seconds + time.monotonic() - began
+        taken = progress.batch / self.batches.n_batches
         progress.history.append(
             {
                 "epoch": float(progress.epoch + 1),
@@ -207,7 +236,7 @@ class _Training:
                 "val_loss_weighted": weighted,
                 "val_loss_unweighted": unweighted,
                 "learning_rate": state.optimiser.param_groups[0]["lr"],
-                "frames_per_second": self.batches.n_frames / max(seconds, 1e-9),
+                "frames_per_second": taken * self.batches.n_frames / max(seconds, 1e-9),
                 "seconds": seconds,
                 **losses.each,
             }
@@ -221,7 +250,7 @@ class _Training:
         progress.batch = 0
         progress.error_sum = progress.factor_sum = progress.seconds = 0.0
         progress.finished = self.ranks.decide(
-            progress.epoch >= self.config.n_epochs
+            progress.step >= self._plan.n_steps
             or progress.stalled >= self.config.patience
         )
         if self.ranks.is_first:
@@ -232,6 +261,19 @@ class _Training:
             write_metrics(self.job.out / "metrics.csv", progress.history)
             self._last_save = time.monotonic()
         self._tell_epoch(progress.history[-1], better)
+
+    def _validate(self, most_frames: int | None = None) -> Losses:
+        # one side of a pair says little, and paired noise hardly blurs
+        noise = [None if n is None or n.paired else n for n in self.noise]
+        return validate(
+            self.state.network, self.state.average, self.data, noise, self.config,
+            self.ranks, self.job.seed, most_frames,
+        )  # fmt: skip
+
+    @property
+    def _plan(self) -> Plan:
+        assert self.state.plan is not None
+        return self.state.plan
 
     def _between_steps(self) -> None:
         if not self.ranks.is_first:
@@ -251,7 +293,7 @@ class _Training:
             epoch_s = float(np.mean(per_epoch))
         else:
             epoch_s = progress.seconds / max(taken, 1e-9)
-        return epoch_s * (self.config.n_epochs - progress.epoch - taken)
+        return epoch_s * (self._plan.n_steps - progress.step) / self.batches.n_batches
 
     def _describe(self) -> str:
         progress = self.state.progress
@@ -264,7 +306,9 @@ class _Training:
             return
         progress = self.state.progress
         done = progress.epoch + progress.batch / self.batches.n_batches
-        total = progress.epoch if progress.finished else self.config.n_epochs
+        total = max(done, 1.0)
+        if self.state.plan is not None and not progress.finished:
+            total = max(done, self.state.plan.n_steps / self.batches.n_batches)
         write_progress(self.job.progress, done, total, seconds_left, detail)
         self._last_word = time.monotonic()
 

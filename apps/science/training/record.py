@@ -31,7 +31,7 @@ def write_metrics(path: Path, history: Sequence[Row]) -> Path:
 
 
 def write_progress(
-    path: Path | None, done: float, n_epochs: int, seconds_left: float, detail: str
+    path: Path | None, done: float, n_epochs: float, seconds_left: float, detail: str
 ) -> None:
     """Write how far training is, atomically."""
     if path is None:
@@ -40,7 +40,7 @@ def write_progress(
         path,
         {
             "done": round(done, 2),
-            "total": n_epochs,
+            "total": round(n_epochs, 2),
             "unit": "epoch",
             "detail": detail,
             "seconds_left": round(seconds_left, 1),

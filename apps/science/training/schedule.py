@@ -37,16 +37,25 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.A
 
 
 class LearningRate:
-    """Warm-up, then cosine, plateau or constant; its state is a few numbers."""
+    """Warm-up, then cosine, plateau or constant; its state is a few numbers.
 
-    def __init__(self, config: TrainingConfig, n_steps: int) -> None:
+    Parameters
+    ----------
+    n_steps : over which it runs
+    highest : in place of the configuration's
+    """
+
+    def __init__(
+        self, config: TrainingConfig, n_steps: int, highest: float | None = None
+    ) -> None:
         self._config, self._n_steps = config, n_steps
+        self._high = config.learning_rate if highest is None else highest
         self._factor, self._best, self._stalled = 1.0, math.inf, 0
 
     def at(self, step: int) -> float:
         """Return the rate of optimiser step ``step``, from zero."""
         config = self._config
-        low, high = config.learning_rate_min, config.learning_rate
+        low, high = config.learning_rate_min, self._high
         warmup = min(config.warmup_steps, self._n_steps // 10)
         if step < warmup:
             return high * (step + 1) / (warmup + 1)

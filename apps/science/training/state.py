@@ -3,9 +3,11 @@
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -21,11 +23,15 @@ from apps.science.training.checkpoint_file import (
 )
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import TrainingData
+from apps.science.training.plan import Plan
 from apps.science.training.ranks import Ranks
 from apps.science.training.record import Row
 from apps.science.training.schedule import LearningRate, MovingAverage, build_optimiser
 
 _log = logging.getLogger(__name__)
+
+_REHEARSED: Final = 1e-6
+"""Learning rate of steps that are taken back."""
 
 
 @dataclass
@@ -71,9 +77,12 @@ class TrainingState:
         self.network.to(ranks.device).train()
         self.trainable = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = build_optimiser(self.network, config)
-        self.rate = LearningRate(config, batches.n_batches * config.n_epochs)
+        self.rate = LearningRate(config, 1, _REHEARSED)
         self.average = MovingAverage(self.network, config.ema_decay)
         self.progress = Progress()
+        self.plan: Plan | None = None
+        if config.budget_minutes is None and config.n_epochs is not None:
+            self.adopt(Plan(batches.n_batches * config.n_epochs, config.learning_rate))
         self._best: dict[str, Tensor] | None = None
         self._identity = _identify(job, data)
 
@@ -91,6 +100,27 @@ class TrainingState:
     def best_path(self) -> Path:
         """The model to use."""
         return self.job.out / "checkpoints" / "best.pt"
+
+    def adopt(self, plan: Plan) -> None:
+        """Train by this plan."""
+        self.plan = plan
+        self.rate = LearningRate(self.job.training, plan.n_steps, plan.learning_rate)
+
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Before the first step: take back all that happens in the block."""
+        kept = {n: v.detach().clone() for n, v in self.network.state_dict().items()}
+        average = {n: v.clone() for n, v in self.average.state_dict().items()}
+        progress, random = replace(self.progress), torch.get_rng_state()
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(kept)
+            self.network.zero_grad()
+            self.average.load_state_dict(average)
+            self.optimiser = build_optimiser(self.network, self.job.training)
+            self.progress = progress
+            torch.set_rng_state(random)
 
     def set_rate(self) -> float:
         """Give the optimiser the rate of the next step."""
@@ -118,6 +148,7 @@ class TrainingState:
             "progress": vars(self.progress),
             "torch_rng": torch.get_rng_state(),
             "best": self._best,
+            "plan": None if self.plan is None else asdict(self.plan),
         }
         self._write(
             self.last_path, training, self.network.state_dict(), self.progress,
@@ -138,6 +169,8 @@ class TrainingState:
         training = content["training"]
         self.network.load_state_dict(content["weights"])
         self.optimiser.load_state_dict(training["optimiser"])
+        if training.get("plan") is not None:  # older versions had none
+            self.adopt(Plan(**training["plan"]))
         self.rate.load_state_dict(training["rate"])
         self.average.load_state_dict(training["average"])
         self.progress = Progress(**training["progress"])

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 from rich.console import Console
 
 from campaign.config import load_campaign
@@ -70,6 +71,36 @@ def test_a_miniature_is_a_campaign_of_the_same_system(alanine, tmp_path) -> None
     shorter = by_stage(list_work(found))
     for stage, work in by_stage(list_work(alanine)).items():
         assert shorter[stage].amount <= work.amount
+
+
+def test_a_budget_is_the_time_of_a_training(alanine_yaml, tmp_path) -> None:
+    body = yaml.safe_load(alanine_yaml.read_text())
+    del body["training"]["n_epochs"]
+    body["training"]["budget_minutes"] = 30
+    body["experiments"] = {
+        "variants": {
+            "timed": {},
+            "both": {"training": {"n_epochs": 5}},
+            "dotted": {"training.budget_minutes": 7},
+        },
+    }
+    path = tmp_path / "campaign.yaml"
+    path.write_text(yaml.safe_dump(body))
+    config = load_campaign(path)
+    works, site = by_stage(list_work(config)), load_site("local")
+    for rates, s in ((Rates({}), None), (Rates({"train": 1e-9}), 1e-9), (
+        Rates({"train": 1.0}), 1800 / works["train_both"].amount
+    )):  # fmt: skip
+        assert stage_seconds(works["train_timed"], rates, site) == 1800
+        assert stage_seconds(works["train_dotted"], rates, site) == 420
+        both = stage_seconds(works["train_both"], rates, site)
+        assert both == pytest.approx(s and s * works["train_both"].amount)
+    table = make_table(list(works.values()), site, None, 200)
+    assert "30 min of training" in [str(cell) for cell in table.columns[1].cells]
+    small = tmp_path / "small.yaml"
+    small.write_text(json.dumps(make_miniature(config, force_field)))
+    for variant in load_campaign(small).variants:
+        assert (variant.training.n_epochs, variant.training.budget_minutes) == (2, None)
 
 
 def test_times_follow_from_rates_and_workers(alanine) -> None:
