@@ -69,11 +69,14 @@ def init(
     path: Annotated[Path, typer.Option("--out", help="File to write.")] = Path(
         "campaign.yaml"
     ),
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Published settings, such as thesis.")
+    ] = None,
 ) -> None:
     """Write a first campaign.yaml to edit."""
     from campaign.template import write_template
 
-    write_template(path, name, kind)
+    write_template(path, name, kind, preset)
     out.print(f"Wrote {path}. Edit it, then: weft validate {as_typed(path)}")
 
 

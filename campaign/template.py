@@ -10,21 +10,37 @@ from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
 from campaign.config import TYPES, CampaignName
+from campaign.types._presets import WITH_PRESETS, read_first
 
 
-def write_template(path: Path, name: str, kind: str) -> Path:
+def write_template(
+    path: Path, name: str, kind: str, preset: str | None = None
+) -> Path:
     """Write a commented campaign of type ``kind`` to ``path``.
+
+    Parameters
+    ----------
+    preset : published settings that it takes, of a force-field campaign
 
     Raises
     ------
     ConfigError
-        If the type does not exist, ``path`` does, or no run can have that name.
+        If the type or the preset does not exist, ``path`` does, or no run can have
+        that name.
     """
     plugins.load_kind(TYPES, kind)
     _check_name(name)
     if path.exists():
         raise ConfigError(f"{path} exists already. Move it, or choose another --out.")
-    text = (files(TYPES) / f"{kind}.yaml").read_text(encoding="utf-8")
+    if preset is not None and kind != WITH_PRESETS:
+        raise ConfigError(
+            f"Presets are of campaigns of type {WITH_PRESETS}; {kind} has none. Leave "
+            "out --type, or --preset."
+        )
+    if preset is not None:
+        text = read_first(preset)
+    else:
+        text = (files(TYPES) / f"{kind}.yaml").read_text(encoding="utf-8")
     return write_text(path, text.replace("NAME", _quote(name)))
 
 

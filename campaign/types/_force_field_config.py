@@ -19,6 +19,7 @@ from apps.science.systems.config import SystemConfig
 from apps.science.units import FS_PER_PS, count_steps
 from apps.science.we.config import WEConfig
 from campaign.types._learning_config import LearningConfig, check_kelvin
+from campaign.types._presets import fill_in
 from campaign.types._sampling_choice import (
     OPENMM,
     TICA,
@@ -146,6 +147,10 @@ class Config(LearningConfig):
     }
 
     type: Literal["force_field"] = "force_field"
+    preset: str | None = Field(
+        None,
+        description="Published settings by name (thesis), beneath what is written.",
+    )
     system: SystemConfig | None = Field(
         None, description="The protein and its conditions."
     )
@@ -171,6 +176,11 @@ class Config(LearningConfig):
     def conditions(self) -> SystemConfig:
         """The system that speaks for all in what they must agree in."""
         return next(iter(self.systems.values()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, value: Any) -> Any:
+        return fill_in(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _proteins_agree(self) -> Self:

@@ -28,6 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 READ_BY = {
+    "preset": [],
     "seed": ["prepare"], "system": ["prepare"], "proteins": ["prepare", "prior"],
     "mapping": ["prepare"],
     "reference": ["reference"], "reference.lineage_block_ps": ["tica"],
@@ -45,7 +46,8 @@ READ_BY = {
 }  # fmt: skip
 """The first stages that a setting goes into; all that comes after follows from them.
 
-None: how many tasks work at a time changes no figure.
+None: what a preset sets is read as if it were written, and how many tasks work at a
+time changes no figure.
 """
 
 KEEPS = {
