@@ -5,7 +5,9 @@ import numpy as np
 from apps.science.errors import WeftError
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
+from apps.science.training.names import ENDING
 from campaign.report import words
+from campaign.report.json_files import read_json
 from campaign.report.sources import RunSource, name_own_loss
 
 ENOUGH_TIMESCALES = 10.0
@@ -56,7 +58,11 @@ def doubt_training(source: RunSource) -> list[str]:
     """Name the models whose validation loss was still falling at the end."""
     falling = []
     for model in source.models:
-        columns = source.training(model)
+        ending = read_json(source.paths.model(model) / ENDING)
+        if ending:
+            falling += [model] if ending.get("trend") == "falling" else []
+            continue
+        columns = source.training(model)  # of before there was an ending.json
         values = columns.get(name_own_loss(source.paths, model), np.empty(0))
         if len(values) > 1 and np.isfinite(values).any():
             best = int(np.nanargmin(values)) + 1

@@ -1,11 +1,23 @@
 """Training curves of the models, side by side."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.training.names import ENDING
 from campaign.report import style, words
-from campaign.report.blocks import Cell, Gallery, Note, Picture, Section, Table
+from campaign.report.blocks import (
+    Block,
+    Cell,
+    Gallery,
+    Note,
+    Picture,
+    Section,
+    Table,
+)
 from campaign.report.canvas import Canvas, above_axes
+from campaign.report.json_files import read_json
 from campaign.report.sources import FIRST_MODELS, RunSource, name_own_loss
 
 KNOWN = {
@@ -44,12 +56,38 @@ def training(source: RunSource, canvas: Canvas) -> Section:
         Gallery([draw_loss(name, curves, canvas) for name in losses], columns=3)
     )
     section.blocks.append(summary_table(source, curves, losses))
+    section.blocks.extend(say_endings(source, list(curves)))
     missing = [m for m in source.asked_models if not source.training(m)]
     section.blocks.extend(
         Note(f"The {m} model has not finished an epoch yet.", "missing")
         for m in missing
     )
     return section
+
+
+def say_endings(source: RunSource, models: Sequence[str]) -> list[Block]:
+    """Say where each model stopped; cautions where one learnt its frames by heart."""
+    found = {m: read_json(source.paths.model(m) / ENDING) or {} for m in models}
+    said = {m: one["sentence"] for m, one in found.items() if one.get("sentence")}
+    if not said:
+        return []
+    cautions: list[Block] = [
+        Note(f"The {model} model: {found[model]['warning']}", "caution")
+        for model in said
+        if found[model].get("warning")
+    ]
+    rows = [
+        [Cell(model), Cell(sentence.removesuffix(found[model].get("warning") or ""))]
+        for model, sentence in said.items()
+    ]
+    return [
+        *cautions,
+        Table(
+            "Where training stopped, and whether more would help: a line through the "
+            "last third of the validation losses, with its standard error.",
+            ["Model", "How its training ended"], rows,
+        ),
+    ]  # fmt: skip
 
 
 def loss_columns(curves: dict[str, dict[str, Array]]) -> list[str]:

@@ -3,6 +3,7 @@
 Models that agree in what a prior or a training set is made with share it.
 """
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,10 +15,14 @@ import yaml
 from apps.science.cg.mapping.config import MADE_OF_FRAMES
 from apps.science.files import write_text
 from apps.science.seeds import derive_seed
+from apps.science.training.names import ENDING
 from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
+from campaign.report.json_files import read_json
 from campaign.types._experiments import Variant
 from campaign.types._learning_config import LearningConfig
+
+_log = logging.getLogger(__name__)
 
 Futures = list["Future[Any]"]
 
@@ -76,6 +81,14 @@ def learning_stage_names(config: LearningConfig, paths: RunDir) -> list[str]:
         *(one.dataset_stage for one in learnt.values()),
         *(f"train_{name}" for name in learnt),
     )))  # fmt: skip
+
+
+def _say_ending(stage: str, folder: Path, trained: StageFuture) -> None:
+    """Log where a training stopped and whether more would help."""
+    if trained.exception() is None:
+        ending = read_json(folder / ENDING) or {}
+        if "sentence" in ending:
+            _log.info("%s: %s", stage, ending["sentence"])
 
 
 class LearningStages:
@@ -190,7 +203,10 @@ class LearningStages:
 
         said = folder / "train.log"
         outputs = [paths.checkpoint(variant.name), folder / "metrics.csv"]
-        return self.ctx.stage(stage, outputs, submit, after, said)
+        trained = self.ctx.stage(stage, outputs, submit, after, said)
+        if not trained.done():
+            trained.add_done_callback(lambda done: _say_ending(stage, folder, done))
+        return trained
 
     def _once(
         self, stage: str, outputs: list[Path], submit: Any, after: Sequence[StageFuture]

@@ -18,7 +18,9 @@ from apps.science.stopping import must_end
 from apps.science.training.batches import Batches
 from apps.science.training.config import TrainingJob
 from apps.science.training.data import read_training_data
+from apps.science.training.ending import Stopped, describe_ending, write_ending
 from apps.science.training.evaluate import Losses, frame_errors, validate
+from apps.science.training.few_frames import describe_few_frames
 from apps.science.training.loss import frame_factors
 from apps.science.training.noise import Noise, prepare_noise
 from apps.science.training.plan import Plan, plan_budget, time_steps
@@ -96,6 +98,11 @@ class _Training:
         self.factors = torch.as_tensor(
             factors, dtype=torch.float32, device=ranks.device
         )
+        self.few_frames = describe_few_frames(
+            self.data.proteins, self.config, self.state.trainable
+        )
+        if self.few_frames:
+            _log.warning("%s", self.few_frames)
         self._last_save = self._last_word = time.monotonic()
 
     def run(self) -> bool:
@@ -118,7 +125,25 @@ class _Training:
                 return self._leave()
             self._close_epoch()
         self._say(0.0, "finished")
+        self._tell_ending()
         return True
+
+    def _tell_ending(self) -> None:
+        """Say where training stopped and whether more would help."""
+        if not self.ranks.is_first:
+            return
+        progress, plan, config = self.state.progress, self._plan, self.config
+        stopped: Stopped = "patience"
+        if progress.step >= plan.n_steps:
+            of_epochs = (config.n_epochs or math.inf) * self.batches.n_batches
+            stopped = "budget" if plan.n_steps < of_epochs else "epochs"
+        own = "val_loss_weighted" if config.weighted else "val_loss_unweighted"
+        ending = describe_ending(
+            progress.history, stopped, own, plan.learning_rate, config.patience,
+            config.budget_minutes, self.few_frames,
+        )  # fmt: skip
+        write_ending(self.job.out, ending)
+        _log.info("%s", ending.sentence)
 
     def _leave(self) -> bool:
         if self.ranks.is_first:

@@ -1,0 +1,42 @@
+"""Where each training ended, as the report tells it."""
+
+import json
+from pathlib import Path
+
+from campaign.layout import RunDir
+from campaign.report.blocks import Note, Table
+from campaign.report.convergence import doubt_training
+from campaign.report.page_training import say_endings
+from campaign.report.sources import RunSource
+
+
+def write_ending(source: RunSource, model: str, trend: str, warning: str = "") -> None:
+    folder = source.paths.model(model)
+    folder.mkdir(parents=True)
+    sentence = f"It was {trend}. {warning}"
+    said = {"trend": trend, "warning": warning, "sentence": sentence}
+    (folder / "ending.json").write_text(json.dumps(said))
+
+
+def test_each_model_says_how_its_training_ended(tmp_path: Path) -> None:
+    source = RunSource(RunDir(tmp_path))
+    assert say_endings(source, ["old"]) == []
+    write_ending(source, "weighted", "falling")
+    write_ending(source, "unweighted", "overfit", "The set is small.")
+    caution, table = say_endings(source, ["weighted", "unweighted", "old"])
+    assert caution == Note("The unweighted model: The set is small.", "caution")
+    assert isinstance(table, Table)
+    assert [[cell.text.strip() for cell in row] for row in table.rows] == [
+        ["weighted", "It was falling."], ["unweighted", "It was overfit."]
+    ]  # fmt: skip
+
+
+def test_what_ending_json_says_counts_before_the_curve(tmp_path: Path) -> None:
+    source = RunSource(RunDir(tmp_path))
+    for model, trend in (("a", "falling"), ("b", "flat")):
+        write_ending(source, model, trend)
+        (source.paths.model(model) / "metrics.csv").write_text(
+            "epoch,train_loss,val_loss_weighted\n1,3,3\n2,2,2\n3,1,1\n"
+        )
+    (doubt,) = doubt_training(source)
+    assert "Training of the a model was stopped" in doubt
