@@ -15,6 +15,7 @@ from apps.science.errors import ConfigError, WeftError
 from campaign.benchmark_command import benchmark
 from campaign.faults import leave_quietly, say_fault, terminal_is_gone
 from campaign.own_command import as_typed
+from campaign.report_command import report
 from campaign.simulate_command import simulate
 from campaign.terminal import make_console, speak_any_encoding
 from campaign.tune_command import tune
@@ -255,14 +256,7 @@ def watch(
             server.serve_forever()
 
 
-@app.command()
-def report(run_dir: RunFolder) -> None:
-    """Write the report of a run anew from what it has so far."""
-    from campaign.report.build import write_report
-    from campaign.status import read_status
-
-    read_status(run_dir)
-    out.print(f"Report: {_relative(write_report(run_dir.absolute()))}")
+app.command()(report)
 
 
 @app.command()

@@ -93,6 +93,34 @@ class Download:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What was measured, and the line of campaign.yaml that answers it."""
+
+    text: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Things to do, in order."""
+
+    kind: ClassVar[str] = "steps"
+    title: str
+    items: Sequence[Advice]
+    note: str
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A text to be taken into another document, with a button that copies it."""
+
+    kind: ClassVar[str] = "copied"
+    paragraphs: Sequence[str]
+    references: Sequence[str]
+    script: str
+
+
+@dataclass(frozen=True)
 class Turning:
     """Structures that a person turns: data as JSON and the script that draws them.
 
@@ -107,7 +135,9 @@ class Turning:
     alt: str
 
 
-Block = Text | Note | Facts | Table | Gallery | Fold | Download | Turning
+Block = (
+    Text | Note | Facts | Table | Gallery | Fold | Download | Turning | Steps | Copied
+)
 
 
 @dataclass

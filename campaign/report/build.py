@@ -69,6 +69,7 @@ def _parts(source: RunSource) -> dict[str, Part]:
     from campaign.report.page_densities import densities
     from campaign.report.page_ensemble import weighted_ensemble
     from campaign.report.page_experiments import experiments
+    from campaign.report.page_methods import methods
     from campaign.report.page_prior import prior
     from campaign.report.page_proteins import proteins
     from campaign.report.page_ran import how_it_ran
@@ -92,6 +93,7 @@ def _parts(source: RunSource) -> dict[str, Part]:
         ("Densities and maps", densities, not all_of_several),
         ("Stability and structures", stability, not all_of_several),
         ("How it ran", how_it_ran, not one_of_several),
+        ("Methods", methods, not one_of_several),
     ]
     return {name: part for name, part, belongs in parts if belongs}
 

@@ -56,6 +56,18 @@ def doubt_times(source: RunSource) -> list[str]:
 
 def doubt_training(source: RunSource) -> list[str]:
     """Name the models whose validation loss was still falling at the end."""
+    falling = name_falling(source)
+    if not falling:
+        return []
+    models = "models" if len(falling) > 1 else "model"
+    return [
+        f"Training of the {words.joined(falling)} {models} was stopped while the "
+        "validation loss was still falling: more epochs may help."
+    ]
+
+
+def name_falling(source: RunSource) -> list[str]:
+    """Return the models whose best epoch was among the last."""
     falling = []
     for model in source.models:
         ending = read_json(source.paths.model(model) / ENDING)
@@ -68,13 +80,7 @@ def doubt_training(source: RunSource) -> list[str]:
             best = int(np.nanargmin(values)) + 1
             if best > STILL_FALLING * len(values):
                 falling.append(model)
-    if not falling:
-        return []
-    models = "models" if len(falling) > 1 else "model"
-    return [
-        f"Training of the {words.joined(falling)} {models} was stopped while the "
-        "validation loss was still falling: more epochs may help."
-    ]
+    return falling
 
 
 def slowest_timescale(source: RunSource) -> float | None:

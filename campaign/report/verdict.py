@@ -9,6 +9,7 @@ from campaign.report import words
 from campaign.report.blocks import Block, Facts, Note, Text
 from campaign.report.convergence import find_doubts
 from campaign.report.history import read_history
+from campaign.report.next_steps import show_steps
 from campaign.report.page_ensemble import segment_ps
 from campaign.report.page_scores import leading
 from campaign.report.scores import Score, read_details, read_scores, read_set
@@ -44,6 +45,8 @@ def give_verdict(source: RunSource) -> Verdict:
     blocks.append(Facts(headline_facts(source), cards=True))
     if worth:
         blocks.append(tabulate_worth(worth))
+    if scores:
+        blocks += show_steps(source, worth)
     left = [s for s in source.stages if s not in source.done and s != "report"]
     if left:
         named = words.joined([s.replace("_", " ") for s in left])

@@ -1,6 +1,7 @@
 """A model is learnt from frames with forces that were made elsewhere, and judged."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -50,7 +51,9 @@ def campaign(uninterrupted: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_campaign_on_own_frames_ends_with_a_judged_model(campaign, weft) -> None:
+def test_a_campaign_on_own_frames_ends_with_a_judged_model_and_can_be_packed(
+    campaign, weft, weft_in
+) -> None:
     done = weft.call("run", campaign)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     run_dir = weft.folder / "runs" / "own"
@@ -67,6 +70,33 @@ def test_a_campaign_on_own_frames_ends_with_a_judged_model(campaign, weft) -> No
     assert "forces come mapped to beads already" in page
     again = weft.call("resume", run_dir)
     assert again.returncode == 0, again.stderr
+    check_bundle(run_dir, weft, weft_in)
+
+
+def check_bundle(run_dir, weft, weft_in) -> None:
+    """Run what was packed in another place, without the files it was made of."""
+    packed = weft.call("report", run_dir, "own.zip", "--bundle")
+    assert packed.returncode == 0, packed.stderr
+    for name in ("x.npy", "f.npy", "beads.pdb", "campaign.yaml"):
+        (weft.folder / name).unlink()
+    elsewhere = weft.folder / "elsewhere"
+    with zipfile.ZipFile(weft.folder / "own.zip") as members:
+        members.extractall(elsewhere)
+    done = weft_in(elsewhere).call("run", "own/campaign.yaml")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    twin = elsewhere / "runs" / "own"
+    asked = [(folder / "resolved.yaml").read_text() for folder in (twin, run_dir)]
+    assert asked[0] == asked[1]
+    kept = (elsewhere / "own", run_dir)
+    for folder in kept:
+        name = "benchmark/weighted/metrics.json"
+        ours, theirs = (json.loads((f / name).read_text()) for f in (twin, folder))
+        assert ours["metrics"] == theirs["metrics"]
+        name = "benchmark/weighted/densities.npz"
+        with np.load(twin / name) as ours, np.load(folder / name) as theirs:
+            assert set(ours) == set(theirs)
+            for key in ours:
+                np.testing.assert_array_equal(ours[key], theirs[key])
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> No
     _, page = finished
     expected = [
         "scores", "run", "ensemble", "prior", "training", "densities", "stability",
-        "ran",
+        "ran", "methods",
     ]  # fmt: skip
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page

@@ -52,6 +52,11 @@ addEventListener("load", () => setTimeout(() => {
     .then(() => later("back", () => key("Home")))
     .then(() => later("moved", () => slide(25)))
     .then(() => later("larger", () => key("+")))
+    .then(() => new Promise((done) => {
+      document.querySelector(".copied button").click();
+      setTimeout(() => { seen.copied = getSelection().toString();
+        seen.said = document.querySelector(".copied [role=status]").textContent;
+        done(); }, 200); }))
     .then(() => console.log("SEEN" + JSON.stringify({ ...seen, width: innerWidth,
       scroll: document.documentElement.scrollWidth,
       fetched: performance.getEntriesByType("resource")
@@ -74,6 +79,8 @@ def test_the_page_draws_turns_and_fits_a_narrow_screen(
     assert seen["back"] == seen["first"]
     assert seen["moved"] != seen["first"]
     assert seen["larger"][0] > seen["moved"][0]
+    assert seen["copied"].startswith("hairpin (10 residues, YYDPETGTWY) was simulated")
+    assert re.match(r"Copied|Selected", seen["said"])
 
 
 def open_page(page: str, folder: Path) -> tuple[dict[str, Any], str]:
