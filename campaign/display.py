@@ -36,6 +36,8 @@ _STYLES = {
 
 WIDE = 108
 """Columns from which the times of tasks fit beside the progress."""
+NARROW = 80
+"""Columns below which a bar does not fit beside the numbers of progress."""
 
 
 def status_view(status: dict[str, Any], width: int = 120) -> RenderableType:
@@ -51,7 +53,7 @@ def status_table(status: dict[str, Any], width: int = 120) -> Table:
     table.add_column("state", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
-    table.add_column("progress")
+    table.add_column("progress" if width >= NARROW else "done")
     if wide:
         for heading in ("tasks", "median", "95 %", "idle"):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -61,7 +63,7 @@ def status_table(status: dict[str, Any], width: int = 120) -> Table:
             Text(stage["state"], style=_STYLES.get(stage["state"], "")),
             _time(stage),
             "" if stage["left_s"] is None else f"~{about(stage['left_s'])}",
-            _progress(stage, 12 if wide else 6),
+            _progress(stage, 12 if wide else 6 if width >= NARROW else 0),
         ]
         table.add_row(*cells, *(_task_cells(stage) if wide else []))
     return table
@@ -146,6 +148,8 @@ def _progress(stage: dict[str, Any], n_cells: int) -> str:
     progress = stage["progress"]
     if progress is None or stage["state"] in {"waiting", "failed"}:
         return ""
+    if not n_cells:
+        return f"{min(1.0, progress['share']):.0%}"
     filled = round(n_cells * min(1.0, progress["share"]))
     bar = "█" * filled + "░" * (n_cells - filled)
     return f"{bar} {progress['done']:g}/{progress['total']:g} {progress['unit']}"

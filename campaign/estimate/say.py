@@ -16,6 +16,9 @@ from site_configs.checks.fit import usable_seconds
 from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site
 
+NARROW = 84
+"""Columns below which a table of six would be cut off."""
+
 
 def stage_seconds(work: Work, rates: Rates, site: Site) -> float | None:
     """Return how long a stage takes on the site with all its workers, s, at most."""
@@ -32,7 +35,12 @@ def stage_seconds(work: Work, rates: Rates, site: Site) -> float | None:
 def make_table(
     works: Sequence[Work], site: Site, rates: Rates | None, width: int
 ) -> Table:
-    """Return the stages with what they do and keep, at most."""
+    """Return the stages with what they do and keep, at most.
+
+    Where columns would be cut off, what a stage does stands in one line instead.
+    """
+    if width < NARROW:
+        return _make_list(works, site, rates, width)
     table = Table(title="What it will do, at most", title_justify="left", width=width)
     table.add_column("stage", no_wrap=True)
     for heading in ("work", "simulated", "atoms", "frames", "disk"):
@@ -40,18 +48,43 @@ def make_table(
     if rates is not None:
         table.add_column("time here", justify="right")
     for work in works:
-        cells = [
-            work.stage,
-            _say_amount(work),
-            f"{say_number(work.simulated_ns)} ns" if work.simulated_ns else "",
-            f"{work.n_particles:,}" if work.n_particles else "",
-            f"{work.n_frames:,}" if work.n_frames else "",
-            say_bytes(work.n_bytes) if work.n_bytes else "",
-        ]
-        if rates is not None:
-            took = stage_seconds(work, rates, site)
-            cells.append("not measured" if took is None else about(took))
+        cells = [work.stage, *_cells(work, site, rates)]
         table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _cells(work: Work, site: Site, rates: Rates | None) -> list[str]:
+    """Return what a stage does, in the order of the columns; empty for nothing."""
+    cells = [
+        _say_amount(work),
+        f"{say_number(work.simulated_ns)} ns" if work.simulated_ns else "",
+        f"{work.n_particles:,}" if work.n_particles else "",
+        f"{work.n_frames:,}" if work.n_frames else "",
+        say_bytes(work.n_bytes) if work.n_bytes else "",
+    ]
+    if rates is not None:
+        took = stage_seconds(work, rates, site)
+        cells.append("not measured" if took is None else about(took))
+    return cells
+
+
+def _make_list(
+    works: Sequence[Work], site: Site, rates: Rates | None, width: int
+) -> Table:
+    table = Table(
+        title="What it will do, at most", title_justify="left", width=width, box=None,
+        show_header=False, padding=(0, 2, 0, 0), pad_edge=False,
+    )  # fmt: skip
+    table.add_column(overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
+    for work in works:
+        amount, simulated, atoms, frames, disk, *took = _cells(work, site, rates)
+        said = [
+            amount, simulated if simulated != amount else "",
+            f"{atoms} atoms" if atoms else "",
+            f"{frames} frames" if frames else "", disk, *took,
+        ]  # fmt: skip
+        table.add_row(Text(work.stage), Text(", ".join(filter(None, said))))
     return table
 
 

@@ -14,6 +14,7 @@ from campaign.report.text_parts import (
     spell_bins,
     spell_counts,
     spell_time,
+    tell,
     with_version,
 )
 
@@ -175,7 +176,7 @@ def _say_sampling(source: RunSource, cites: Citations) -> str:
         total = spell_time(n_segments * tau_fs, 1e-3)
         said.append(f", {n_segments:,} segments and {total} in all")
     said.append(
-        f", with {sample.get('walkers_per_bin')} walkers in each of "
+        f", with {tell(sample, 'walkers_per_bin')} walkers in each of "
         f"{spell_bins(sample.get('bins') or {}, cites)} on {_spell_pcoord(source)}, "
         f"and frames every {spell_time(sample.get('frame_interval_fs'), 1e-3)}."
     )

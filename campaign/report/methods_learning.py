@@ -11,6 +11,7 @@ from campaign.report.text_parts import (
     spell_bins,
     spell_counts,
     spell_time,
+    tell,
     with_version,
 )
 
@@ -113,8 +114,8 @@ def _say_training(
         f", trained by force matching{frames} with "
         f"{with_version(source, 'torch', 'PyTorch')}{cites.cite('pytorch')} and AdamW"
         f"{cites.cite('adamw')} (largest learning rate "
-        f"{words.number(training.get('learning_rate'))}, {training.get('schedule')} "
-        f"schedule, batches of {training.get('batch_size')}, "
+        f"{words.number(training.get('learning_rate'))}, {tell(training, 'schedule')} "
+        f"schedule, batches of {tell(training, 'batch_size')}, "
         f"{_spell_length(source, training)})"
     ]
     noise = training.get("noise_angstrom")
@@ -184,8 +185,8 @@ def say_judging(source: RunSource, cites: Citations) -> str:
         said = [
             f"Each model was run by {dynamics} under weighted ensemble: "
             f"{spell_counts(run.get('n_iterations'), 'iteration')} of {tau}, with "
-            f"{run.get('walkers_per_bin')} walkers in each of "
-            f"{spell_bins(run.get('bins') or {}, cites)}, from {run.get('n_starts')} "
+            f"{tell(run, 'walkers_per_bin')} walkers in each of "
+            f"{spell_bins(run.get('bins') or {}, cites)}, from {tell(run, 'n_starts')} "
             "frames of the reference"
         ]
     burn_in = run.get("burn_in_fraction")
@@ -194,7 +195,7 @@ def say_judging(source: RunSource, cites: Citations) -> str:
     said.append(
         ". Densities were compared by Kullback-Leibler divergence, and the ground they "
         f"cover by 99 % highest-density regions{cites.cite('hdr')}. Intervals are "
-        f"95 % ones of a block bootstrap ({run.get('n_bootstrap')} samples) over "
+        f"95 % ones of a block bootstrap ({tell(run, 'n_bootstrap')} samples) over "
         "lineages; the floor is what random halves of the reference give against each "
         "other."
     )

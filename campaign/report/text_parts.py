@@ -37,6 +37,11 @@ def spell_time(value: Any, picoseconds: float = 1.0) -> str:
     return words.simulated(value * picoseconds)
 
 
+def tell(section: dict[str, Any], key: str) -> str:
+    """Return a setting as it is written, a dash where an older run has none."""
+    return words.NONE if section.get(key) is None else str(section[key])
+
+
 def spell_counts(n: Any, noun: str) -> str:
     """Return "1 iteration", "2 trajectories"."""
     if n == 1:

@@ -10,7 +10,7 @@ from campaign.report.sources import RunSource
 
 Grade = Literal["good", "untold", "middling", "stuck", "useless"]
 WORDS: Final[dict[Grade, str]] = {
-    "good": "good", "untold": "not told", "middling": "middling", "stuck": "stuck",
+    "good": "good", "untold": "undecided", "middling": "middling", "stuck": "stuck",
     "useless": "no use",
 }  # fmt: skip
 """What models are good for, the best first."""

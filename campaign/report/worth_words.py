@@ -52,7 +52,7 @@ def _sentence(one: Worth, kelvin: Any) -> str:
         )
     if one.grade == "untold":
         return (
-            f"Not told: {inside} of {name}'s weight lies within the reference's area, "
+            f"Undecided: {inside} of {name}'s weight lies within the reference's area, "
             "but this reference is too short to tell a good model from a middling "
             "one (below it says why). Run it longer before you use the model for "
             "populations, free energies or rates."

@@ -149,6 +149,17 @@ def test_a_failed_probe_says_what_it_met(alanine, tmp_path) -> None:
     assert "not measured" in table
 
 
+def test_a_narrow_terminal_cuts_no_number(alanine) -> None:
+    works, site = list_work(alanine), load_site("local")
+    out = Console(width=60, record=True)
+    out.print(make_table(works, site, Rates({"sample": 0.1}), 60))
+    table = " ".join(out.export_text().split())
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table
+    assert "2,000 frames" in table
+    assert "benchmark_unweighted" in table
+    assert "not measured" in table
+
+
 def test_a_probe_is_remembered_for_the_same_campaign_alone(alanine, tmp_path) -> None:
     assert total_bytes(list_work(alanine)) > 0
     keep_probe(tmp_path, alanine, "local", {"sample": 12.0})

@@ -49,6 +49,20 @@ def test_a_stage_with_brackets_in_its_name_is_shown() -> None:
     assert "[b]: done" in out.getvalue()
 
 
+def test_a_narrow_terminal_shows_progress_without_cutting_it() -> None:
+    stage = {
+        "name": "benchmark_unweighted", "state": "running", "seconds": 1.0,
+        "left_s": 400.0, "tasks": None, "started": 0.0,
+        "progress": {"done": 21.24, "total": 30, "share": 0.708, "unit": "epoch"},
+    }  # fmt: skip
+    status = {"name": "x", "state": "running", "stages": [stage]}
+    for width, shown in ((66, "71%"), (100, "21.24/30 epoch")):
+        out = io.StringIO()
+        make_console(file=out, width=width).print(status_table(status, width))
+        assert shown in out.getvalue()
+        assert "\N{HORIZONTAL ELLIPSIS}" not in out.getvalue()
+
+
 def test_a_path_with_brackets_goes_through_the_command(tmp_path: Path) -> None:
     (tmp_path / "[b]").mkdir()
     done = weft("init", "x", "--out", "[b]/[red].yaml", folder=tmp_path)
