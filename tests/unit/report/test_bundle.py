@@ -18,7 +18,7 @@ CAMPAIGN = """\
 name: hairpin
 system:
   pdb: ./data/start 1.pdb # as deposited
-also: [&first "/far/away/big.npy", *first]
+also: ["/far/away/big.npy", x]
 """
 
 
@@ -104,7 +104,7 @@ def test_campaign_yaml_names_the_copies_and_keeps_its_comments(root: Path) -> No
     assert text.startswith("# the one of the paper\nname: hairpin\n")
     assert yaml.safe_load(text) == {
         "name": "hairpin", "system": {"pdb": "inputs/start 1.pdb"},
-        "also": ["inputs/big.npy", "inputs/big.npy"],
+        "also": ["inputs/big.npy", "x"],
     }  # fmt: skip
     assert packed.left_out == ["inputs/big.npy (4 bytes, sha256 0)"]
     assert "inputs/big.npy (4 bytes" in (
@@ -117,6 +117,8 @@ def test_a_comment_beside_a_path_stays() -> None:
     text = b"pdb: a.pdb # of the paper\n"
     assert rewrite_yaml(text, places) == b'pdb: "inputs/a.pdb" # of the paper\n'
     assert rewrite_yaml(b"x:   1\n", places) == b"x:   1\n"
+    anchored = rewrite_yaml(b"one: &a a.pdb\nother: *a\n", places)
+    assert yaml.safe_load(anchored) == {"one": "inputs/a.pdb", "other": "inputs/a.pdb"}
 
 
 def test_what_is_no_run_or_no_zip_is_refused(root: Path, tmp_path: Path) -> None:
