@@ -33,8 +33,9 @@ def benchmark(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="[NAME=]WHAT each: best.pt, prior.yaml, go, a system folder (all-atom "
-            "engine), a run folder (its models), frames.h5, TRAJECTORY[@WEIGHTS]."
+            help="[NAME=]WHAT each: best.pt, a .ckpt of torchmd-net, prior.yaml, go, a "
+            "system folder (all-atom engine), a run folder (its models), frames.h5, "
+            "TRAJECTORY[@WEIGHTS]."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("benchmark"),
@@ -62,6 +63,12 @@ def benchmark(
     ] = None,
     prior: Annotated[
         Path | None, typer.Option(help="Of a checkpoint that does not hold its own.")
+    ] = None,
+    psf: Annotated[
+        Path | None,
+        typer.Option(
+            help="Beads of torchmd-net's checkpoints.", show_default="reference's"
+        ),
     ] = None,
     folded_below: Annotated[
         float | None,
@@ -105,7 +112,7 @@ def benchmark(
     judged: dict[str, Judged] = {}
     for text in models:
         for name, model in parse_model(
-            text, topology, interval_ps, prior, go_epsilon
+            text, topology, interval_ps, prior, go_epsilon, psf
         ).items():
             if name in judged:
                 raise ConfigError(
@@ -209,6 +216,7 @@ def parse_model(
     interval_ps: float | None = None,
     prior: Path | None = None,
     go_epsilon: float = 1.0,
+    psf: Path | None = None,
 ) -> "dict[str, Judged]":
     """Return by name what one argument asks to judge.
 
@@ -235,13 +243,7 @@ def parse_model(
     if path.is_dir():
         return _find_in_folder(path, name)
     if weights is None and path.suffix in _TRAINED:
-        # models/<name>/checkpoints/best.pt, its prior in cg/
-        folder = path.parent.parent
-        own = folder.parent.parent / "cg" / "prior.yaml"
-        chosen = prior or (own if own.is_file() else None)
-        inside = path.parent.name == "checkpoints"
-        named = name or (folder.name if inside else path.stem)
-        return {named: kinds.TrainedModel(path, chosen)}
+        return _find_checkpoint(path, name, prior, psf)
     if weights is None and path.suffix in _YAML:
         return {name or "prior": kinds.PriorAlone(path)}
     if weights is None and path.suffix in _HDF5 and _is_frames(path):
@@ -257,6 +259,24 @@ def split_name(text: str) -> tuple[str | None, str]:
     if equals and "/" not in name and not Path(text).exists():
         return name, what
     return None, text
+
+
+def _find_checkpoint(
+    path: Path, name: str | None, prior: Path | None, psf: Path | None
+) -> "dict[str, Judged]":
+    from apps.science.benchmark import model_kinds as kinds
+    from apps.science.cg.published.lightning_file import is_lightning
+
+    if is_lightning(path):
+        files = [None if p is None else p.absolute() for p in (prior, psf)]
+        return {name or path.stem: kinds.PublishedModel(path, *files)}
+    # models/<name>/checkpoints/best.pt, its prior in cg/
+    folder = path.parent.parent
+    own = folder.parent.parent / "cg" / "prior.yaml"
+    chosen = prior or (own if own.is_file() else None)
+    inside = path.parent.name == "checkpoints"
+    named = name or (folder.name if inside else path.stem)
+    return {named: kinds.TrainedModel(path, chosen)}
 
 
 def _find_in_folder(path: Path, name: str | None) -> "dict[str, Judged]":

@@ -11,7 +11,11 @@ from campaign.terminal import make_console
 
 def simulate(
     model: Annotated[
-        Path, typer.Argument(help="A checkpoint, or runs/<name>/models/<model>.")
+        Path,
+        typer.Argument(
+            help="A checkpoint (weft's or torchmd-net's), or "
+            "runs/<name>/models/<model>."
+        ),
     ],
     folder: Annotated[
         Path, typer.Option("--out", help="Folder to write.")
@@ -35,10 +39,16 @@ def simulate(
     friction_per_ps: Annotated[float, typer.Option(help="Langevin friction.")] = 1.0,
     start: Annotated[
         Path | None,
-        typer.Option(help="Beads to start from: PDB, DCD..., or a starts.npz."),
+        typer.Option(help="Beads to start from: PDB, XTC, DCD..., or a starts.npz."),
     ] = None,
     protein: Annotated[
         str | None, typer.Option(help="Which, if the model knows several.")
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="TorchMD prior of torchmd-net's checkpoint.")
+    ] = None,
+    psf: Annotated[
+        Path | None, typer.Option(help="Beads of torchmd-net's checkpoint.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="dcd or xtc.")] = "dcd",
     seed: Annotated[int, typer.Option(help="Decides all noise.")] = 1,
@@ -67,6 +77,7 @@ def simulate(
         done = run(
             model, folder, settings, protein, start,
             lambda n, total: status.update(f"{n:,} of {total:,} steps"),
+            prior, psf,
         )  # fmt: skip
     out.print(
         f"Wrote {done.n_frames} frames to {len(done.files)} trajectories and "

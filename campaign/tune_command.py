@@ -27,6 +27,12 @@ def tune(
     protein: Annotated[
         str | None, typer.Option(help="Which, if the model knows several.")
     ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="TorchMD prior of torchmd-net's checkpoint.")
+    ] = None,
+    psf: Annotated[
+        Path | None, typer.Option(help="Beads of torchmd-net's checkpoint.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0 ...")] = "auto",
     inference: Annotated[
         str, typer.Option(help="auto, exact or tabulated.")
@@ -40,7 +46,7 @@ def tune(
     out.print("  block   segment, s   replica-steps/s")
     tuning = tune_model(
         model, device, inference, steps, largest, whole, protein,
-        lambda t: out.print(_row(t)),
+        lambda t: out.print(_row(t)), prior, psf,
     )  # fmt: skip
     best = max(tuning.timings, key=lambda t: t.replica_steps_per_s)
     gain = best.replica_steps_per_s / tuning.timings[0].replica_steps_per_s

@@ -217,6 +217,32 @@ class TrainedModel(_Simulated):
 
 
 @dataclass(frozen=True)
+class PublishedModel(_Simulated):
+    """A checkpoint of torchmd-net with its prior; ``psf`` names its beads.
+
+    Without a PSF its beads are those of the reference.
+    """
+
+    checkpoint: Path
+    prior: Path | None = None
+    psf: Path | None = None
+
+    def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
+        from apps.science.cg.published.force_field import (
+            check_same_beads,
+            load_published,
+        )
+        from apps.science.propagators.cg import choose_device
+
+        mapping = reference.read_mapping()
+        if self.psf is not None:
+            check_same_beads(self.psf, mapping)
+        return load_published(
+            self.checkpoint, self.prior, self.psf or mapping, choose_device(device)
+        )
+
+
+@dataclass(frozen=True)
 class PriorAlone(_Simulated):
     """A prior without a network: what training has to improve."""
 

@@ -78,6 +78,9 @@ class ForceField:
         energy, forces = self.prior.energy_and_forces(positions)
         if self.network is None:
             return energy, forces
+        if positions.dtype == torch.float64:
+            # before digits are dropped: files hold molecules hundreds of Å from zero
+            positions = positions - positions.mean(dim=1, keepdim=True)
         with torch.no_grad():
             net_energy, net_forces = self.network.energy_and_forces(
                 positions.to(torch.float32), self.embeddings, self.sequence

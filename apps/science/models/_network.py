@@ -11,6 +11,9 @@ from apps.science.errors import ConfigError
 class Network(torch.nn.Module):
     """A trainable energy; forces are its negative gradient."""
 
+    fine_tables = False
+    """Whether tables of its filters have to agree to the last digits of a float."""
+
     @abstractmethod
     def energy(
         self, positions: Tensor, embeddings: Tensor, sequence: Tensor | None = None

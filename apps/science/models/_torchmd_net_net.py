@@ -75,14 +75,21 @@ class TorchMDNetNetwork(Network):
     The graph network's filters depend on distance alone. For small molecules they
     are computed once per pair and not once per direction, with the same parameters
     and the same result as TorchMD-Net's own forward pass, in two thirds of its time.
+
+    Parameters
+    ----------
+    own : arguments of TorchMD-Net's that win over those of the settings, for models
+        that it trained itself
     """
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: "Config", own: dict[str, Any] | None = None) -> None:
         super().__init__()
-        model = _create(config)
+        model = _create(config, own or {})
         self.representation = model.representation_model
         self.output = model.output_model
         self._is_graph = config.architecture == "graph-network"
+        embedded = getattr(self.representation, "neighbor_embedding", None)
+        self.has_plain_filters = self._is_graph and embedded is None
         self._edges = DensePairs(
             config.cutoff_angstrom, loops=not self._is_graph, vectors=not self._is_graph
         )
@@ -96,7 +103,7 @@ class TorchMDNetNetwork(Network):
     ) -> Tensor:
         """Return energies (R,), kcal/mol; the sequence is not used."""
         small = len(embeddings) <= N_BEADS_ALL_PAIRS
-        if self._is_graph and (small or self._mixed):
+        if self.has_plain_filters and (small or self._mixed):
             return self._graph_energy(positions, embeddings)
         return self.library_energy(positions, embeddings)
 
@@ -136,7 +143,7 @@ class TorchMDNetNetwork(Network):
         return energy
 
 
-def _create(config: "Config") -> Any:
+def _create(config: "Config", own: dict[str, Any]) -> Any:
     import warp
 
     warp.config.log_level = logging.WARNING  # it greets on stdout
@@ -170,6 +177,7 @@ def _create(config: "Config") -> Any:
                 "atom_filter": -1,
                 "prior_model": None,
                 "derivative": False,
+                **own,
             }
         )
 

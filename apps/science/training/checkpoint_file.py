@@ -46,7 +46,7 @@ def read_plain(path: Path) -> Any:
     if not path.exists():
         raise DataError(f"{path} does not exist. Train the model first.")
     try:
-        _check_records(path)
+        check_records(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -63,7 +63,7 @@ def read_plain(path: Path) -> Any:
         raise _foreign(path, f"torch cannot read it: {said}") from None
 
 
-def _check_records(path: Path) -> None:
+def check_records(path: Path) -> None:
     """Check that the archive is whole and that its records are as they were written."""
     with path.open("rb") as handle:
         begins = handle.read(4)

@@ -82,7 +82,7 @@ def can_tabulate(network: object) -> bool:
     """Return whether the network's filters depend on distance alone."""
     if isinstance(network, CGSchNetNetwork):
         return True
-    if isinstance(network, TorchMDNetNetwork) and network._is_graph:
+    if isinstance(network, TorchMDNetNetwork) and network.has_plain_filters:
         return _activation(network.output.output_network) is not None
     return False
 

@@ -86,6 +86,11 @@ def read_psf(psf: Path) -> Mapping:
     )
 
 
+def read_psf_angles(psf: Path) -> list[tuple[int, int, int]]:
+    """Return the angles that a PSF file lists; the published ones list none."""
+    return [(i, j, k) for i, j, k in _read_indices(psf, "!NTHETA", 3)]
+
+
 def is_calpha_psf(path: Path) -> bool:
     """Tell whether a file is the PSF of a C-alpha model."""
     return path.suffix.lower() == ".psf" and _are_calpha(_read_atoms(path))

@@ -1,6 +1,7 @@
 """A trained model's files, and structures to start it from outside a campaign."""
 
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -54,11 +55,11 @@ def find_starts(
         for folder in model.absolute().parents:
             own = sorted(folder.glob(f"proteins/{protein}/{names}")) if protein else []
             for name in own or sorted(folder.glob(names)):
-                found = _read(name)
+                found = _read(name, mapping)
                 if found.shape[1] == mapping.n_beads:
                     return found
         return extend_chain(mapping, tables)[None]
-    found = _read(structure)
+    found = _read(structure, mapping)
     if found.shape[1] != mapping.n_beads:
         raise ShapeMismatchError(
             f"{structure} has {found.shape[1]} particles; the model has "
@@ -101,7 +102,7 @@ def extend_chain(mapping: Mapping, tables: PriorTables) -> Array:
     return positions
 
 
-def _read(path: Path) -> Array:
+def _read(path: Path, mapping: Mapping) -> Array:
     if not path.exists():
         raise DataError(f"{path} does not exist. Give a structure of the beads.")
     if path.suffix == ".npz":
@@ -116,8 +117,13 @@ def _read(path: Path) -> Array:
     import mdtraj
 
     from apps.science.ascii_path import ascii_path
-    from apps.science.cg.dataset.brought_frames import ask_mdtraj
+    from apps.science.cg.dataset.brought_frames import KNOWS_ATOMS, ask_mdtraj
+    from apps.science.segments.topology import make_beads
 
+    # a trajectory alone does not say what its particles are
+    named: dict[str, Any] = {"standard_names": False}
+    if path.suffix.lower() not in KNOWS_ATOMS:
+        named = {"top": make_beads(mapping)}
     with ascii_path(path) as plain:
-        traj = ask_mdtraj(mdtraj.load, plain, path, "structure", standard_names=False)
+        traj = ask_mdtraj(mdtraj.load, plain, path, "structure", **named)
     return np.asarray(traj.xyz, dtype=float) * ANGSTROM_PER_NM

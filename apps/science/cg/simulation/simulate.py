@@ -74,11 +74,37 @@ class Simulated:
     replica_steps_per_s: float
 
 
-def load_model(model: Path, protein: str | None, device: str) -> "ForceField":
-    """Return the force field of a checkpoint or of a folder that holds one."""
-    from apps.science.cg.force_field import load_checkpoint
+def load_model(
+    model: Path,
+    protein: str | None,
+    device: str,
+    prior: Path | None = None,
+    psf: Path | None = None,
+) -> "ForceField":
+    """Return the force field of a checkpoint or of a folder that holds one.
 
-    return load_checkpoint(find_checkpoint(model), protein, device)
+    Parameters
+    ----------
+    prior, psf : of a checkpoint of torchmd-net, which holds neither prior nor beads
+
+    Raises
+    ------
+    ConfigError
+        If it is one and they are missing, or none and they are given.
+    """
+    from apps.science.cg.force_field import load_checkpoint
+    from apps.science.cg.published.force_field import load_published
+    from apps.science.cg.published.lightning_file import is_lightning
+
+    checkpoint = find_checkpoint(model)
+    if is_lightning(checkpoint):
+        return load_published(checkpoint, prior, psf, device)
+    if prior is not None or psf is not None:
+        raise ConfigError(
+            f"{checkpoint} is a checkpoint of weft, which holds its prior and beads: "
+            "leave --prior and --psf out."
+        )
+    return load_checkpoint(checkpoint, protein, device)
 
 
 def build_propagator(
@@ -102,12 +128,15 @@ def simulate(
     protein: str | None = None,
     structure: Path | None = None,
     say: Callable[[int, int], None] = lambda done, total: None,
+    prior: Path | None = None,
+    psf: Path | None = None,
 ) -> Simulated:
     """Run a model and write a trajectory per replica, topology.pdb and energies.csv.
 
     Parameters
     ----------
     say : is told the steps done, and all steps
+    prior, psf : as ``load_model`` takes them
 
     Raises
     ------
@@ -118,7 +147,9 @@ def simulate(
     from apps.science.segments.topology import make_beads, write_pdb
 
     _check(settings)
-    force_field = load_model(model, protein, choose_device(settings.device))
+    force_field = load_model(
+        model, protein, choose_device(settings.device), prior, psf
+    )
     mapping = force_field.mapping
     found = find_starts(
         model, mapping, force_field.prior.tables, structure, protein

@@ -29,6 +29,8 @@ def tune_model(
     patient: bool,
     protein: str | None = None,
     tell: Callable[[Timing], None] = lambda timing: None,
+    prior: Path | None = None,
+    psf: Path | None = None,
 ) -> Tuning:
     """Return the curve of a model and the block chosen from it.
 
@@ -38,6 +40,7 @@ def tune_model(
     n_steps : of the segments that are timed
     patient : measure up to ``largest`` even where it gains nothing
     tell : is told each point as it is made
+    prior, psf : of a checkpoint of torchmd-net, which holds neither
 
     Raises
     ------
@@ -59,7 +62,7 @@ def tune_model(
             f"No inference {inference!r}. It is auto, exact or tabulated."
         )
     where = choose_device(device)
-    force_field = load_model(model, protein, where)
+    force_field = load_model(model, protein, where, prior, psf)
     settings = Settings(
         1, n_steps, n_steps_per_frame=n_steps, device=device, inference=chosen
     )
