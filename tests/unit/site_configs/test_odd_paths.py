@@ -155,6 +155,14 @@ def test_what_cannot_be_said_is_refused(site: Site, name: str, words: str) -> No
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("scheduler", ["lsf", "pbspro"])
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"-n", "a=b"}))
+def test_lsf_and_pbs_are_not_told_odd_names(scheduler: str, name: str) -> None:
+    site = _site(scheduler, cores_per_node=4)
+    with pytest.raises(SiteError, match=f"{scheduler} takes"):
+        check_run_path(site, Path("/home/me") / name)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_can_be_said_is_not_refused(name: str) -> None:
     for scheduler in ("local", "slurm", "kubernetes"):
