@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from apps.science.training.names import ENDING
 from campaign.report import words
 from campaign.report.json_files import read_json
 from campaign.report.papers import Citations
@@ -114,7 +115,7 @@ def _say_training(
         f", trained by force matching{frames} with "
         f"{with_version(source, 'torch', 'PyTorch')}{cites.cite('pytorch')} and AdamW"
         f"{cites.cite('adamw')} (largest learning rate "
-        f"{words.number(training.get('learning_rate'))}, {tell(training, 'schedule')} "
+        f"{_spell_rate(source, training)}, {tell(training, 'schedule')} "
         f"schedule, batches of {tell(training, 'batch_size')}, "
         f"{_spell_length(source, training)})"
     ]
@@ -141,6 +142,17 @@ def _say_training(
     else:
         said.append("The epoch of least validation loss was kept.")
     return said
+
+
+def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
+    """Return the largest learning rate: as asked for, or as a range test found it."""
+    asked = training.get("learning_rate")
+    if asked != "auto":
+        return words.number(asked)
+    endings = [read_json(source.paths.model(m) / ENDING) or {} for m in source.models]
+    found = {e["learning_rate"] for e in endings if e.get("learning_rate")}
+    rates = words.joined([words.number(rate) for rate in sorted(found)])
+    return f"{rates} from range tests".strip()
 
 
 def _spell_length(source: RunSource, training: dict[str, Any]) -> str:

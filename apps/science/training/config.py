@@ -1,9 +1,10 @@
 """How a model is trained: what a person writes under ``training:``."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from apps.science.config_base import StrictConfig
 
@@ -78,7 +79,11 @@ class TrainingConfig(StrictConfig):
         le=1_000_000,
         description="Frames per step, over all processes together.",
     )
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="AdamW's largest step.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
+        1e-3,
+        description="AdamW's largest step, or auto: from a range test before the "
+        "first step.",
+    )
     learning_rate_min: float = Field(
         1e-5, ge=0, le=1, description="Where schedules end."
     )
@@ -114,6 +119,16 @@ class TrainingConfig(StrictConfig):
         description="Longest time between checkpoints inside an epoch.",
     )
 
+
+    @field_validator("learning_rate", mode="wrap")
+    @classmethod
+    def _is_a_rate_or_auto(cls, value: Any, check: Callable[[Any], Any]) -> Any:
+        try:
+            return check(value)
+        except ValidationError:
+            raise ValueError(
+                f"expected a number above 0, at most 1, or auto; found {value!r}"
+            ) from None
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ import logging
 import math
 import signal
 import time
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -23,8 +24,16 @@ from apps.science.training.evaluate import Losses, frame_errors, validate
 from apps.science.training.few_frames import describe_few_frames
 from apps.science.training.loss import frame_factors
 from apps.science.training.noise import Noise, prepare_noise
-from apps.science.training.plan import Plan, plan_budget, time_steps
+from apps.science.training.plan import Plan, Stopwatch, plan_budget, time_steps
 from apps.science.training.ranks import Ranks, join_ranks
+from apps.science.training.rate_finder import (
+    FIRST_EPOCH,
+    MEASURED,
+    N_SWEEPS,
+    choose_rate,
+    join_rates,
+    sweep_rates,
+)
 from apps.science.training.record import Row, write_metrics, write_progress
 from apps.science.training.state import TrainingState
 
@@ -153,25 +162,64 @@ class _Training:
         return False
 
     def _make_plan(self) -> bool:
-        """Time a few steps and keep what fits; return False where told to stop."""
-        budget = self.config.budget_minutes
-        assert budget is not None
-        self._say(budget * 60, "timing a few steps")
-        with self.state.rehearsed():
-            timed = time_steps(
-                self.batches.order(0), self._step, self._validate_some, budget * 60,
-                self.ranks,
-            )  # fmt: skip
-        if timed is None:
-            return False
-        self.state.adopt(
-            plan_budget(
-                self.config, self.batches.n_batches, self.config.learning_rate, timed
-            )
-        )
+        """Decide rate and number of steps; return False where told to stop."""
+        config, n_batches = self.config, self.batches.n_batches
+        clock, rate, used_s = Stopwatch(self.ranks), config.learning_rate, 0.0
+        if rate == "auto":
+            began = clock.read()
+            found = self._find_rate()
+            if found is None:
+                return False
+            rate, used_s = found, clock.read() - began
+        if config.budget_minutes is None:
+            assert config.n_epochs is not None
+            plan = Plan(config.n_epochs * n_batches, rate)
+        else:
+            budget_s = config.budget_minutes * 60
+            self._say(budget_s, "timing a few steps")
+            with self.state.rehearsed():
+                timed = time_steps(
+                    self.batches.order(0), self._step, self._validate_some, budget_s,
+                    self.ranks,
+                )  # fmt: skip
+            if timed is None:
+                return False
+            plan = plan_budget(config, n_batches, rate, timed, self.ranks.tell(used_s))
+        self.state.adopt(plan)
         if self.ranks.is_first:
             self.state.write_last()  # killed from here on, it is kept
         return True
+
+    def _find_rate(self) -> float | None:
+        """Return the rate that range tests find; None where told to stop."""
+        self._say(0.0, "looking for a learning rate")
+        found = []
+        for sweep in range(FIRST_EPOCH, FIRST_EPOCH + N_SWEEPS):
+            batches = self.batches.order(sweep)
+            frames = np.concatenate(self.batches.order(sweep + N_SWEEPS))[:MEASURED]
+            with self.state.rehearsed():
+                losses = sweep_rates(
+                    batches, self._step, partial(self._measure, frames), self.ranks
+                )
+            if losses is None:
+                return None
+            found.append(choose_rate(*losses))
+        return self.ranks.tell(join_rates(found))
+
+    def _measure(self, frames: IntArray) -> float:
+        """Return the training loss of some frames, with the weights as they are."""
+        sums = torch.zeros(2, dtype=torch.float64, device=self.ranks.device)
+        for protein, places, rows in self.batches.split(frames):
+            mine = self.ranks.share(len(rows))
+            if not len(mine):
+                continue
+            factors = self.factors[
+                torch.as_tensor(frames[places[mine]], device=self.ranks.device)
+            ]
+            errors = factors * self._train_errors(protein, rows, mine).detach()
+            sums += torch.stack([errors.sum(), factors.sum()])
+        error_sum, factor_sum = self.ranks.sum(sums).tolist()
+        return float(error_sum / max(factor_sum, 1e-300))
 
     def _validate_some(self, most: int) -> float:
         """Validate so many frames of each protein, and return which share they are."""
@@ -194,10 +242,10 @@ class _Training:
                 return False
         return True
 
-    def _step(self, frames: IntArray) -> bool:
+    def _step(self, frames: IntArray, rate: float | None = None) -> bool:
         """Take one optimiser step; return whether any process was told to stop."""
         state, ranks = self.state, self.ranks
-        state.set_rate()
+        state.set_rate(rate)
         state.optimiser.zero_grad()
         sums = torch.zeros(2, device=ranks.device)
         for protein, places, rows in self.batches.split(frames):

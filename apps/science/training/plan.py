@@ -115,12 +115,18 @@ def time_steps(
 
 def plan_budget(
     config: TrainingConfig, n_batches: int, learning_rate: float,
-    timed: tuple[float, float],
+    timed: tuple[float, float], used_s: float = 0.0,
 ) -> Plan:  # fmt: skip
-    """Return what fits into ``config.budget_minutes``, no more than its epochs."""
+    """Return what fits into ``config.budget_minutes``, no more than its epochs.
+
+    Parameters
+    ----------
+    used_s : of the budget, before the first step
+    """
     assert config.budget_minutes is not None
     step_s, validation_s = timed
-    n_steps = count_steps(config.budget_minutes * 60, step_s, validation_s, n_batches)
+    budget_s = config.budget_minutes * 60 - used_s
+    n_steps = count_steps(budget_s, step_s, validation_s, n_batches)
     _log.info(
         "plan: %d steps, %.4g epochs of %d, fit into %g min (%.3g ms a step, %.3g s "
         "to validate); a resumed training keeps to it",

@@ -31,9 +31,19 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.A
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
+    # Every step is given its rate; see LearningRate.
+    rate = config.learning_rate_min if config.learning_rate == "auto" else None
     return torch.optim.AdamW(
-        [g for g in groups if g["params"]], lr=config.learning_rate, fused=True
+        [g for g in groups if g["params"]], lr=read_rate(config, rate), fused=True
     )
+
+
+def read_rate(config: TrainingConfig, found: float | None = None) -> float:
+    """Return the largest rate: as written, or as ``found`` where it is ``auto``."""
+    if config.learning_rate != "auto":
+        return config.learning_rate
+    assert found is not None
+    return found
 
 
 class LearningRate:
@@ -49,7 +59,7 @@ class LearningRate:
         self, config: TrainingConfig, n_steps: int, highest: float | None = None
     ) -> None:
         self._config, self._n_steps = config, n_steps
-        self._high = config.learning_rate if highest is None else highest
+        self._high = read_rate(config) if highest is None else highest
         self._factor, self._best, self._stalled = 1.0, math.inf, 0
 
     def at(self, step: int) -> float:

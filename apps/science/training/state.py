@@ -81,7 +81,8 @@ class TrainingState:
         self.average = MovingAverage(self.network, config.ema_decay)
         self.progress = Progress()
         self.plan: Plan | None = None
-        if config.budget_minutes is None and config.n_epochs is not None:
+        if config.budget_minutes is None and config.learning_rate != "auto":
+            assert config.n_epochs is not None
             self.adopt(Plan(batches.n_batches * config.n_epochs, config.learning_rate))
         self._best: dict[str, Tensor] | None = None
         self._identity = _identify(job, data)
@@ -122,9 +123,9 @@ class TrainingState:
             self.progress = progress
             torch.set_rng_state(random)
 
-    def set_rate(self) -> float:
-        """Give the optimiser the rate of the next step."""
-        rate = self.rate.at(self.progress.step)
+    def set_rate(self, rate: float | None = None) -> float:
+        """Give the optimiser the rate of the next step, or another."""
+        rate = self.rate.at(self.progress.step) if rate is None else rate
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         return rate
@@ -241,6 +242,7 @@ class TrainingState:
             "weights": self._data.weights,
             "seed": self.job.seed,
             "training": self.job.training.model_dump(mode="json"),
+            "plan": None if self.plan is None else asdict(self.plan),
             "epoch": progress.epoch,
             "validation_loss": progress.best,
         }

@@ -95,7 +95,7 @@ def test_a_planned_training_that_is_cut_ends_as_one_of_as_many_epochs(
         return 0.1, 0.1
 
     monkeypatch.setattr(loop, "time_steps", time_as_on_one_machine)
-    cut = make_job("cut", **BUDGET | {"budget_minutes": 0.1})
+    cut = make_job("cut", **BUDGET | {"budget_minutes": 0.105})
     with monkeypatch.context() as patch:
         stop_after(patch, 8)
         assert not train(cut)
