@@ -8,6 +8,7 @@ from typing import Any, Final
 import h5py
 import yaml
 
+from apps.science.training.names import ENDING
 from campaign.report import words
 from campaign.report.blocks import Advice, Block, Steps
 from campaign.report.convergence import (
@@ -195,20 +196,9 @@ def _is_shared(terms: dict[str, Any]) -> bool:
 
 def _train_longer(source: RunSource) -> Iterator[Step]:
     training = _section(source, "training")
-    falling, overfit = [], []
-    for model in source.models:
-        ending = read_json(source.paths.model(model) / "ending.json")
-        if ending is None:
-            continue
-        if ending.get("would_help"):
-            falling.append(model)
-        if ending.get("trend") == "overfit":
-            overfit.append(model)
-    told = any(
-        (source.paths.model(m) / "ending.json").exists() for m in source.models
-    )
-    if not told:
-        falling = name_falling(source)
+    falling = name_falling(source)
+    endings = {m: read_json(source.paths.model(m) / ENDING) for m in source.models}
+    overfit = [m for m, e in endings.items() if e and e.get("trend") == "overfit"]
     if falling:
         minutes, epochs = training.get("budget_minutes"), training.get("n_epochs")
         change = {"budget_minutes": _double(minutes)} if minutes else {}
