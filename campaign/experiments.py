@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from apps.science.benchmark.ranking import (
+    Row,
+    Score,
     Standing,
     compare_models,
     rank_models,
@@ -59,12 +61,8 @@ def write_experiments(
         compared = compare_models(bodies)
         write_table(compared, figures_file(paths.experiments, home))
         above = f"{home.protein}." if home.protein else ""
-        kl = {
-            model: score
-            for row in compared
-            if (row.metric, row.figure) == ("tic0", "kl")
-            for model, score in row.scores.items()
-        }
+        kl = _scores_of(compared, "tic0", "kl")
+        outside = _scores_of(compared, "coverage", "outside")
         for standing in rank_models(compared):
             told = _tell(standing)
             if score := kl.get(standing.model):
@@ -72,8 +70,20 @@ def write_experiments(
                     "kl_tic0": score.value, "kl_tic0_low": score.low,
                     "kl_tic0_high": score.high, "kl_tic0_floor": score.floor,
                 }  # fmt: skip
+            if score := outside.get(standing.model):
+                told |= {"outside": score.value, "outside_floor": score.floor}
             rows[standing.model] |= {above + key: value for key, value in told.items()}
     return write_text(paths.experiments / "table.csv", _as_csv(list(rows.values())))
+
+
+def _scores_of(rows: Sequence[Row], metric: str, figure: str) -> dict[str, Score]:
+    """Return one figure of every model that has it."""
+    return {
+        model: score
+        for row in rows
+        if (row.metric, row.figure) == (metric, figure)
+        for model, score in row.scores.items()
+    }
 
 
 def _describe(one: Experiment, asked: Sequence[Experiment]) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def _say_system(source: RunSource, cites: Citations) -> str:
     said = [
         f"{words.joined([_name(home) for home in homes])} "
         f"{'was' if len(homes) == 1 else 'were'} simulated with "
-        f"{with_version(source, 'openmm', 'OpenMM')}{cites.cite('openmm')}, the AMBER "
-        f"ff14SB force field{cites.cite('ff14sb')} and {solvent}"
+        f"{with_version(source, 'openmm', 'OpenMM')}{cites.cite('openmm')} and the "
+        f"AMBER ff14SB force field{cites.cite('ff14sb')} in {solvent}"
         f"{cites.cite(paper) if paper else ''}"
     ]
     salt = asked.get("ionic_strength_molar")

@@ -20,7 +20,7 @@ from campaign.report.convergence import (
 from campaign.report.json_files import read_json
 from campaign.report.scores import ScoreTable, read_scores, read_set
 from campaign.report.sources import RunSource
-from campaign.report.worth import LEAST_OUTSIDE, NEAR_FLOOR, Worth, times_floor
+from campaign.report.worth import LEAST_OUTSIDE, Worth, is_far, times_floor
 
 MOST_STEPS: Final = 5
 NOISIER: Final = 1.1
@@ -162,7 +162,7 @@ def _complete_prior(source: RunSource, table: ScoreTable) -> Iterator[Step]:
     far = {
         name: times_floor(table[name]["kl"])
         for name in ("angles", "dihedrals")
-        if "kl" in table.get(name, {}) and times_floor(table[name]["kl"]) > NEAR_FLOOR
+        if "kl" in table.get(name, {}) and is_far(table[name]["kl"])
     }
     lacking = [n for n in far if n not in terms]
     shared = "dihedrals" in far and "dihedrals" in terms and _is_shared(terms)

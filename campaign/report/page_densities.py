@@ -63,7 +63,11 @@ def densities(source: RunSource, canvas: Canvas) -> Section:
         kelvin = float(source.system.get("temperature_kelvin", DEFAULT_KELVIN))
         usual = planes["reference"].free_energy(kelvin)
         top = float(np.clip(np.ceil(2 * np.nanpercentile(usual, 98)) / 2, 1.0, 8.0))
-        maps = [draw_map(n, plane, kelvin, top, canvas) for n, plane in planes.items()]
+        area = read_area(source)
+        maps = [
+            draw_map(n, plane, kelvin, top, canvas, area)
+            for n, plane in planes.items()
+        ]
         section.blocks.append(Gallery(maps, columns=3))
         native = read_native_point(source, read_native_beads(source))
         section.blocks.extend(draw_planes(clouds, native, canvas))
@@ -74,16 +78,46 @@ def densities(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
+@dataclass(frozen=True)
+class Area:
+    """The reference's 99 % area: cells (n, n) between edges (n + 1,) of either TIC."""
+
+    edges: tuple[Array, Array]
+    cells: Array
+
+
+def read_area(source: RunSource) -> Area | None:
+    """Return the area that models are judged by; None where no benchmark kept it."""
+    keys = ("tica2d/edges_0", "tica2d/edges_1", "coverage/reference_area")
+    for model in source.models:
+        arrays = read_arrays(source, model)
+        if all(key in arrays for key in keys):
+            first, second, cells = (arrays[key] for key in keys)
+            return Area((first, second), cells)
+    return None
+
+
 def draw_map(
-    name: str, plane: Plane, kelvin: float, top: float, canvas: Canvas
+    name: str,
+    plane: Plane,
+    kelvin: float,
+    top: float,
+    canvas: Canvas,
+    area: Area | None = None,
 ) -> Picture:
-    """Draw the free energy over TIC 0 and TIC 1."""
+    """Draw the free energy over TIC 0 and TIC 1, the reference's area encircled."""
     energy = plane.free_energy(kelvin)
     with canvas.axes(style.SMALL) as (figure, axes):
         mesh = axes.pcolormesh(
             *plane.edges, energy.T, cmap="viridis", vmin=0, vmax=top,
             rasterized=True,
         )  # fmt: skip
+        if area is not None:
+            middles = [0.5 * (e[:-1] + e[1:]) for e in area.edges]
+            axes.contour(
+                *middles, area.cells.T, levels=[0.5], colors=style.UNWEIGHTED,
+                linewidths=0.9,
+            )  # fmt: skip
         bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28, extend="max")
         bar.set_label("kcal/mol")
         axes.set_title(name.capitalize(), color=canvas.colour(name))
@@ -95,7 +129,8 @@ def draw_map(
             f"free_energy_{name}",
             caption=f"Where are the basins, and how deep? Free energy of {which}, from "
             "its lowest point up; white was never visited. All maps have the same axes "
-            "and colours.",
+            "and colours."
+            + (" The line encloses the reference's 99 % area." if area else ""),
             alt=f"Free energy of {which} over TIC 0 and TIC 1",
             numbers={
                 "edges_0": plane.edges[0],

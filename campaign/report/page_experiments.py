@@ -14,7 +14,7 @@ _LOSSES = {
 }
 _RESULTS = (
     "place", "mean_rank", "n_within_twice_floor", "n_figures", "kl_tic0",
-    "kl_tic0_low", "kl_tic0_high", "kl_tic0_floor",
+    "kl_tic0_low", "kl_tic0_high", "kl_tic0_floor", "outside", "outside_floor",
 )  # fmt: skip
 _TRAINING = ("n_epochs", "best_epoch")
 
@@ -69,14 +69,15 @@ def _table(
             Cell(row["name"], ", ".join(f"{k} {row[k]}" for k in settings if row[k])),
             *(Cell(words.number(_number(row.get(key)), 5)) for key in _LOSSES),
             Cell(words.divergence(_number(row.get(above + "kl_tic0"))), interval),
+            Cell(words.percent(1.0 - _number(row.get(above + "outside")))),
             Cell(f"{near} of {n}" if n else words.NONE),
             Cell(words.number(_number(row.get(above + "mean_rank")))),
             Cell(place, best=_number(place) == best and not all_alike),
         ])  # fmt: skip
     heads = [
         str(protein).replace("_", " ").capitalize() if protein else "Model",
-        *_LOSSES.values(), "KL on TIC 0, nats", "Within twice the floor", "Mean rank",
-        "Place",
+        *_LOSSES.values(), "KL on TIC 0, nats", "Weight inside",
+        "Within twice the floor", "Mean rank", "Place",
     ]  # fmt: skip
     return Table(
         "Losses are mean squared force deviations of the best epoch; they compare "
@@ -84,7 +85,8 @@ def _table(
         "rank over one figure of each metric; a model ranks behind another where the "
         "difference exceeds their 95 % intervals, so models of one place cannot be "
         "told apart. Below each name: the settings in which it differs from the "
-        "campaign's own.",
+        "campaign's own. Weight inside: share of the model's weight in the area that "
+        "holds 99 % of the reference's.",
         heads,
         lines,
     )

@@ -24,6 +24,8 @@ NEAR_FLOOR: Final = 2.0
 """Times the floor up to which a distance is as good as none, as in the ranking."""
 LEAST_OUTSIDE: Final = 0.05
 """A share outside that is small by itself, however low the floor."""
+LEAST_KL: Final = 0.05
+"""Nats that are few by themselves: free energies off by about 0.3 kT, sqrt(2 KL)."""
 HIGH_FLOOR: Final = 0.5
 """KL of the reference's halves on TIC 0, nats, above which it tells no good model."""
 
@@ -58,27 +60,30 @@ class Worth:
         if self.broken > MOST:
             return "useless"
         if self.outside.value > MOST:
-            return "untold" if _is_small(self.outside) else "useless"
+            return "untold" if is_small(self.outside) else "useless"
         if self.missed.value > MOST:
-            return "untold" if _is_small(self.missed) else "stuck"
+            return "untold" if is_small(self.missed) else "stuck"
         if self.faults():
             return "middling"
         high = self.slow is not None and self.slow.floor > HIGH_FLOOR
         return "untold" if high or self.is_doubtful else "good"
 
     def faults(self) -> list[str]:
-        """Return in which figures it differs from the reference beyond chance."""
+        """Return in which figures it differs from the reference beyond chance.
+
+        Weight outside the reference's area comes last.
+        """
         found = []
         if self.broken > LEAST_OUTSIDE:
             found.append(
                 f"{words.percent(self.broken)} of its weight is in broken structures"
             )
-        if not _is_small(self.missed):
+        if not is_small(self.missed):
             found.append(
                 f"{words.percent(self.missed.value)} of the reference's weight is "
                 "where the model hardly ever is"
             )
-        if self.slow is not None and times_floor(self.slow) > NEAR_FLOOR:
+        if self.slow is not None and is_far(self.slow):
             found.append(
                 f"on TIC 0 it is {words.number(times_floor(self.slow), 2)} times as "
                 "far from the reference as the reference's halves are from each other"
@@ -88,7 +93,7 @@ class Worth:
                 f"it is folded {spell_share(*self.folded)} of the time, the reference "
                 f"{spell_share(*self.usual_folded)}"
             )
-        if not _is_small(self.outside):
+        if not is_small(self.outside):
             found.append(
                 f"{words.percent(self.outside.value)} of its weight is where the "
                 "reference hardly ever is"
@@ -140,13 +145,18 @@ def times_floor(score: Score) -> float:
     return score.value / score.floor if score.floor > 0 else math.nan
 
 
+def is_far(score: Score) -> bool:
+    """Tell whether a KL exceeds what the reference's halves have, and is not small."""
+    return times_floor(score) > NEAR_FLOOR and score.value > LEAST_KL
+
+
 def spell_share(value: float, low: float, high: float) -> str:
     """Return a share with its interval."""
     value_, low_, high_ = map(words.percent, (value, low, high))
     return f"{value_} {words.interval(low_, high_)}"
 
 
-def _is_small(share: Score) -> bool:
+def is_small(share: Score) -> bool:
     """Tell whether a share outside is one that the reference's halves have too."""
     floor = share.floor if math.isfinite(share.floor) else 0.0
     return share.value <= max(LEAST_OUTSIDE, NEAR_FLOOR * floor)

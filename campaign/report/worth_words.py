@@ -5,7 +5,14 @@ from typing import Any, Final
 from campaign.report import words
 from campaign.report.blocks import Cell, Table
 from campaign.report.scores import Score
-from campaign.report.worth import MOST, WORDS, Share, Worth, times_floor
+from campaign.report.worth import (
+    MOST,
+    WORDS,
+    Share,
+    Worth,
+    is_small,
+    times_floor,
+)
 
 CAPTION: Final = (
     "The reference's area is the smallest part of the plane of TIC 0 and TIC 1 that "
@@ -45,9 +52,12 @@ def _sentence(one: Worth, kelvin: Any) -> str:
             "knows; do not use it for populations, free energies or rates."
         )
     if one.grade == "middling":
+        reasons = one.faults()
+        if len(reasons) > 1 and not is_small(one.outside):
+            reasons = reasons[:-1]  # what is inside says it
         return (
             f"Middling: {inside} of {name}'s weight lies within the reference's area, "
-            f"but {words.joined(one.faults())}. Use it to look for structures, not "
+            f"but {words.joined(reasons)}. Use it to look for structures, not "
             "for populations, free energies or rates."
         )
     if one.grade == "untold":

@@ -60,6 +60,7 @@ def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> No
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page
     assert "What was taken of the structure" in page
+    assert "The line encloses the reference's 99 % area" in page.replace("&#39;", "'")
     assert "3 waters (no water is simulated)" in page
 
 

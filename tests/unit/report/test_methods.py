@@ -79,7 +79,7 @@ def test_every_paper_is_cited_by_some_campaign() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "words"),
     [
-        ({"system": {"solvent": "gbn2"}}, "gbn2", "GBn2"),
+        ({"system": {"solvent": "gbn2"}}, "gbn2", "in generalized Born (GBn2)"),
         ({"system": {"solvent": "tip3pfb"}}, "tip3pfb", "barostat at 1 atm"),
         ({"model": {"kind": "cgnet", "width": 7}}, "cgnets", "of width 7"),
         ({"training": {"noise_angstrom": 0.02}}, "noise", "noise of 0.02"),

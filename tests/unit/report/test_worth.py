@@ -58,6 +58,11 @@ def test_a_model_near_the_floor_is_good() -> None:
     assert "its own halves: 94 %" in say_worth([alike])
 
 
+def test_a_distance_that_is_small_is_no_fault_however_low_the_floor() -> None:
+    near = replace(GOOD, slow=Score("TIC 0", 0.04, 0.03, 0.05, 0.001, "nats"))
+    assert near.grade == "good"
+
+
 def test_a_reference_whose_halves_differ_tells_no_good_model() -> None:
     apart = replace(GOOD, slow=Score("TIC 0", 1.0, 0.5, 1.5, 0.9, "nats"))
     assert apart.grade == "untold"
