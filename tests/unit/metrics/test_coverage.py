@@ -64,24 +64,50 @@ def test_a_model_that_is_nowhere_near_is_all_outside(sets, square) -> None:
     assert found.figures["missed"].value == 1.0
 
 
-def test_the_area_is_the_smallest_that_holds_the_share() -> None:
-    """Three cells of falling mass; the last is not needed for 99 %."""
-    side = coverage.N_BINS + 2
-    masses = np.zeros((1, side, side))
-    masses[0, 1, 1], masses[0, 2, 2], masses[0, 3, 3] = 0.9, 0.095, 0.005
-    area = coverage.find_area(masses.reshape(1, -1))[0].reshape(50, 50)
-    assert area[0, 0]
-    assert area[1, 1]
-    assert area.sum() == 2
+SIDE = coverage.N_BINS + 2
 
 
-def test_cells_of_one_mass_belong_together_whatever_their_order() -> None:
-    """One frame in each of 200 cells: none of them is less than another."""
-    side = coverage.N_BINS + 2
-    masses = np.zeros((1, side, side))
-    masses[0, 1:21, 1:11] = 1 / 200
-    masses[0, 1:21, 1:6] *= 1 + 1e-15
-    assert coverage.find_area(masses.reshape(1, -1)).sum() == 200
+def put(*cells: tuple[int, int, float]) -> np.ndarray:
+    """Return masses (1, SIDE^2) with these cells of the grid filled."""
+    masses = np.zeros((1, SIDE, SIDE))
+    for row, column, mass in cells:
+        masses[0, 1 + row, 1 + column] = mass
+    return masses.reshape(1, -1)
+
+
+def test_what_is_not_needed_for_the_share_is_left_out() -> None:
+    """Three heaps of falling mass; the last is not needed for 99 %."""
+    area = coverage.find_area(put((10, 10, 0.9), (30, 30, 0.095), (10, 40, 0.005)))
+    area = area[0].reshape(50, 50)
+    assert area[10, 10]
+    assert area[30, 30]
+    assert not area[10, 40]
+
+
+def test_a_hole_that_few_frames_leave_belongs_to_the_area() -> None:
+    """Every second cell of a square has a frame; those between have none."""
+    cells = [(20 + 2 * i, 20 + 2 * j, 1.0) for i in range(6) for j in range(6)]
+    area = coverage.find_area(put(*cells))[0].reshape(50, 50)
+    assert area[20:31, 20:31].all()
+    assert area.sum() < 20 * 20
+
+
+def test_cells_of_one_density_belong_together_whatever_their_order() -> None:
+    """Two heaps that differ in the last bit: neither is denser than the other."""
+    one = coverage.find_area(put((10, 10, 0.5), (30, 30, 0.5 * (1 + 1e-15))))
+    other = coverage.find_area(put((10, 10, 0.5 * (1 + 1e-15)), (30, 30, 0.5)))
+    np.testing.assert_array_equal(one, other)
+    assert one[0].reshape(50, 50)[10, 10]
+    assert one[0].reshape(50, 50)[30, 30]
+
+
+def test_what_lies_beyond_the_grid_has_no_area() -> None:
+    masses = put((10, 10, 0.3), (30, 30, 0.2))
+    masses[0, 0] = 0.5
+    area = coverage.find_area(masses)[0].reshape(50, 50)
+    assert area[10, 10]
+    assert area[30, 30]
+    assert area.sum() < 300
 
 
 def test_the_folded_share_has_an_interval_on_either_side(sets) -> None:
