@@ -113,10 +113,9 @@ def draw_map(
             rasterized=True,
         )  # fmt: skip
         if area is not None:
-            middles = [0.5 * (e[:-1] + e[1:]) for e in area.edges]
             axes.contour(
-                *middles, area.cells.T, levels=[0.5], colors=style.UNWEIGHTED,
-                linewidths=0.9,
+                *map(_middles_and_beyond, area.edges), np.pad(area.cells, 1).T,
+                levels=[0.5], colors=style.INK, linewidths=1.1,
             )  # fmt: skip
         bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=28, extend="max")
         bar.set_label("kcal/mol")
@@ -138,6 +137,12 @@ def draw_map(
                 "free_energy_kcal_per_mol": energy,
             },
         )
+
+
+def _middles_and_beyond(edges: Array) -> Array:
+    """Return the middle of each bin, and of one more at either end."""
+    width = edges[1] - edges[0]
+    return np.asarray(np.arange(-1, len(edges)) * width + edges[0] + 0.5 * width)
 
 
 def _contact_maps(source: RunSource, canvas: Canvas) -> list[Block]:
