@@ -83,6 +83,7 @@ def test_every_paper_is_cited_by_some_campaign() -> None:
         ({"system": {"solvent": "tip3pfb"}}, "tip3pfb", "barostat at 1 atm"),
         ({"model": {"kind": "cgnet", "width": 7}}, "cgnets", "of width 7"),
         ({"training": {"noise_angstrom": 0.02}}, "noise", "noise of 0.02"),
+        ({"training": {"learning_rate": "auto"}}, "adamw", "from range tests"),
         ({"dataset": {"weights": "equilibrium"}}, "riteweight", "to equilibrium"),
     ],
 )
@@ -93,6 +94,7 @@ def test_other_settings_make_another_text(
     other = methods_of(tmp_path / "other", resolve("01_chignolin", **changes))
     check_numbers(other)
     assert names_paper(other, key)
+    assert usual.paragraphs != other.paragraphs
     assert words in " ".join(other.paragraphs)
     assert words not in " ".join(usual.paragraphs)
 
