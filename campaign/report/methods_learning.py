@@ -151,8 +151,10 @@ def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
         return words.number(asked)
     endings = [read_json(source.paths.model(m) / ENDING) or {} for m in source.models]
     found = {e["learning_rate"] for e in endings if e.get("learning_rate")}
+    if not found:  # no training has ended yet
+        return "from range tests"
     rates = words.joined([words.number(rate) for rate in sorted(found)])
-    return f"{rates} from range tests".strip()
+    return f"{rates} from range tests"
 
 
 def _spell_length(source: RunSource, training: dict[str, Any]) -> str:
