@@ -72,6 +72,7 @@ def _parts(source: RunSource) -> dict[str, Part]:
     from campaign.report.page_methods import methods
     from campaign.report.page_prior import prior
     from campaign.report.page_proteins import proteins
+    from campaign.report.page_published import published
     from campaign.report.page_ran import how_it_ran
     from campaign.report.page_scores import scores
     from campaign.report.page_stability import stability
@@ -85,6 +86,7 @@ def _parts(source: RunSource) -> dict[str, Part]:
     parts: list[tuple[str, Part, bool]] = [
         ("Proteins", proteins, all_of_several),
         ("Scores", scores, not all_of_several),
+        ("Beside the thesis", published, _is_published(source)),
         ("Experiments", experiments, asked and not one_of_several),
         ("What was run", what_was_run, True),
         ("The weighted-ensemble run", weighted_ensemble, sampled),
@@ -96,6 +98,19 @@ def _parts(source: RunSource) -> dict[str, Part]:
         ("Methods", methods, not one_of_several),
     ]
     return {name: part for name, part, belongs in parts if belongs}
+
+
+def _is_published(source: RunSource) -> bool:
+    """Say whether a protein of this page is in the thesis's table; a fault says no."""
+    from campaign.report.page_published import list_judged
+
+    if source.paths.protein is not None:
+        return False
+    try:
+        return bool(list_judged(source))
+    except Exception:
+        log.warning("report: the thesis's table cannot be compared", exc_info=True)
+        return False
 
 
 def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:

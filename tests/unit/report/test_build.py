@@ -54,8 +54,8 @@ def test_the_page_fetches_nothing(finished: tuple[Path, str]) -> None:
 def test_every_part_of_a_finished_run_is_drawn(finished: tuple[Path, str]) -> None:
     _, page = finished
     expected = [
-        "scores", "run", "ensemble", "prior", "training", "densities", "stability",
-        "ran", "methods",
+        "scores", "published", "run", "ensemble", "prior", "training", "densities",
+        "stability", "ran", "methods",
     ]  # fmt: skip
     assert read_outline(page).ids == expected
     assert "could not be drawn" not in page
