@@ -12,6 +12,7 @@ from apps.science.files import atomic_path
 from campaign.bundle_text import (
     Places,
     describe,
+    list_roots,
     rewrite_json,
     rewrite_text,
     rewrite_yaml,
@@ -85,7 +86,7 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
     inputs = read_inputs(paths)
     copies = {i.written: i.copy or f"inputs/{i.name}" for i in inputs}
     places = Places(
-        paths.root, {i.original: copies[i.written] for i in inputs} | copies
+        list_roots(paths), {i.original: copies[i.written] for i in inputs} | copies
     )
     left_out = [
         f"inputs/{i.name} ({i.size} bytes, sha256 {i.sha256})"

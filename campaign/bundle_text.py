@@ -1,7 +1,7 @@
 """Texts of a bundle: paths that mean something elsewhere, and what is in it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ class Places:
 
     Attributes
     ----------
-    root : the run folder; paths in it become relative to it
+    roots : the run folder, and where it was before it was moved; paths in it become
+        relative to it
     inputs : by a path as it is written, or where it was, the copy in the bundle
     """
 
-    root: Path
+    roots: Sequence[Path]
     inputs: Mapping[str, str]
 
     def move(self, text: str) -> str:
@@ -31,10 +32,25 @@ class Places:
         for spelling in (text, str(Path(text)) if text else ""):
             if spelling in self.inputs:
                 return self.inputs[spelling]
-        root = str(self.root)
-        if text == root:
-            return "."
-        return text.replace(f"{root}/", "") if f"{root}/" in text else text
+        for root in map(str, self.roots):
+            if text == root:
+                return "."
+            text = text.replace(f"{root}/", "")
+        return text
+
+
+def list_roots(paths: RunDir) -> list[Path]:
+    """Return the run folder and where it was when its models were trained."""
+    found = [paths.root]
+    for config in sorted(paths.model("any").parent.glob("*/config.yaml")):
+        try:
+            asked = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        out = asked.get("out") if isinstance(asked, dict) else None
+        if isinstance(out, str) and out.startswith("/"):
+            found.append(Path(out).parent.parent)
+    return list(dict.fromkeys(root for root in found if root != Path("/")))
 
 
 def rewrite_json(content: bytes, places: Places) -> bytes:
@@ -110,8 +126,10 @@ def _list_scalars(node: yaml.Node | None) -> list[yaml.ScalarNode]:
 
 def rewrite_text(content: bytes, places: Places) -> bytes:
     """Return a text with paths into the run folder cut to what is in the bundle."""
-    root = str(places.root)
-    return content.replace(f"{root}/".encode(), b"").replace(root.encode(), b".")
+    for root in map(str, places.roots):
+        content = content.replace(f"{root}/".encode(), b"")
+        content = content.replace(root.encode(), b".")
+    return content
 
 
 def _map_strings(value: Any, move: Callable[[str], str]) -> Any:
@@ -147,10 +165,11 @@ def describe(paths: RunDir, left_out: list[str]) -> str:
         f"To run it again (weft {packages.get('weft')}, versions as in "
         "environment.json), beside this folder:", "",
         f"    weft run {name}/campaign.yaml", "",
-        f"with --site {name}/site.yaml for where it ran before. The seed is "
-        f"{source.config.get('seed')}; the same versions on the same kind of "
-        "processor give the same figures. With another version of weft, whose "
-        f"defaults may differ, run {name}/resolved.yaml.",
+        f"with --site {name}/site.yaml for where it ran before. The same versions on "
+        "the same kind of",
+        f"processor give the same figures (seed {source.config.get('seed')}). With "
+        "another version of weft, whose defaults",
+        f"may differ, run {name}/resolved.yaml.",
     ]  # fmt: skip
     if left:
         lines += ["", f"The run was not finished: {', '.join(left)} were to come."]

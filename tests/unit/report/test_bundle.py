@@ -37,7 +37,7 @@ def root(finished: tuple[Path, str], tmp_path: Path) -> Path:
     ]  # fmt: skip
     listed = {"schema": "weft-inputs-1", "files": files}
     (root / "inputs" / "inputs.json").write_text(json.dumps(listed))
-    settings = {"dataset": f"{root}/cg/dataset.h5", "out": str(root)}
+    settings = {"dataset": f"{root}/cg/dataset.h5", "out": f"{root}/models/weighted"}
     (root / "models" / "weighted" / "config.yaml").write_text(yaml.safe_dump(settings))
     (root / "models" / "weighted" / "checkpoints").mkdir()
     (root / "models" / "weighted" / "checkpoints" / "best.pt").write_bytes(b"\x00net")
@@ -95,7 +95,10 @@ def test_no_path_of_the_machine_is_left(root: Path, tmp_path: Path) -> None:
     environment = json.loads(members["hairpin/environment.json"])
     assert environment["campaign_source"] == "campaign.yaml"
     settings = yaml.safe_load(members["hairpin/models/weighted/config.yaml"])
-    assert settings == {"dataset": "cg/dataset.h5", "out": "."}
+    assert settings == {"dataset": "cg/dataset.h5", "out": "models/weighted"}
+    moved = root.rename(root.with_name("moved"))
+    members = read_members(write_bundle(moved, tmp_path / "moved.zip").path)
+    assert [name for name, content in members.items() if here in content] == []
 
 
 def test_campaign_yaml_names_the_copies_and_keeps_its_comments(root: Path) -> None:
@@ -113,7 +116,7 @@ def test_campaign_yaml_names_the_copies_and_keeps_its_comments(root: Path) -> No
 
 
 def test_a_comment_beside_a_path_stays() -> None:
-    places = Places(Path("/run"), {"a.pdb": "inputs/a.pdb"})
+    places = Places([Path("/run")], {"a.pdb": "inputs/a.pdb"})
     text = b"pdb: a.pdb # of the paper\n"
     assert rewrite_yaml(text, places) == b'pdb: "inputs/a.pdb" # of the paper\n'
     assert rewrite_yaml(b"x:   1\n", places) == b"x:   1\n"
