@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from apps.science import plugins
 from apps.science.errors import ConfigError
+from apps.science.propagators import toy
+from apps.science.we.spec import PROPAGATORS
 from campaign.config import check_campaign, dump_campaign, load_campaign
 from campaign.layout import RunDir
 from campaign.types._force_field_config import Config
@@ -86,6 +89,27 @@ def test_what_was_resolved_reads_as_what_was_asked(tmp_path: Path) -> None:
     assert isinstance(again, Config)
     assert again.sample == asked.sample
     assert again.sample.pcoord.labels == ["phi 2, degrees", "psi 2, degrees"]
+
+
+def test_each_kind_says_what_it_moves_and_whether_copies_part() -> None:
+    found = {}
+    for kind in plugins.list_kinds(PROPAGATORS):
+        config = plugins.load_kind(PROPAGATORS, kind).Config
+        found[kind] = (config.moves, config.model_construct().is_random)
+    assert found == {
+        "cg": ("beads", True), "openmm": ("atoms", True), "toy": ("points", True)
+    }  # fmt: skip
+    steps = {"n_steps": 1, "n_steps_per_frame": 1}
+    assert not toy.Config(potential="none", **steps).is_random
+
+
+def test_dynamics_without_noise_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # no kind that moves atoms can be had without noise yet
+    monkeypatch.setattr(toy.Config, "moves", "atoms")
+    with pytest.raises(ConfigError, match="copies of a walker would never part"):
+        load(tmp_path, "propagator: {kind: toy, potential: none, timestep_fs: 4}")
 
 
 @pytest.mark.parametrize(

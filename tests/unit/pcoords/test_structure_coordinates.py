@@ -26,6 +26,20 @@ def test_phi_and_psi_come_back_in_degrees() -> None:
     np.testing.assert_allclose(pcoord.compute(frames), asked, atol=1e-6)
 
 
+def test_torsions_by_name_are_those_of_mdtraj(alanine_system: Path) -> None:
+    import mdtraj
+
+    protein = alanine_system / "protein.pdb"
+    config = dihedrals.Config(torsions=["phi", "psi 2"], topology=str(protein))
+    pcoord = dihedrals.ProgressCoordinate(config)
+    frame = mdtraj.load(str(protein))
+    expected = [mdtraj.compute_phi(frame)[1], mdtraj.compute_psi(frame)[1]]
+    np.testing.assert_allclose(
+        pcoord.compute(10.0 * frame.xyz), np.degrees(np.hstack(expected)), atol=1e-3
+    )
+    assert (config.n_coordinates, pcoord.n_dim) == (2, 2)
+
+
 def test_a_dihedral_beyond_the_frames_is_refused() -> None:
     pcoord = dihedrals.ProgressCoordinate(dihedrals.Config())
     with pytest.raises(ShapeMismatchError, match="names point 4 but frames hold 4"):
