@@ -121,7 +121,7 @@ def _lengthen_reference(source: RunSource, best: Worth) -> Iterator[Step]:
         f"The reference's longest walk lasts {words.number(walk / slowest, 2)} times "
         f"the slowest process ({words.simulated(slowest)} by TICA); "
         f"{ENOUGH_TIMESCALES:g} times are little for populations to settle.",
-        {"reference": {"walk_length_ps": round(n_frames * interval, 6)}},
+        {"reference": {"walk_length_ps": _plain(round(n_frames * interval, 6))}},
     )
 
 
@@ -201,7 +201,7 @@ def _train_longer(source: RunSource) -> Iterator[Step]:
     overfit = [m for m, e in endings.items() if e and e.get("trend") == "overfit"]
     if falling:
         minutes, epochs = training.get("budget_minutes"), training.get("n_epochs")
-        change = {"budget_minutes": _double(minutes)} if minutes else {}
+        change = {"budget_minutes": _plain(2.0 * minutes)} if minutes else {}
         if not minutes and epochs:
             change = {"n_epochs": 2 * epochs}
         if change:
@@ -296,9 +296,9 @@ def _round_up(value: float) -> float:
     return next(float(k * power) for k in (1, 2, 5, 10) if k * power >= value - 1e-9)
 
 
-def _double(value: float) -> float:
-    twice = 2.0 * value
-    return int(twice) if twice == int(twice) else twice
+def _plain(value: float) -> float:
+    """Return a whole number as one."""
+    return int(value) if value == int(value) else value
 
 
 def _write_flow(settings: dict[str, Any]) -> str:
