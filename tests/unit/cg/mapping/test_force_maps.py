@@ -22,7 +22,12 @@ from apps.science.cg.mapping.force_maps import (
     mean_squared_force,
     optimise_force_map,
 )
-from apps.science.cg.mapping.mapping import Mapping, build_mapping, read_mapping
+from apps.science.cg.mapping.mapping import (
+    AtomGroup,
+    Mapping,
+    build_mapping,
+    read_mapping,
+)
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError, WeightError
 from apps.science.segments.store import create_store
 
@@ -263,6 +268,31 @@ def test_auto_takes_the_quietest_consistent_map(
     assert choose_map("auto", described)[0] == chosen
     assert words in choose_map("auto", described)[1]
     assert choose_map("slice", described) == ("slice", "")
+
+
+def test_forces_that_come_on_beads_leave_nothing_to_choose(
+    chain: Mapping, tmp_path: Path
+) -> None:
+    n = chain.n_beads
+    own = [AtomGroup(atoms=[i], coefficients=[1.0]) for i in range(n)]
+    beads = chain.model_copy(
+        update={"n_atoms": n, "coordinate_groups": own, "force_groups": own,
+                "constraint_groups": []}
+    )  # fmt: skip
+    segments = write_segments(
+        tmp_path / "segments.h5", draw_forces(200, n), np.ones(200),
+        np.arange(1, 201),
+    )  # fmt: skip
+    out, report = tmp_path / "out.json", tmp_path / "maps.json"
+    mapping = beads.write(tmp_path / "mapping.json")
+    fit_force_map(
+        segments, mapping, MappingConfig(force_map="auto"), FrameChoice(), 5, out,
+        report,
+    )  # fmt: skip
+    found = json.loads(report.read_text())
+    assert found["chosen"] == "constraint_sum"
+    assert "forces come mapped to beads already" in found["reason"]
+    assert read_mapping(out).force_groups == own
 
 
 def test_no_frame_left_says_what_to_lower(chain: Mapping, tmp_path: Path) -> None:
