@@ -6,7 +6,6 @@ from pathlib import Path
 from campaign.layout import RunDir
 from campaign.report.blocks import Note, Table
 from campaign.report.convergence import doubt_training
-from campaign.report.methods_learning import spell_rate
 from campaign.report.page_training import say_endings
 from campaign.report.sources import RunSource
 
@@ -41,16 +40,3 @@ def test_what_ending_json_says_counts_before_the_curve(tmp_path: Path) -> None:
         )
     (doubt,) = doubt_training(source)
     assert "Training of the a model was stopped" in doubt
-
-
-def test_a_rate_that_a_range_test_found_is_told(tmp_path: Path) -> None:
-    source = RunSource(RunDir(tmp_path))
-    assert spell_rate(source, {"learning_rate": 3e-4}) == "0.0003"
-    assert spell_rate(source, {"learning_rate": "auto"}) == "from range tests"
-    for model, rate in (("a", 0.0021), ("b", 0.0013)):
-        folder = source.paths.model(model)
-        folder.mkdir(parents=True)
-        (folder / "ending.json").write_text(json.dumps({"learning_rate": rate}))
-    source = RunSource(RunDir(tmp_path))
-    said = spell_rate(source, {"learning_rate": "auto"})
-    assert said == "0.0013 and 0.0021 from range tests"
