@@ -59,7 +59,8 @@ def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
         "variants": {"a": {}, "b": {"prior": {"dihedral_scale": 1.0}}},
         "sweep": {"seed": [1, 2], "dataset.weight_cutoff": [0.0, 1e-6]},
     }
-    config = load(experiments=experiments)
+    # a map that frames decide would be another for each cutoff
+    config = load(experiments=experiments, mapping={"force_map": "constraint_sum"})
     found = by_name(config)
     assert len(found) == 8
     one = found["b_seed_2_weight_cutoff_1e-06"]
