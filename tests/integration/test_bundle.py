@@ -4,7 +4,13 @@ import html
 import zipfile
 from pathlib import Path
 
+import numpy as np
+
+from apps.science.seeds import derive_seed
+from apps.science.systems.prepare import prepare_system
 from campaign.bundle import write_bundle
+from campaign.config import load_campaign
+from campaign.layout import RunDir
 from campaign.starting import start_campaign
 
 
@@ -19,6 +25,7 @@ def test_the_bundle_of_a_run_asks_for_the_same_run(
     for name in ("resolved.yaml", "site.yaml"):
         theirs = (uninterrupted / name).read_text(encoding="utf-8")
         assert (paths.root / name).read_text(encoding="utf-8") == theirs
+    check_first_stage(uninterrupted, paths)
     here = str(uninterrupted.parent.parent)
     for path in folder.rglob("*"):
         if path.suffix in {".json", ".yaml", ".html", ".txt", ".csv"}:
@@ -27,3 +34,17 @@ def test_the_bundle_of_a_run_asks_for_the_same_run(
             assert html.escape(here) not in text, path
     for model in ("weighted", "unweighted"):
         assert (folder / "models" / model / "checkpoints" / "best.pt").is_file()
+
+
+def check_first_stage(run: Path, twin: RunDir) -> None:
+    """Prepare the system that the bundle asks for; it has the same bits."""
+    config = load_campaign(twin.resolved)
+    prepare_system(config.system, derive_seed(config.seed, "prepare"), twin.system)
+    for name in ("system.xml", "protein.pdb"):
+        assert (twin.system / name).read_bytes() == (run / "system" / name).read_bytes()
+    with (
+        np.load(twin.system / "starts.npz") as ours,
+        np.load(run / "system" / "starts.npz") as theirs,
+    ):
+        for key in theirs:
+            np.testing.assert_array_equal(ours[key], theirs[key])
