@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.roles import ANALYSIS
+from apps.science.disk import is_disk_full
 from apps.science.errors import OutdatedError, WeftError
 from apps.science.files import write_json
 from apps.science.plugins import load_kind
@@ -315,7 +316,9 @@ class Context:
             if self.failure is None:
                 self.failure = (name, error)
             self.ledger.append("failed", name, message=str(error))
-        log.error("%s: failed: %s", name, error)
+        # of a full disk the sentence at the end says all
+        said = "the disk is full" if is_disk_full(error) else error
+        log.error("%s: failed: %s", name, said)
 
 
 class _Clock:
