@@ -134,11 +134,12 @@ def test_the_same_seed_writes_the_same_file(bench) -> None:
 
 @pytest.mark.random_outcome
 def test_a_model_like_the_reference_scores_near_the_floor(bench, margin) -> None:
-    metrics = bench(as_set(chains(3000, 9)))["metrics"]
+    """The mean over models: one of them may be far off by chance."""
+    judged = [bench(as_set(chains(3000, s)))["metrics"] for s in (9, 10, 11, 12)]
     for name in ("tic0", "tic1", "gyration", "end_to_end", "contacts"):
-        for kind in {"kl", "w1", "difference"} & set(metrics[name]["figures"]):
-            figure = metrics[name]["figures"][kind]
-            ratio = figure["value"] / figure["floor"]
+        for kind in {"kl", "w1", "difference"} & set(judged[0][name]["figures"]):
+            figures = [metrics[name]["figures"][kind] for metrics in judged]
+            ratio = np.mean([figure["value"] / figure["floor"] for figure in figures])
             margin(f"{name}: {kind} / floor", ratio, below=2.5)
 
 
@@ -325,7 +326,7 @@ def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain, margin) -> N
         one = WeightedSet.from_frames(WeightedFrames(**columns))
         return one, join_correlated(one, slowest_values(one.positions, beads))
 
-    whole = [slow_set(seed) for seed in range(1, 25)]
+    whole = [slow_set(seed) for seed in range(1, 49)]
     assert whole[0][0].n_blocks == 160
     assert np.median([joined.n_blocks for _, joined in whole]) <= 40
     far: dict[str, list[float]] = {"short": [], "joined": []}

@@ -186,8 +186,11 @@ def test_the_ranking_says_so(judged, margin) -> None:
         for broken in ("prior", "shuffled"):
             better = ranking[good].better_than[broken]
             margin(f"{good}: better than {broken} in", better, above=2)
-            further = ranking[broken].place - ranking[good].place
-            margin(f"{good}: places before {broken}", further, above=0)
+            # what places are given by, as finely as it is known
+            further = ranking[broken].mean_rank - ranking[good].mean_rank
+            margin(f"{good}: mean rank before {broken}", further, above=0)
+            before = ranking[broken].place - ranking[good].place
+            assert np.sign(before) == np.sign(further)
     better = ranking["shuffled"].better_than["right"]
     margin("shuffled: better than right in", better, below=1)
 

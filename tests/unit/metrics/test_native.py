@@ -107,7 +107,7 @@ def test_the_interval_of_the_fraction_covers_the_truth(sets, margin) -> None:
     beads = sets.chain(8, native=make_helix(), folded_angstrom=2.0)
     native = make_helix()
     inside = 0
-    for _ in range(200):
+    for _ in range(400):
         reference = sets.make_frames(
             np.where(rng.random(400)[:, None, None] < 0.5, native, 3 * native)
         )
@@ -117,7 +117,7 @@ def test_the_interval_of_the_fraction_covers_the_truth(sets, margin) -> None:
         )
         one = found.figures["fraction"]
         inside += one.low <= 0.25 <= one.high
-    margin("inside", inside / 200, above=0.85)
+    margin("inside", inside / 400, above=0.85)
 
 
 def test_never_folding_gives_no_free_energy(sets) -> None:

@@ -28,33 +28,37 @@ from apps.science.segments.store import open_store
 from apps.science.we.config import WEConfig
 
 CASES = {
-    # potential: barrier, coordinates, MAB bins, walkers a bin, where all start
-    "double_well": (2.0, [0], [8], 160, [-1.0, 0.0, 0.0]),
-    "tilted_wells": (1.5, [0, 1], [5, 5], 15, [1.0, 1.0, 0.0]),
+    # potential: barrier, coordinates, edges of bins, walkers a bin, steps of 4 fs and
+    # where all start. A bin is a basin, so that weights differ little; segments are
+    # so long that walkers often change basins, but not all of them before the end
+    "double_well": (2.0, [0], [[0.0]], 1200, 96, [-1.0, 0.0, 0.0]),
+    "tilted_wells": (1.5, [0, 1], [[0.0], [0.0]], 500, 360, [1.0, 1.0, 0.0]),
 }
-N_ITERATIONS = 14
+N_ITERATIONS = 10
 MakeSegments = Callable[..., Path]
 
 
 @pytest.fixture
 def make_segments(tmp_path: Path, run_walkers: Callable[..., Path]) -> MakeSegments:
-    def make(potential: str, **changes: Any) -> Path:
-        barrier, axes, nbins, walkers, start = CASES[potential]
+    def make(potential: str, seed: int = 7, **changes: Any) -> Path:
+        barrier, axes, edges, walkers, n_steps, start = CASES[potential]
         toy = {
             "kind": "toy", "potential": potential, "barrier_kt": barrier,
-            "timestep_fs": 8.0, "n_steps": 24, "n_steps_per_frame": 12,
+            "timestep_fs": 4.0, "n_steps": n_steps, "n_steps_per_frame": n_steps // 2,
         }  # fmt: skip
         settings = {
             "n_iterations": N_ITERATIONS, "walkers_per_bin": walkers,
-            "bins": {"kind": "mab", "nbins": nbins},
+            "bins": {"kind": "rectilinear", "edges": edges},
         }  # fmt: skip
         config = WEConfig.model_validate(settings | changes)
         place = np.array([[start]])
+        folder = tmp_path if seed == 7 else tmp_path / str(seed)
+        folder.mkdir(exist_ok=True)
         run_walkers(
-            tmp_path / "we", config, toy, States(place, np.zeros_like(place)),
+            folder / "we", config, toy, States(place, np.zeros_like(place)), seed,
             pcoord={"kind": "cartesian", "axes": axes},
         )  # fmt: skip
-        return ingest(tmp_path / "we", tmp_path / "segments.h5", config.n_iterations)
+        return ingest(folder / "we", folder / "segments.h5", config.n_iterations)
 
     return make
 
@@ -83,18 +87,23 @@ def test_equilibrium_is_found_from_one_basin_before_the_ensemble_relaxed(
     potential: str,
     margin,
 ) -> None:
-    segments = make_segments(potential)
+    """The mean of three runs: one is 0.02 off by chance."""
     exact = exact_right_of_zero(potential)
-    with open_store(segments) as h5:
-        raw = right_of_zero(segments, h5["weight"][:])
-    margin("raw: off", abs(raw - exact), above=0.1)
-    found = write_equilibrium_weights(segments, coordinate(potential))
-    weight = read_equilibrium_weights(segments)
-    margin("off", right_of_zero(segments, weight) - exact, near=0.0, within=0.05)
-    assert weight.sum() == pytest.approx(1.0)
-    margin("distance", found.distance, above=0.1)
-    assert "has not relaxed" in caplog.text
-    margin("relaxation, iterations", found.relaxation_iterations, above=3)
+    off = []
+    for seed in (7, 8, 9):
+        caplog.clear()
+        segments = make_segments(potential, seed)
+        with open_store(segments) as h5:
+            raw = right_of_zero(segments, h5["weight"][:])
+        margin("raw: off", abs(raw - exact), above=0.1)
+        found = write_equilibrium_weights(segments, coordinate(potential))
+        weight = read_equilibrium_weights(segments)
+        off.append(right_of_zero(segments, weight) - exact)
+        assert weight.sum() == pytest.approx(1.0)
+        margin("distance", found.distance, above=0.1)
+        assert "has not relaxed" in caplog.text
+        margin("relaxation, iterations", found.relaxation_iterations, above=3)
+    margin("off", np.mean(off), near=0.0, within=0.05)
 
 
 def test_what_is_stored_says_where_it_came_from_and_is_replaced(

@@ -51,9 +51,9 @@ class Case:
         )  # fmt: skip
 
 
-WELL = Case("double_well", 4.0, 5.0, 40, 125, (-1.0,), ((0.9, np.inf),))
+WELL = Case("double_well", 4.0, 8.0, 25, 125, (-1.0,), ((0.9, np.inf),))
 PLANE = Case(
-    "coupled_well", 4.0, 8.0, 32, 40, (-0.9375, -0.9375),
+    "coupled_well", 3.0, 8.0, 32, 40, (-0.9375, -0.9375),
     ((0.75, np.inf), (0.5, np.inf)),
 )  # fmt: skip
 
@@ -115,13 +115,11 @@ def compare(
 @pytest.mark.random_outcome
 @pytest.mark.slow
 def test_the_flux_of_a_double_well_is_the_exact_one(measure_fluxes, margin) -> None:
-    # one run of 30 walkers a bin: 0.993 +- 0.066 (15 seeds); of 60, a mean of five:
-    # 0.02, which 0.1 is five times
-    bins = {
-        "kind": "rectilinear", "edges": [[-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3, 0.6]],
-    }  # fmt: skip
-    found = measure_fluxes(WELL, bins, 70, 60)
-    margin("flux / exact", compare(found, WELL, 15, margin), near=1.0, within=0.10)
+    # most bins lie in the well, where most of the weight is: a walker goes 0.6 Angstrom
+    # in one iteration, and who of them leaves decides how the flux scatters
+    bins = {"kind": "rectilinear", "edges": [[-1.1, -0.95, -0.8, -0.6, -0.2]]}
+    found = measure_fluxes(WELL, bins, 48, 150)
+    margin("flux / exact", compare(found, WELL, 8, margin), near=1.0, within=0.10)
 
 
 @pytest.mark.random_outcome
@@ -129,10 +127,8 @@ def test_the_flux_of_a_double_well_is_the_exact_one(measure_fluxes, margin) -> N
 def test_the_flux_in_two_dimensions_with_adaptive_bins_is_the_exact_one(
     measure_fluxes, margin
 ) -> None:
-    # one run of 100 iterations: 1.040 +- 0.066 (12 seeds), so 0.03 for a mean of five
-    # of 90; the exact flux itself is 0.9 +- 0.6 % below that of 12000 walkers
-    found = measure_fluxes(PLANE, {"kind": "mab", "nbins": [6, 2]}, 90, 20)
-    margin("flux / exact", compare(found, PLANE, 14, margin), near=1.0, within=0.15)
+    found = measure_fluxes(PLANE, {"kind": "mab", "nbins": [6, 2]}, 70, 20)
+    margin("flux / exact", compare(found, PLANE, 8, margin), near=1.0, within=0.15)
 
 
 def test_the_exact_flux_does_not_depend_on_the_cells() -> None:
@@ -170,7 +166,7 @@ def test_the_interval_of_independent_arrivals_covers_their_mean(margin) -> None:
 @pytest.mark.random_outcome
 def test_correlated_arrivals_widen_the_interval(margin) -> None:
     rng = np.random.default_rng(5)
-    noise = rng.exponential(1.0, size=100)
+    noise = rng.exponential(1.0, size=400)
     plain = estimate_kinetics(rng.permutation(np.repeat(noise, 10)), 1.0)
     slow = estimate_kinetics(np.repeat(noise, 10), 1.0)
     width = [k.rate_interval[1] - k.rate_interval[0] for k in (plain, slow)]
