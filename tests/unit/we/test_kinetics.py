@@ -149,7 +149,7 @@ def test_the_exact_flux_nears_that_of_continuous_time() -> None:
 
 def test_cells_wider_than_the_noise_are_refused() -> None:
     with pytest.raises(ConfigError, match="cannot hold the noise"):
-        replace(WELL, n_cells=40).exact_fluxes(5)
+        replace(WELL, n_cells=30).exact_fluxes(5)
 
 
 @pytest.mark.random_outcome
