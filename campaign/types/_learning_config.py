@@ -17,7 +17,7 @@ from apps.science.cg.dataset.write import DatasetConfig
 from apps.science.cg.mapping.config import MappingConfig
 from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
-from apps.science.models.base import ModelConfig
+from apps.science.models.base import ModelConfig, read_config
 from apps.science.training.config import TrainingConfig
 from campaign.config import MODEL_KINDS, CampaignConfig
 from campaign.types._experiments import (
@@ -26,6 +26,7 @@ from campaign.types._experiments import (
     list_variants,
 )
 
+USUAL_MODEL: Final = "cgschnet"
 COLDEST_KELVIN: Final = 100.0
 """Below it no protein moves; what is meant is nearly always degrees Celsius."""
 
@@ -79,7 +80,10 @@ class LearningConfig(CampaignConfig):
     dataset: DatasetConfig = Field(
         default_factory=DatasetConfig, description="Learning targets and their split."
     )
-    model: SerializeAsAny[ModelConfig] = Field(description="The network to train.")
+    model: SerializeAsAny[ModelConfig] = Field(
+        default_factory=lambda: read_config({"kind": USUAL_MODEL}),
+        description="The network to train.",
+    )
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How it is trained."
     )

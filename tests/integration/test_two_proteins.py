@@ -24,7 +24,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "model": {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1},
     "training": {"n_epochs": 2, "batch_size": 32, "protein_balance": "equal"},
     "experiments": {
-        "variants": {"weighted": {}, "stiff": {"prior": {"dihedral_scale": 1.0}}}
+        "variants": {"weighted": {}, "soft": {"prior": {"dihedral_scale": 0.5}}}
     },
     "benchmark": {"n_iterations": 2, "walkers_per_bin": 2, "n_bootstrap": 20,
                   "bins": {"kind": "mab", "nbins": [2, 2]}, "segment_length_fs": 400,
@@ -61,7 +61,7 @@ def test_both_are_in_one_training_set_with_one_prior(run_dir: Path) -> None:
         said = json.loads((run_dir / f"proteins/{name}/cg/prior_fit.json").read_text())
         assert said["gate"]["passed"] is True
     # the second model learnt from what a prior of its own leaves
-    priors = (run_dir / "cg/prior.yaml", run_dir / "cg/stiff/prior.yaml")
+    priors = (run_dir / "cg/prior.yaml", run_dir / "cg/soft/prior.yaml")
     assert len({path.read_text() for path in priors}) == 2
 
 
@@ -81,7 +81,7 @@ def test_each_has_its_quietest_force_map(run_dir: Path) -> None:
         assert f"Auto takes {found['chosen']}" in page
 
 
-@pytest.mark.parametrize("model", ["weighted", "stiff"])
+@pytest.mark.parametrize("model", ["weighted", "soft"])
 def test_one_model_runs_both(run_dir: Path, model: str) -> None:
     checkpoint = torch.load(
         run_dir / f"models/{model}/checkpoints/best.pt", weights_only=True
@@ -111,8 +111,8 @@ def test_a_trained_model_is_simulated_as_either(
 
 def test_experiments_end_in_one_table(run_dir: Path) -> None:
     rows = list(csv.DictReader((run_dir / "experiments/table.csv").open()))
-    assert [row["name"] for row in rows] == ["weighted", "stiff"]
-    assert [row["prior.dihedral_scale"] for row in rows] == ["", "1.0"]
+    assert [row["name"] for row in rows] == ["weighted", "soft"]
+    assert [row["prior.dihedral_scale"] for row in rows] == ["", "0.5"]
     for row in rows:
         assert float(row["val_loss_weighted"]) > 0
         for name in PROTEINS:

@@ -19,9 +19,9 @@ class Config(ModelConfig):
 
     kind: Literal["cgschnet"] = "cgschnet"
     embedding_dimension: int = Field(
-        128, gt=0, le=16_384, description="Channels per bead."
+        64, gt=0, le=16_384, description="Channels per bead."
     )
-    num_layers: int = Field(4, gt=0, le=100, description="Interaction layers.")
+    num_layers: int = Field(3, gt=0, le=100, description="Interaction layers.")
     num_rbf: int = Field(
         20, gt=1, le=10_000, description="Radial basis functions (expnorm)."
     )

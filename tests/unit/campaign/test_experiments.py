@@ -110,7 +110,7 @@ def test_a_model_of_another_kind_takes_none_of_the_firsts_settings(load: Load) -
     found = by_name(load(model=model, experiments={"variants": variants}))
     wide, other = (found[n].model.model_dump() for n in variants)
     assert (wide["kind"], wide["embedding_dimension"]) == ("torchmd_net", 64)
-    assert (other["kind"], other["embedding_dimension"]) == ("cgschnet", 128)
+    assert (other["kind"], other["embedding_dimension"]) == ("cgschnet", 64)
 
 
 def test_whole_models_can_be_swept(load: Load) -> None:

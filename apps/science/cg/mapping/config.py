@@ -84,7 +84,7 @@ class MappingConfig(StrictConfig):
         description="Residues weft does not know, and which they count as: {ABA: ALA}.",
     )
     force_map: ForceMapChoice = Field(
-        "constraint_sum",
+        "auto",
         description="constraint_sum, optimal (fitted to the frames), or auto (of the "
         "consistent maps the one with the least noise on held-out frames); sum, slice "
         "and mass_average only where their conditions hold.",

@@ -14,6 +14,7 @@ from apps.science.input_files import find_file
 
 PresetName = Literal[
     "auto",
+    "calpha",
     "CA_Majewski2022_v0",
     "CA_Majewski2022_v1",
     "backbone",
@@ -33,6 +34,11 @@ class Preset:
 
 
 PRESETS: Final[dict[str, Preset]] = {
+    # Angles and a dihedral for each torsion hold what a few thousand frames cannot teach
+    # a network; benchmarks/defaults.py has the figures.
+    "calpha": Preset(
+        ("bonds", "angles", "dihedrals", "repulsion"), ("bonds",), shared_dihedral=False
+    ),
     "CA_Majewski2022_v0": Preset(("bonds", "dihedrals", "repulsion"), ("bonds",), 0.5),
     "CA_Majewski2022_v1": Preset(
         ("bonds", "dihedrals", "repulsion"), ("bonds", "angles", "1-4"), 0.5
@@ -54,7 +60,7 @@ PRESETS: Final[dict[str, Preset]] = {
 
 
 _BY_BEADS: Final[dict[str, PresetName]] = {
-    "calpha": "CA_Majewski2022_v0", "backbone": "backbone",
+    "calpha": "calpha", "backbone": "backbone",
 }  # fmt: skip
 
 
@@ -63,8 +69,8 @@ class PriorConfig(StrictConfig):
 
     preset: PresetName = Field(
         "auto",
-        description="Structure of terms; auto takes CA_Majewski2022_v0 for C-alpha "
-        "beads, backbone for backbone beads, several_beads for others.",
+        description="Structure of terms; auto takes calpha for C-alpha beads, "
+        "backbone for backbone beads, several_beads for others.",
     )
     terms: list[Term] | None = Field(
         None, description="Terms to use in place of the preset's."

@@ -165,7 +165,8 @@ def test_each_protein_is_shown_with_its_own_data(
     source: Callable[..., PriorSource], tmp_path: Path
 ) -> None:
     sources = [source("one", FIRST), source("two", SECOND, n=400)]
-    tables = read_tables(fit_prior(sources, config(), tmp_path / "prior.yaml"))
+    shared = config(preset="CA_Majewski2022_v0")
+    tables = read_tables(fit_prior(sources, shared, tmp_path / "prior.yaml"))
     assert set(tables.masses) == set(FIRST) | set(SECOND)
     assert {t for (t,) in tables.repulsion} == set(tables.masses)
     assert list(tables.dihedrals) == [("X",) * 4]

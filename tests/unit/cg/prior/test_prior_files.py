@@ -67,7 +67,7 @@ def fit(segments: Path, chain: Mapping, **settings: Any) -> tuple[Path, dict[str
 def test_data_and_fit_lie_side_by_side(segments: Path, octamer: Mapping) -> None:
     _, found = fit(segments, octamer)
     assert found["gate"]["passed"]
-    assert set(found["terms"]) == {"bonds", "dihedrals", "repulsion"}
+    assert set(found["terms"]) == {"bonds", "angles", "dihedrals", "repulsion"}
     bonds = found["terms"]["bonds"]["types"]
     kinds = {tuple(octamer.types[i] for i in b) for b in octamer.bonds}
     assert len(bonds) == len(kinds)
