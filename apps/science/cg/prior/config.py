@@ -34,8 +34,8 @@ class Preset:
 
 
 PRESETS: Final[dict[str, Preset]] = {
-    # Angles and a dihedral for each torsion hold what a few thousand frames cannot teach
-    # a network; benchmarks/defaults.py has the figures.
+    # angles and a dihedral for each torsion hold what a network does not learn from a
+    # few thousand frames; docs/defaults.md has the figures
     "calpha": Preset(
         ("bonds", "angles", "dihedrals", "repulsion"), ("bonds",), shared_dihedral=False
     ),
