@@ -127,7 +127,7 @@ def test_the_flux_of_a_double_well_is_the_exact_one(measure_fluxes, margin) -> N
 def test_the_flux_in_two_dimensions_with_adaptive_bins_is_the_exact_one(
     measure_fluxes, margin
 ) -> None:
-    found = measure_fluxes(PLANE, {"kind": "mab", "nbins": [6, 2]}, 70, 20)
+    found = measure_fluxes(PLANE, {"kind": "mab", "nbins": [6, 2]}, 70, 40)
     margin("flux / exact", compare(found, PLANE, 8, margin), near=1.0, within=0.15)
 
 
