@@ -5,9 +5,8 @@ the base and, one at a time, a setting in which it differs. Every arm trains for
 same processor time on one core and is judged by a WE run of its own. Runs are kept in
 ``--out``, so that a stopped script goes on; the last line is one JSON object.
 
-A busy machine would give a slow hour fewer epochs, so the time is not left to the
-clock: the processor time of a step is measured for each arm before, and what epochs
-fit is written into the campaign.
+The time is ``training.budget_minutes``, which one process counts as its own computing
+time, so that a busy machine gives no arm fewer steps.
 """
 
 import argparse
@@ -17,7 +16,6 @@ import math
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -96,10 +94,6 @@ SYSTEMS: Final[dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 
-N_BEADS: Final = {"chignolin": 10, "trp_cage": 20, "alanine_dipeptide": 5}
-N_FRAMES: Final = 9_500
-"""What so short a run has to learn from, nearly, whatever the system."""
-
 
 def merge(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     """Return sections, changed where ``theirs`` says so."""
@@ -109,37 +103,6 @@ def merge(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure_step(model: dict[str, Any], batch_size: int, n_beads: int) -> float:
-    """Return the processor seconds of an optimiser step on random frames."""
-    import torch
-
-    from apps.science.models.base import build_network, read_config
-
-    torch.manual_seed(0)
-    network = build_network(read_config(model))
-    positions = torch.randn(batch_size, n_beads, 3) + torch.arange(n_beads)[:, None]
-    positions, kinds = 2.5 * positions, torch.arange(n_beads) % 20 + 1
-    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
-    spent = []
-    for _ in range(12):
-        began = time.process_time()
-        optimiser.zero_grad()
-        _, forces = network.energy_and_forces(positions, kinds, torch.arange(n_beads))
-        forces.square().mean().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        spent.append(time.process_time() - began)
-    return statistics.median(spent[2:])
-
-
-def fit_epochs(arm: dict[str, Any], n_beads: int, minutes: float) -> int:
-    """Return how many epochs of ``N_FRAMES`` frames take so long."""
-    sections = merge(BASE, arm)
-    training = sections["training"]
-    step_s = measure_step(sections["model"], training["batch_size"], n_beads)
-    n_steps: float = 60 * minutes / step_s / (2 if training.get("noise_pairs") else 1)
-    return max(1, int(n_steps * training["batch_size"] / N_FRAMES))
-
-
 def write_campaign(
     folder: Path, system: str, seed: int, arms: list[str], minutes: float
 ) -> Path:
@@ -147,16 +110,11 @@ def write_campaign(
     path = folder / f"{system}_{seed}.yaml"
     if path.exists():
         return path
-    variants = {
-        arm: merge(
-            ARMS[arm],
-            {"training": {"n_epochs": fit_epochs(ARMS[arm], N_BEADS[system], minutes)}},
-        )
-        for arm in arms
-    }
+    base = merge(BASE, {"training": {"budget_minutes": minutes}})
+    variants = {arm: ARMS[arm] for arm in arms}
     body = {
         "name": f"{system}_{seed}", "type": "force_field", "seed": seed,
-        **SYSTEMS[system], **BASE, "experiments": {"variants": variants},
+        **SYSTEMS[system], **base, "experiments": {"variants": variants},
     }  # fmt: skip
     path.write_text(yaml.safe_dump(body, sort_keys=False))
     return path

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.metrics._tic import project_all, require_components
+from apps.science.metrics._tic import require_components
 from apps.science.metrics.base import Beads, Comparison, Result
-from apps.science.metrics.tica2d import N_BINS, make_grid, sum_cells
+from apps.science.metrics.tica2d import N_BINS, divide_plane
 from apps.science.resampling import compare_blocks
 
 SHARE = 0.99
@@ -42,11 +42,8 @@ class Metric:
 
     def compare(self, comparison: Comparison) -> Result:
         """Return ``outside`` and ``missed``; the areas go to the arrays."""
-        sets = (comparison.reference, comparison.model)
-        planes = [project_all(s.positions, comparison.beads) for s in sets]
-        edges = make_grid(sets[0], planes[0])
-        masses = [sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)]
-        ess = (sets[0].ess, sets[1].ess)
+        _, _, masses = divide_plane(comparison)
+        ess = (comparison.reference.ess, comparison.model.ess)
         figures = {
             name: compare_blocks(function, masses, ess, comparison.plan, "")
             for name, function in (("outside", _outside), ("missed", _missed))

@@ -31,9 +31,7 @@ class Metric:
     def compare(self, comparison: Comparison) -> Result:
         """Compare on a grid over the reference's range, with bins for the outside."""
         sets = (comparison.reference, comparison.model)
-        planes = [project_all(s.positions, comparison.beads) for s in sets]
-        edges = make_grid(sets[0], planes[0])
-        masses = [sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)]
+        planes, edges, masses = divide_plane(comparison)
         ess = (sets[0].ess, sets[1].ess)
         figures = {
             name: compare_blocks(function, masses, ess, comparison.plan, "nats")
@@ -57,13 +55,28 @@ class Metric:
         )  # fmt: skip
 
 
-def make_grid(reference: WeightedSet, plane: Array) -> list[Array]:
-    """Return the edges along TIC 0 and TIC 1, over the reference's range."""
-    return [shared_edges(plane[:, k], reference.weight, N_BINS) for k in (0, 1)]
+def divide_plane(
+    comparison: Comparison,
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """Return the frames in the plane, its grid, and the masses in its cells.
+
+    Returns
+    -------
+    planes : of reference and model, (n_frames, 2) or more coordinates
+    edges : along TIC 0 and TIC 1, over the reference's range
+    masses : of reference and model, (n_blocks, (N_BINS + 2)^2), TIC 0 major; the rim
+        is what lies beyond the grid
+    """
+    sets = (comparison.reference, comparison.model)
+    planes = [project_all(s.positions, comparison.beads) for s in sets]
+    edges = [shared_edges(planes[0][:, k], sets[0].weight, N_BINS) for k in (0, 1)]
+    return (
+        planes, edges,
+        [_sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)],
+    )  # fmt: skip
 
 
-def sum_cells(one: WeightedSet, plane: Array, edges: list[Array]) -> Array:
-    """Return the masses of each block, (n_blocks, (N_BINS + 2)^2), TIC 0 major."""
+def _sum_cells(one: WeightedSet, plane: Array, edges: list[Array]) -> Array:
     rows, columns = (bin_values(plane[:, k], edges[k]) for k in (0, 1))
     index = rows * (N_BINS + 2) + columns
     return sum_blocks(

@@ -1,8 +1,5 @@
-import csv
 import json
 import logging
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,34 +12,14 @@ import torch
 
 from apps.science.content import hash_content
 from apps.science.errors import DataError, NumericalError
-from apps.science.training import loop
 from apps.science.training.checkpoint import load_network, read_checkpoint
 from apps.science.training.config import TrainingJob
 from apps.science.training.loop import train
-from apps.science.training.record import COLUMNS
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from cut_training import read_losses, stop_after
 
 Make = Callable[..., TrainingJob]
-LOSSES = COLUMNS[1:4]
-
-
-def read_losses(job: TrainingJob) -> np.ndarray:
-    with (job.out / "metrics.csv").open() as file:
-        return np.array([[float(r[c]) for c in LOSSES] for r in csv.DictReader(file)])
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
-    """Send this process SIGTERM after so many optimiser steps."""
-    taken = 0
-    plain = loop._Training._between_steps
-
-    def count(self: loop._Training) -> None:
-        nonlocal taken
-        taken += 1
-        if taken == n_steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        plain(self)
-
-    monkeypatch.setattr(loop._Training, "_between_steps", count)
 
 
 @pytest.mark.random_outcome

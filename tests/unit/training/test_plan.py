@@ -2,9 +2,9 @@
 
 import csv
 import json
-import os
-import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,31 +17,12 @@ from apps.science.training.checkpoint import read_checkpoint
 from apps.science.training.config import TrainingConfig, TrainingJob
 from apps.science.training.loop import train
 from apps.science.training.plan import count_steps
-from apps.science.training.record import COLUMNS
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from cut_training import read_losses, stop_after
 
 Make = Callable[..., TrainingJob]
 BUDGET = {"n_epochs": None, "budget_minutes": 0.005, "patience": 100_000}
-
-
-def read_losses(job: TrainingJob) -> np.ndarray:
-    with (job.out / "metrics.csv").open() as table:
-        rows = list(csv.DictReader(table))
-    return np.array([[float(r[c]) for c in COLUMNS[1:4]] for r in rows])
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
-    """Send this process SIGTERM after so many steps that are not taken back."""
-    taken = 0
-    plain = loop._Training._between_steps
-
-    def count(self: loop._Training) -> None:
-        nonlocal taken
-        taken += 1
-        if taken == n_steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        plain(self)
-
-    monkeypatch.setattr(loop._Training, "_between_steps", count)
 
 
 def test_a_budget_takes_the_place_of_epochs_that_nobody_gave() -> None:

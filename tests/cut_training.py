@@ -1,0 +1,34 @@
+"""Trainings that are told to leave in their midst, and what they left behind."""
+
+import csv
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from apps.science.training import loop
+from apps.science.training.config import TrainingJob
+from apps.science.training.record import COLUMNS
+
+
+def read_losses(job: TrainingJob) -> np.ndarray:
+    """Return the losses of each epoch as metrics.csv has them, (n_epochs, 3)."""
+    with (job.out / "metrics.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    return np.array([[float(r[c]) for c in COLUMNS[1:4]] for r in rows])
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
+    """Send this process SIGTERM after so many steps that are not taken back."""
+    taken = 0
+    plain = loop._Training._between_steps
+
+    def count(self: loop._Training) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == n_steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        plain(self)
+
+    monkeypatch.setattr(loop._Training, "_between_steps", count)
