@@ -43,7 +43,8 @@ def judge_by_dynamics(
     import json
 
     from apps.science.benchmark.judge_models import judge_models
-    from apps.science.benchmark.model_kinds import RunSettings, TrainedModel
+    from apps.science.benchmark.model_kinds import TrainedModel
+    from apps.science.benchmark.plain_dynamics import RunSettings
     from apps.science.benchmark.reference_set import ReferenceSet
 
     judge_models(

@@ -94,7 +94,7 @@ def benchmark(
 ) -> None:
     """Judge models, priors, engines or trajectories against a reference."""
     from apps.science.benchmark.judge_models import judge_models
-    from apps.science.benchmark.model_kinds import RunSettings
+    from apps.science.benchmark.plain_dynamics import RunSettings
 
     settings = RunSettings(
         n_ps=run_ps, n_replicas=replicas, frame_interval_ps=frame_ps,

@@ -18,8 +18,8 @@ from apps.science.benchmark.model_kinds import (
     GivenFrames,
     GivenTrajectory,
     Judged,
-    RunSettings,
 )
+from apps.science.benchmark.plain_dynamics import RunSettings
 from apps.science.benchmark.ranking import compare_models, rank_models, write_table
 from apps.science.benchmark.reference_set import ReferenceSet, check_reference
 from apps.science.errors import ConfigError

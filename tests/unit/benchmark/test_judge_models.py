@@ -12,11 +12,10 @@ from apps.science.benchmark.model_kinds import (
     GivenFrames,
     GoModel,
     PriorAlone,
-    RunSettings,
     describe_beads,
-    draw_starts,
     same_beads,
 )
+from apps.science.benchmark.plain_dynamics import RunSettings, draw_starts
 from apps.science.benchmark.ranking import compare_models, rank_models
 from apps.science.benchmark.reference import (
     collect_reference,

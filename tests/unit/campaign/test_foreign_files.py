@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from apps.science.benchmark.model_kinds import RunSettings
+from apps.science.benchmark.plain_dynamics import RunSettings
 from apps.science.benchmark.reference_set import ReferenceSet
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import ConfigError, WeftError

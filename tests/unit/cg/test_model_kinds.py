@@ -7,9 +7,9 @@ import torch
 from apps.science.benchmark.model_kinds import (
     GoModel,
     PriorAlone,
-    RunSettings,
     TrainedModel,
 )
+from apps.science.benchmark.plain_dynamics import RunSettings
 from apps.science.benchmark.reference_set import ReferenceSet
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
