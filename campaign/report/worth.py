@@ -1,7 +1,8 @@
 """How good each model is by itself: what it can be used for, and what not."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from campaign.report import words
@@ -29,6 +30,9 @@ LEAST_KL: Final = 0.05
 HIGH_FLOOR: Final = 0.5
 """KL of the reference's halves on TIC 0, nats, above which it tells no good model."""
 
+LOCAL: Final = ("bonds", "angles", "dihedrals")
+"""Metrics of the chain itself: no reference is too short for them."""
+
 NOT_DEFINED: Final = Score("", math.nan, math.nan, math.nan, math.nan, "")
 
 
@@ -43,6 +47,7 @@ class Worth:
     broken : share of the weight in broken structures
     is_doubtful : the benchmark warns that the reference cannot tell populations
     folded, usual_folded : share that is folded, and the reference's
+    local : KL of each of ``LOCAL`` that is defined
     """
 
     model: str
@@ -53,6 +58,7 @@ class Worth:
     folded: Share | None = None
     usual_folded: Share | None = None
     is_doubtful: bool = False
+    local: Mapping[str, Score] = field(default_factory=dict)
 
     @property
     def grade(self) -> Grade:
@@ -82,6 +88,13 @@ class Worth:
             found.append(
                 f"{words.percent(self.missed.value)} of the reference's weight is "
                 "where the model hardly ever is"
+            )
+        far = {n: times_floor(kl) for n, kl in self.local.items() if is_far(kl)}
+        if far:
+            found.append(
+                f"its {words.joined(list(far))} are up to "
+                f"{words.number(max(far.values()), 2)} times as far from the "
+                "reference's as its halves are from each other"
             )
         if self.slow is not None and is_far(self.slow):
             found.append(
@@ -131,6 +144,10 @@ def read_worth(source: RunSource) -> list[Worth]:
                 broken if math.isfinite(broken) else 0.0,
                 _read_share(details, "model"), _read_share(details, "reference"),
                 bool((source.metrics(model) or {}).get("warnings")),
+                {
+                    name: kl for name in LOCAL
+                    if (kl := table.get(name, {}).get("kl")) is not None and kl.defined
+                },
             )
         )  # fmt: skip
     return sorted(found, key=_order)

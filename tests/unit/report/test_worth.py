@@ -51,6 +51,17 @@ def test_a_model_with_wrong_populations_is_middling() -> None:
     )
 
 
+def test_a_model_with_stretched_bonds_is_middling_however_short_the_reference() -> None:
+    found = {
+        "bonds": Score("bonds", 0.289, 0.2, 0.4, 0.007, "nats"),
+        "angles": Score("angles", 0.04, 0.03, 0.05, 0.001, "nats"),
+        "dihedrals": Score("dihedrals", 0.19, 0.1, 0.3, 0.1, "nats"),
+    }
+    one = replace(GOOD, is_doubtful=True, local=found)
+    assert one.grade == "middling"
+    assert "but its bonds are up to 41 times as far from the" in say_worth([one])
+
+
 def test_a_model_near_the_floor_is_good() -> None:
     alike = replace(GOOD, folded=(0.45, 0.3, 0.6), usual_folded=(0.5, 0.4, 0.6))
     assert alike.grade == "good"
