@@ -23,6 +23,10 @@ ANSWER_S = 120.0
 SLICE_MS = 250
 
 
+class InterchangeGoneError(Exception):
+    """A task was to be sent to an interchange that is not there."""
+
+
 class PatientCommandClient(CommandClient):  # type: ignore[misc]
     """Asks the interchange while it lives, and never for longer than ``ANSWER_S``."""
 
@@ -77,29 +81,43 @@ class PatientCommandClient(CommandClient):  # type: ignore[misc]
 
 
 class OrderlyTasksOutgoing(TasksOutgoing):  # type: ignore[misc]
-    """Sends no task through a socket that another thread closes."""
+    """Sends tasks while the interchange lives, through a socket that nobody closes."""
 
+    is_gone: Callable[[], bool]
     _lock: threading.Lock
+    closing = False
 
     @classmethod
     def adopt(cls, executor: Any) -> None:
         """Give the outgoing queue of a HighThroughputExecutor these manners."""
-        executor.outgoing_q._lock = threading.Lock()
-        executor.outgoing_q.__class__ = cls
+        queue = executor.outgoing_q
+        queue._lock = threading.Lock()
+        queue.is_gone = lambda: interchange_gone(executor)
+        queue.__class__ = cls
 
     def put(self, message: Any) -> None:
         """Send a task.
 
         Raises
         ------
-        zmq.ZMQError
-            If the queue is closed.
+        InterchangeGoneError
+            If the interchange is gone, or this is closed.
         """
         with self._lock:
-            super().put(message)
+            while not self.closing:
+                try:
+                    # one that waits in ZeroMQ, for a peer that is gone, never returns
+                    self.zmq_socket.send_pyobj(message, zmq.NOBLOCK)
+                    return
+                except zmq.Again:
+                    if self.is_gone():
+                        break
+                self.zmq_socket.poll(SLICE_MS, zmq.POLLOUT)
+        raise InterchangeGoneError("No task can be sent: Parsl's interchange is gone.")
 
     def close(self) -> None:
-        """Close the socket between two tasks."""
+        """Close the socket between two tasks; one that waits to be sent is given up."""
+        self.closing = True
         with self._lock:
             if not self.zmq_socket.closed:
                 super().close()

@@ -12,10 +12,14 @@ from parsl.executors.high_throughput.errors import (
     CommandClientBadError,
     CommandClientTimeoutError,
 )
-from parsl.executors.high_throughput.zmq_pipes import CommandClient
+from parsl.executors.high_throughput.zmq_pipes import CommandClient, TasksOutgoing
 
 from site_configs.pools import parsl_parts
-from site_configs.pools.parsl_parts import find_lost_part, watch_commands
+from site_configs.pools.parsl_parts import (
+    InterchangeGoneError,
+    find_lost_part,
+    watch_commands,
+)
 
 
 def start(code: str) -> subprocess.Popen[bytes]:
@@ -67,6 +71,16 @@ def test_a_question_ends_with_the_interchange(dfk, executor) -> None:
     assert "interchange was killed by SIGKILL (executor md)" in str(find_lost_part(dfk))
 
 
+def test_a_task_is_given_up_with_the_interchange(dfk, executor) -> None:
+    # nobody is connected to this queue, as after the interchange's death
+    executor.outgoing_q = TasksOutgoing("127.0.0.1", (40000, 55000))
+    watch_commands(dfk)
+    threading.Timer(0.5, executor.interchange_proc.kill).start()
+    with pytest.raises(InterchangeGoneError):
+        executor.outgoing_q.put(b"a task")
+    executor.outgoing_q.close()
+
+
 CLOSED = """
 import threading, time
 from types import SimpleNamespace
@@ -92,9 +106,6 @@ for _ in range(8):
         command_client=CommandClient("127.0.0.1", (40000, 60000)),
         outgoing_q=TasksOutgoing("127.0.0.1", (40000, 60000)),
     )
-    executor.outgoing_q.zmq_socket.set_hwm(10)
-    executor.outgoing_q.zmq_socket.sndtimeo = 50
-    executor.outgoing_q.zmq_socket.linger = 0
     PatientCommandClient.adopt(executor)
     OrderlyTasksOutgoing.adopt(executor)
     users = [
