@@ -354,6 +354,8 @@ def _relative(path: Path) -> Path:
 def main() -> None:
     """Run the command; exit 0 done, 1 failed, 2 bad configuration."""
     speak_any_encoding()
+    # a folder that a run is started in may hold another project's apps/ or campaign/
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         app()
     except (ConfigError, SiteError) as error:

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from apps.roles import ANALYSIS
 from apps.science.errors import ConfigError
@@ -11,6 +12,15 @@ from apps.science.files import write_json
 from campaign.layout import RunDir
 from campaign.own_command import as_typed, resume_command
 from site_configs.errors import SiteError
+
+if TYPE_CHECKING:
+    from site_configs.schema import ExecutorConfig
+
+OF_WORKERS: Final = (
+    "accelerator", "drain_minutes", "gpus_per_node", "launcher", "launcher_options",
+    "mps", "task_spans_block", "workers_per_gpu", "workers_per_node",
+)  # fmt: skip
+"""What an executor says of its workers alone; a driver has no GPU and no pool."""
 
 
 def check_walltime(walltime: str | None) -> None:
@@ -21,15 +31,35 @@ def check_walltime(walltime: str | None) -> None:
     ConfigError
         If it is no time.
     """
+    from site_configs.schema import ExecutorConfig
+
+    if walltime is not None:
+        ask_for_driver(ExecutorConfig(scheduler="slurm"), walltime)
+
+
+def ask_for_driver(
+    workers: "ExecutorConfig", walltime: str | None = None
+) -> "ExecutorConfig":
+    """Return what a driver's job is asked for with: a node like those of ``workers``.
+
+    Raises
+    ------
+    ConfigError
+        If the walltime is no time.
+    """
     from pydantic import ValidationError
 
     from site_configs.mistakes import explain_mistakes
     from site_configs.schema import ExecutorConfig
 
-    if walltime is None:
-        return
+    settings = workers.model_dump(exclude_unset=True, exclude=set(OF_WORKERS))
+    settings["nodes_per_block"] = 1
+    if workers.scheduler == "slurm":
+        settings["exclusive"] = False
+    if walltime is not None:
+        settings["walltime"] = walltime
     try:
-        ExecutorConfig.model_validate({"scheduler": "slurm", "walltime": walltime})
+        return ExecutorConfig.model_validate(settings)
     except ValidationError as error:
         said = "; ".join(explain_mistakes(error))
         raise ConfigError(f"The driver's job cannot be asked for: {said}") from None
@@ -55,13 +85,11 @@ def submit_driver(
         If the site has no batch system, or it refuses the job.
     """
     from parsl.errors import ParslError
-    from pydantic import ValidationError
 
     from site_configs.load import load_site
-    from site_configs.mistakes import explain_mistakes
     from site_configs.pools.providers import make_provider
     from site_configs.pools.worker_init import write_worker_init
-    from site_configs.schema import BATCH, ExecutorConfig
+    from site_configs.schema import BATCH
 
     paths = RunDir(run_dir.absolute())
     site = load_site(str(paths.site))
@@ -72,18 +100,7 @@ def submit_driver(
             f"The site {site.name} has no batch system for the role {ANALYSIS}, so a "
             "driver cannot be submitted. Use --detach instead."
         )
-    settings = asked.model_dump(exclude_unset=True) | {"nodes_per_block": 1}
-    for key in ("gpus_per_node", "accelerators", "launcher", "drain_minutes"):
-        settings.pop(key, None)
-    if asked.scheduler == "slurm":
-        settings["exclusive"] = False
-    if walltime is not None:
-        settings["walltime"] = walltime
-    try:
-        executor = ExecutorConfig.model_validate(settings)
-    except ValidationError as error:
-        said = "; ".join(explain_mistakes(error))
-        raise ConfigError(f"The driver's job cannot be asked for: {said}") from None
+    executor = ask_for_driver(asked, walltime)
     provider = make_provider(executor, write_worker_init(executor, {}))
     provider.script_dir = str(paths.parsl)
     paths.parsl.mkdir(exist_ok=True)

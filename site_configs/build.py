@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ROLES = ("md", "train", "analysis")
 
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""No Python imports from the folder it runs in, which may hold another project."""
+
 # Parsl starts the first block one period after it loads, so this is start-up time.
 STRATEGY_SECONDS = 0.25
 # Idle wake-ups of the driver and interchange; messages do not wait for it.
@@ -66,7 +69,7 @@ def build_config(
     check_roles(site, roles)
     start_in_any_folder()
     _put_scripts_on_path()
-    environment = dict(environment or {})
+    environment = SAFE_PATH | dict(environment or {})
     if site.python is not None:
         from site_configs.python_site import build_python_config
 

@@ -137,6 +137,21 @@ def pool_environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     assert not run_processes(tmp_path, variable)
 
 
+def write_other_project(folder: Path) -> None:
+    """Write packages with the names of weft's own, which nothing may import."""
+    for name in ("apps", "campaign", "site_configs"):
+        (folder / name).mkdir()
+        said = f"raise ImportError('this is the {name} of another project')\n"
+        (folder / name / "__init__.py").write_text(said)
+
+
+@pytest.fixture
+def other_project(tmp_path: Path) -> Path:
+    """Return a folder with packages of another project that have weft's names."""
+    write_other_project(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def odd_folder() -> str:
     return ODD_FOLDER
@@ -151,12 +166,14 @@ def alanine_yaml() -> Path:
 def uninterrupted(make_once: Callable[..., Path]) -> Path:
     """Run the alanine example once, start to end, for every test that reads one.
 
-    It lies in a folder of an odd name, beside a file that the name begins with.
+    It lies in a folder of an odd name, beside a file that the name begins with, and
+    among packages of another project.
     """
 
     def run(folder: Path) -> None:
         (odd := folder / ODD_FOLDER).mkdir()
         (folder / "a").write_text("thesis")
+        write_other_project(odd)
         with watching_sockets(odd, folder / "sockets.json"):
             done = Weft(odd).call("run", ALANINE)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from parsl.dataflow.dflow import DataFlowKernel
 
+import apps
 from site_configs.build import build_config
 from site_configs.load import load_site
 from site_configs.schema import Site
@@ -189,6 +190,36 @@ def test_weft_may_be_installed_in_a_folder_of_any_name(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [odd_folder]
+
+
+AMONG_OTHERS = """
+import pathlib, parsl
+from site_configs.build import build_config
+from site_configs.load import load_site
+def look():
+    import subprocess, sys, apps
+    child = [sys.executable, "-c", "import apps.science; print(apps.__file__)"]
+    done = subprocess.run(child, capture_output=True, text=True, check=True)
+    return apps.__file__, done.stdout.strip()
+with parsl.load(build_config(load_site("local"), pathlib.Path("parsl"))):
+    print(*parsl.python_app(look, executors=["md"])().result(120), sep="\\n")
+"""
+
+
+def test_workers_and_what_they_start_import_nothing_of_the_folder_they_run_in(
+    other_project: Path,
+) -> None:
+    plain = [sys.executable, "-c", "import apps"]
+    known = os.environ | IMPORTS
+    done = subprocess.run(plain, cwd=other_project, env=known, check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    assert "of another project" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", AMONG_OTHERS], cwd=other_project, env=known,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [apps.__file__] * 2
 
 
 DRIVER = """
