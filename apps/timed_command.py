@@ -25,9 +25,9 @@ from apps.science.errors import (
     StoppedError,
 )
 from apps.science.exit_status import ended_from_outside, plain_status, say_status
+from apps.science.learning.meeting import PYTHON
+from apps.science.learning.parent import PARENT_VARIABLE, name_parent
 from apps.science.stopping import MARGIN_S, UNFINISHED, drain_pool, seconds_left
-from apps.science.training.meeting import PYTHON
-from apps.science.training.parent import PARENT_VARIABLE, name_parent
 from apps.task_log import STOPPED_BEFORE, note, refuse_if_stopped
 
 _POLL_S = 1.0

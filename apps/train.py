@@ -14,8 +14,8 @@ def train_model(
     stage: str = "train", inputs: tuple[Any, ...] = (),
 ) -> Path:  # fmt: skip
     """Train as the YAML file ``config`` says; resumes from its last checkpoint."""
-    from apps.science.training.launch import training_command
-    from apps.science.training.meeting import clear_meetings
+    from apps.science.learning.launch import training_command
+    from apps.science.learning.meeting import clear_meetings
     from apps.timed_command import run_command
 
     clear_meetings(config.parent)

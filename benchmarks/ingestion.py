@@ -225,9 +225,9 @@ def run_training(folder: str, how: str, seconds: float) -> dict[str, float]:
     """Train for a while; return the share of time that is spent reading frames."""
     import torch
 
-    from apps.science.training.config import TrainingJob
-    from apps.science.training.data import FrameSet
-    from apps.science.training.loop import train
+    from apps.science.learning.loop import train
+    from apps.science.tasks.force_matching.config import TrainingJob
+    from apps.science.tasks.force_matching.data import FrameSet
 
     torch.set_num_threads(1)
     path = Path(folder) / "dataset.h5"

@@ -36,10 +36,10 @@ from apps.science.cg.simulation.block_size import (
     measure_blocks,
     name_device,
 )
+from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Inference, Propagator
-from apps.science.training.checkpoint import write_checkpoint
 
 MODEL = {
     "kind": "torchmd_net", "architecture": "graph-network",

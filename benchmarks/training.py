@@ -104,7 +104,7 @@ def write_frames(path: Path, n_frames: int) -> Path:
 
 def frames_in(dataset: Path) -> int:
     """Return the number of training frames."""
-    from apps.science.training.data import read_training_data
+    from apps.science.tasks.force_matching.data import read_training_data
 
     return len(read_training_data(dataset).train)
 
@@ -185,7 +185,7 @@ def take_turns(trainers: dict[str, Trainer], n_frames: int, what: str) -> Turns:
 
 def make_job(dataset: Path, out: Path, kind: str, size: Any, batch: int, n: int) -> Any:
     """Return a training job of ``n`` epochs."""
-    from apps.science.training.config import TrainingConfig, TrainingJob
+    from apps.science.tasks.force_matching.config import TrainingConfig, TrainingJob
 
     return TrainingJob(
         dataset=dataset, out=out, device="cpu", model={"kind": kind, **size},
@@ -205,8 +205,8 @@ def weft(dataset: Path, kind: str, size: Any, batch: int, n_epochs: int) -> Trai
     """Return weft's loop as it trains a campaign's models, with all its files."""
 
     def train(tick: Callable[[], None]) -> None:
-        from apps.science.training import loop
-        from apps.science.training.ranks import Ranks
+        from apps.science.learning import loop
+        from apps.science.learning.ranks import Ranks
 
         name = f"{dataset.stem}_{kind}_{batch}"
         job = make_job(dataset, dataset.parent / name, kind, size, batch, n_epochs)
@@ -237,7 +237,7 @@ def lightning(dataset: Path, size: Any, batch: int, n_epochs: int) -> Trainer:
         from torch_geometric.loader import DataLoader
         from torchmdnet.module import LNNP
 
-        from apps.science.training.data import read_training_data
+        from apps.science.tasks.force_matching.data import read_training_data
 
         read = read_training_data(dataset)
 
@@ -327,8 +327,8 @@ def run_rank(dataset: Path, n_epochs: int) -> None:
     """
     import torch
 
-    from apps.science.training import loop
-    from apps.science.training.ranks import Ranks, join_ranks
+    from apps.science.learning import loop
+    from apps.science.learning.ranks import Ranks, join_ranks
 
     with join_ranks("cpu") as ranks:
         seconds: list[list[float]] = []

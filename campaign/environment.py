@@ -24,7 +24,7 @@ FORMATS = {
     "walks": "apps.science.benchmark.reference",
     "training sets": "apps.science.cg.dataset.file",
     "mappings": "apps.science.cg.mapping.mapping",
-    "checkpoints": "apps.science.training.checkpoint",
+    "checkpoints": "apps.science.learning.checkpoint",
     "TICA models": "apps.science.pcoords._tica_model",
 }  # fmt: skip
 """Files that one stage writes and another reads, and the modules that name a SCHEMA."""

@@ -7,9 +7,9 @@ import signal
 import numpy as np
 import pytest
 
-from apps.science.training import loop
-from apps.science.training.config import TrainingJob
-from apps.science.training.record import COLUMNS
+from apps.science.learning import loop
+from apps.science.learning.record import COLUMNS
+from apps.science.tasks.force_matching.config import TrainingJob
 
 
 def read_losses(job: TrainingJob) -> np.ndarray:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from apps.science.errors import WeftError
+from apps.science.learning.names import ENDING
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
-from apps.science.training.names import ENDING
 from campaign.report import words
 from campaign.report.json_files import read_json
 from campaign.report.sources import RunSource, name_own_loss

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apps.science.training.names import ENDING
+from apps.science.learning.names import ENDING
 from campaign.report import words
 from campaign.report.json_files import read_json
 from campaign.report.papers import Citations

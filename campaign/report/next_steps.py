@@ -8,7 +8,7 @@ from typing import Any, Final
 import h5py
 import yaml
 
-from apps.science.training.names import ENDING
+from apps.science.learning.names import ENDING
 from campaign.report import words
 from campaign.report.blocks import Advice, Block, Steps
 from campaign.report.convergence import (

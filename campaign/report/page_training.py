@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from apps.science.arrays import Array
-from apps.science.training.names import ENDING
+from apps.science.learning.names import ENDING
 from campaign.report import style, words
 from campaign.report.blocks import (
     Block,

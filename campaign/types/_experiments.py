@@ -19,7 +19,7 @@ from apps.science.cg.mapping.config import MADE_OF_FRAMES, FrameChoice, MappingC
 from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig
-from apps.science.training.config import TrainingConfig
+from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.config import MODEL_KINDS
 
 _SECTIONS: Final[dict[str, type[StrictConfig]]] = {

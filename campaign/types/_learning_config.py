@@ -18,7 +18,7 @@ from apps.science.cg.mapping.config import MappingConfig
 from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
 from apps.science.models.base import ModelConfig, read_config
-from apps.science.training.config import TrainingConfig
+from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.config import MODEL_KINDS, CampaignConfig
 from campaign.types._experiments import (
     ExperimentsConfig,

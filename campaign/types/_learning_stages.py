@@ -14,8 +14,8 @@ import yaml
 
 from apps.science.cg.mapping.config import MADE_OF_FRAMES
 from apps.science.files import write_text
+from apps.science.learning.names import ENDING
 from apps.science.seeds import derive_seed
-from apps.science.training.names import ENDING
 from campaign.context import Context, StageFuture
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.roles import ANALYSIS, TRAIN
-from apps.science.training.config import TrainingConfig
+from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.estimate.work import MINUTES, Work
 from campaign.layout import RunDir
 from campaign.types._learning_config import LearningConfig

@@ -9,7 +9,7 @@ import pytest
 
 from apps.science.content import hash_content
 
-# one or more of every stage but the trainings, which take a minute: tests/unit/training
+# one or more of every stage but the trainings, which take a minute: tests/unit/learning
 TAKEN = (
     "system/system.xml", "reference/walk_001.h5", "reference/tica.npz", "we/west.h5",
     "segments.h5", "cg/prior.yaml", "cg/dataset.h5", "benchmark/weighted/frames.h5",

@@ -76,7 +76,7 @@ def test_it_goes_on_from_its_checkpoint_then_is_told_in_words(
             time.sleep(0.1)
         training, = (
             process for process in find_run_processes(one_more_try)
-            if process.cmdline()[2:4] == ["-m", "apps.science.training"]
+            if process.cmdline()[2:4] == ["-m", "apps.science.learning"]
         )  # fmt: skip
         training.kill()
 

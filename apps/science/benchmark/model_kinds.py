@@ -135,8 +135,8 @@ class TrainedModel(_Simulated):
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.force_field import load_checkpoint, load_force_field
+        from apps.science.learning.checkpoint import read_checkpoint
         from apps.science.propagators.cg import choose_device
-        from apps.science.training.checkpoint import read_checkpoint
 
         mapping = reference.read_mapping()
         known = {

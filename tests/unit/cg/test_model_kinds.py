@@ -15,9 +15,9 @@ from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import hash_file
+from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 from apps.science.segments.frames import WeightedFrames
-from apps.science.training.checkpoint import write_checkpoint
 
 N = 6
 SHORT = RunSettings(

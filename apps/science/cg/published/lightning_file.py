@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.science.errors import DataError
-from apps.science.training.checkpoint_file import ForeignCheckpointError, check_records
+from apps.science.learning.checkpoint_file import ForeignCheckpointError, check_records
 
 _SETTINGS, _WEIGHTS = "hyper_parameters", "state_dict"
 

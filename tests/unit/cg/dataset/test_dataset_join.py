@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from apps.science.cg.dataset.join import join_datasets
 from apps.science.cg.dataset.write import DatasetConfig, Source, write_datasets
 from apps.science.errors import DataError
-from apps.science.training.data import read_training_data
+from apps.science.tasks.force_matching.data import read_training_data
 
 Write = Callable[..., Path]
 

@@ -21,7 +21,7 @@ from apps.science.cg.dataset.file import (
 )
 from apps.science.cg.dataset.rows import MappedRows
 from apps.science.errors import DataError, ShapeMismatchError, WeightError
-from apps.science.training.data import order_batches, read_training_data
+from apps.science.tasks.force_matching.data import order_batches, read_training_data
 
 Write = Callable[..., Path]
 

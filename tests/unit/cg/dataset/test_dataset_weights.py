@@ -15,7 +15,7 @@ from apps.science.segments.equilibrium_store import (
     write_equilibrium_weights,
 )
 from apps.science.segments.store import open_store
-from apps.science.training.data import read_training_data
+from apps.science.tasks.force_matching.data import read_training_data
 
 Write = Callable[..., Path]
 

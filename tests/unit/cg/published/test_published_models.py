@@ -26,11 +26,11 @@ from apps.science.cg.published.force_field import load_published
 from apps.science.cg.published.lightning_file import is_lightning, read_lightning
 from apps.science.cg.simulation.model_starts import find_starts
 from apps.science.errors import ConfigError, DataError
-from apps.science.propagators.cg import choose_inference
-from apps.science.training.checkpoint_file import (
+from apps.science.learning.checkpoint_file import (
     DamagedCheckpointError,
     ForeignCheckpointError,
 )
+from apps.science.propagators.cg import choose_inference
 
 NUMBERS = [20, 11, 5, 17, 2, 7, 8, 11, 19, 1]
 """Of the residues, as the published models number them."""

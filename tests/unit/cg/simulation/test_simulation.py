@@ -27,8 +27,8 @@ from apps.science.cg.simulation.model_starts import (
 )
 from apps.science.cg.simulation.simulate import Settings, simulate
 from apps.science.errors import ConfigError, ShapeMismatchError
+from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
-from apps.science.training.checkpoint import write_checkpoint
 from campaign.cli import app
 
 TABLES = PriorTables(
