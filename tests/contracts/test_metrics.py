@@ -6,19 +6,33 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from apps.science.metrics.base import Beads, Comparison, Result, WeightedSet
+from apps.science.metrics.base import (
+    Beads,
+    Comparison,
+    Passage,
+    Result,
+    WeightedSet,
+)
 from apps.science.plugins import list_kinds, load_kind
 from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
 
 PACKAGE = "apps.science.metrics"
-N_BEADS, N_FRAMES = 7, 400
+N_BEADS, N_FRAMES, N_TOGETHER = 7, 800, 40
+LEAVES = 0.2
+"""Chance that the next frame lies in the other of two basins."""
+
+PASSAGE = Passage(
+    flux=np.random.default_rng(9).random(40), tau_ps=1.0,
+    regions=(((16.0, np.inf),),), starts=np.array([[8.0, 6.0]]),
+)  # fmt: skip
 
 
 class Ends:
     """A stand-in for TICA: two distances."""
 
     n_dim = 2
+    lag_ps = 1.0
 
     def project(self, positions):
         x = np.asarray(positions, dtype=float)
@@ -36,12 +50,14 @@ def connect(n_beads: int, tica=None, native=None) -> Beads:
     return Beads(n_beads, *rows, tica=tica, native=native)
 
 
-def walk(seed: int) -> np.ndarray:
-    """Return chains with bonds near 3.8 that drift along x."""
+def walk(seed: int, n_beads: int = N_BEADS) -> np.ndarray:
+    """Return chains with bonds near 3.8 that go from coiled to stretched and back."""
     rng = np.random.default_rng(seed)
-    steps = rng.normal([1.0, 0, 0], 1.0, size=(N_FRAMES, N_BEADS - 1, 3))
+    stretched = np.cumsum(rng.random(N_FRAMES) < LEAVES) % 2
+    along = np.array([[0.0, 0, 0], [2.5, 0, 0]])[stretched]
+    steps = along[:, None] + rng.normal(size=(N_FRAMES, n_beads - 1, 3))
     steps *= 3.8 / np.linalg.norm(steps, axis=-1, keepdims=True)
-    steps *= 1 + 0.02 * rng.normal(size=(N_FRAMES, N_BEADS - 1, 1))
+    steps *= 1 + 0.02 * rng.normal(size=(N_FRAMES, n_beads - 1, 1))
     return np.concatenate(
         [np.zeros((N_FRAMES, 1, 3)), np.cumsum(steps, axis=1)], axis=1
     )
@@ -53,20 +69,23 @@ def weigh(positions: np.ndarray, seed: int) -> WeightedSet:
         WeightedFrames(
             positions=positions.astype(np.float32),
             weight=np.random.default_rng(seed).random(n),
-            lineage=np.arange(n) // 20,
-            trajectory=np.arange(n) // 20,
+            lineage=np.arange(n) // N_TOGETHER,
+            trajectory=np.arange(n) // N_TOGETHER,
             time_ps=np.arange(1.0, n + 1),
         )
     )
 
 
-def compare(module: ModuleType, model: np.ndarray) -> Result:
-    reference, other = weigh(walk(1), 10), weigh(model, 11)
+def set_against(other: WeightedSet, beads: Beads | None = None) -> Comparison:
+    """Return a model beside the reference, which knows all that a metric can ask."""
+    beads = beads or connect(N_BEADS, Ends(), walk(5)[0])
+    reference = weigh(walk(1, beads.n_beads), 10)
     plan = plan_resampling(reference.n_blocks, other.n_blocks, 20, seed=1)
-    beads = connect(N_BEADS, Ends(), walk(5)[0])
-    result: Result = module.Metric().compare(
-        Comparison(reference, other, plan, other, plan, beads)
-    )
+    return Comparison(reference, other, plan, other, plan, beads, passage=PASSAGE)
+
+
+def compare(module: ModuleType, model: np.ndarray) -> Result:
+    result: Result = module.Metric().compare(set_against(weigh(model, 11)))
     return result
 
 
@@ -84,9 +103,8 @@ def test_it_has_a_label_and_a_unit(module: ModuleType) -> None:
 def test_it_is_defined_for_a_chain_and_gives_figures(module: ModuleType) -> None:
     assert module.Metric().undefined(connect(N_BEADS, Ends(), walk(5)[0])) is None
     found = compare(module, walk(2))
-    # only the frames can tell whether there is a rate: here there is one basin
-    assert found.figures or found.undefined
-    assert not (found.figures and found.undefined)
+    assert found.figures, found.undefined
+    assert found.undefined is None
     for figure in found.figures.values():
         assert np.isfinite([figure.value, figure.low, figure.high, figure.floor]).all()
         assert 0 <= figure.low <= figure.high
@@ -97,8 +115,14 @@ def test_it_is_defined_for_a_chain_and_gives_figures(module: ModuleType) -> None
 def test_two_beads_are_either_measured_or_refused_with_a_reason(
     module: ModuleType,
 ) -> None:
-    reason = module.Metric().undefined(connect(2))
-    assert reason is None or (isinstance(reason, str) and reason)
+    beads = connect(2)
+    reason = module.Metric().undefined(beads)
+    if reason is None:
+        found = module.Metric().compare(set_against(weigh(walk(2, 2), 11), beads))
+        assert found.figures, found.undefined
+    else:
+        assert isinstance(reason, str)
+        assert reason
 
 
 def test_turning_and_moving_the_frames_changes_nothing(module: ModuleType) -> None:
@@ -108,6 +132,7 @@ def test_turning_and_moving_the_frames_changes_nothing(module: ModuleType) -> No
         np.einsum("fij,fbj->fbi", turns, x) + np.arange(N_FRAMES)[:, None, None] / 50
     )
     first, second = compare(module, x), compare(module, moved)
+    assert set(first.figures) == set(second.figures) != set()
     for name, figure in first.figures.items():
         assert second.figures[name].value == pytest.approx(
             figure.value, abs=5e-3, rel=0.02
@@ -115,19 +140,19 @@ def test_turning_and_moving_the_frames_changes_nothing(module: ModuleType) -> No
 
 
 def test_the_order_of_the_frames_changes_nothing(module: ModuleType) -> None:
-    reference = weigh(walk(1), 10)
     other = weigh(walk(2), 11)
+    assert other.trajectory is not None
+    assert other.continues is not None
     order = np.random.default_rng(4).permutation(N_FRAMES)
     mixed = WeightedSet(
         other.positions[order], other.weight[order], other.block[order],
-        other.n_blocks, other.time_ps[order], other.ess,
+        other.n_blocks, other.time_ps[order], other.ess, other.trajectory[order],
+        other.continues[order],
     )  # fmt: skip
-    plan = plan_resampling(reference.n_blocks, other.n_blocks, 20, seed=1)
-    beads = connect(N_BEADS, Ends(), walk(5)[0])
     found = [
-        module.Metric().compare(Comparison(reference, s, plan, s, plan, beads)).figures
-        for s in (other, mixed)
+        module.Metric().compare(set_against(s)).figures for s in (other, mixed)
     ]
+    assert set(found[0]) == set(found[1]) != set()
     for name, figure in found[0].items():
         assert found[1][name].value == pytest.approx(figure.value, rel=1e-9, abs=1e-12)
         assert found[1][name].high == pytest.approx(figure.high, rel=1e-9, abs=1e-12)
