@@ -45,12 +45,12 @@ Walltime = Annotated[
 Again = Annotated[
     bool,
     typer.Option(
-        "--again", help="Set aside and make again what no longer fits its sources."
+        "--again", help="Set aside and make again what other settings were for."
     ),
 ]
 Keep = Annotated[
     bool,
-    typer.Option("--keep", help="Keep what no longer fits; the report says so."),
+    typer.Option("--keep", help="Keep what was made from files that differ now."),
 ]
 OtherVersions = Annotated[
     bool,

@@ -2,31 +2,34 @@
 
 A stage is a set of Parsl apps (``stage``) or work of the driver itself (``drive``).
 Either returns a future at once or when done; a stage that the ledger knows, with
-its outputs unchanged, is not repeated, unless what it was made from was made again
-and came out differently.
+its outputs unchanged, is not repeated, unless what it reads, or a setting that it was
+given, is another than it was made from.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from apps.roles import ANALYSIS
 from apps.science.disk import is_disk_full
-from apps.science.errors import OutdatedError, WeftError
+from apps.science.errors import WeftError
 from apps.science.files import write_json
 from apps.science.plugins import load_kind
 from apps.task_log import note
 from campaign.aside import set_aside
-from campaign.config import TYPES, CampaignConfig
+from campaign.config import TYPES, CampaignConfig, dump_campaign
 from campaign.ending import Ending
+from campaign.inputs import list_digests
 from campaign.layout import RunDir
-from campaign.ledger import NOTES, Ledger
-from campaign.settings_change import find_kept
+from campaign.ledger import NOTES, Ledger, Sources
+from campaign.settings_change import digest_each, digest_settings, find_kept
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
@@ -36,15 +39,17 @@ StageFuture = Future[list[Path]]
 
 @dataclass(frozen=True)
 class Outdated:
-    """What to do with a stage whose sources came out differently when made again."""
+    """What a person wants done with stages that no longer fit their sources."""
 
     again: bool = False
-    """Set aside what it made, and run it again."""
+    """Take settings that finished stages depend on, and run those again."""
     keep: bool = False
-    """Keep it as it is; the ledger and the report say so."""
+    """Keep a stage whose sources came out differently; ledger and report say so."""
 
 
-REFUSED: Final = Outdated()
+AS_USUAL: Final = Outdated()
+"""Changed settings are refused; where files came out differently, what reads them is
+run again, and what it had made set aside."""
 
 
 @dataclass
@@ -53,6 +58,9 @@ class _Stage:
 
     outputs: list[Path]
     parents: list[str]
+    reads: list[Path]
+    given: Mapping[str, Any] | None
+    sources: Sources = field(default_factory=Sources)
     future: StageFuture = field(default_factory=Future)
 
 
@@ -65,7 +73,7 @@ class Context:
         paths: RunDir,
         site: Site,
         ending: Ending | None = None,
-        outdated: Outdated = REFUSED,
+        outdated: Outdated = AS_USUAL,
     ) -> None:
         self.config = config
         self.paths = paths
@@ -75,6 +83,9 @@ class Context:
         self.ledger = Ledger(paths.ledger)
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
+        self._type = load_kind(TYPES, config.type)
+        self._resolved = yaml.safe_load(dump_campaign(config, paths.root))
+        self._files = list_digests(paths)
         self._stages: dict[str, _Stage] = {}
         self._lock = threading.Lock()
 
@@ -85,6 +96,8 @@ class Context:
         submit: Callable[[list[StageFuture]], Sequence["Future[Any]"]],
         after: Sequence[StageFuture] = (),
         log_file: Path | None = None,
+        reads: Sequence[Path] | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> StageFuture:
         """Submit the apps of a stage to the DAG; return a future of its outputs.
 
@@ -98,10 +111,16 @@ class Context:
             first that fails is the reason that is told.
         log_file
             Where the apps write what they say, if not to campaign.log.
+        reads
+            Files of earlier stages that the apps read: when one of them changes, the
+            stage is run again. By default all that the stages of ``after`` make.
+        given
+            Settings that the apps are given, nested as in campaign.yaml; likewise. By
+            default those that READ_BY of the campaign type names for the stage.
         """
         if log_file is not None:
             self.log_files[name] = log_file
-        result = self._open(name, outputs, after)
+        result = self._open(name, outputs, after, reads, given)
         if self._is_settled(name, outputs, after):
             result.set_result(list(outputs))
             return result
@@ -132,14 +151,15 @@ class Context:
         *,
         noted: bool = False,
         sums_up: bool = False,
+        reads: Sequence[Path] | None = None,
     ) -> StageFuture:
         """Wait for ``after``, then do a stage's work here in the driver.
 
-        ``noted`` counts the work as a task of its own; leave it out where the work
-        is to hand out tasks. What ``sums_up`` is done again when anything else was
-        done, or noted, since.
+        ``reads`` is as in ``stage``. ``noted`` counts the work as a task of its own;
+        leave it out where the work is to hand out tasks. What ``sums_up`` is done again
+        when anything else was done, or noted, since.
         """
-        result = self._open(name, outputs, after)
+        result = self._open(name, outputs, after, reads)
         settled = self._is_up_to_date if sums_up else self._is_settled
         if settled(name, outputs, after):
             result.set_result(list(outputs))
@@ -191,7 +211,12 @@ class Context:
         write_json(self.paths.progress(stage), body | {"time": time.time()})
 
     def _open(
-        self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
+        self,
+        name: str,
+        outputs: Sequence[Path],
+        after: Sequence[StageFuture],
+        reads: Sequence[Path] | None,
+        given: Mapping[str, Any] | None = None,
     ) -> StageFuture:
         """Note that a stage is asked for; return its future."""
         parents = [
@@ -199,37 +224,47 @@ class Context:
             for other, stage in self._stages.items()
             if any(stage.future is future for future in after)
         ]
-        self._stages[name] = _Stage(list(outputs), parents)
+        if reads is None:
+            reads = [path for one in parents for path in self._stages[one].outputs]
+        self._stages[name] = _Stage(list(outputs), parents, list(reads), given)
         return self._stages[name].future
 
     def _is_settled(
         self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
     ) -> bool:
-        """Tell whether nothing is left to do for a stage.
+        """Tell whether nothing is left to do for a stage; set aside what is stale.
 
-        Where it was done before, that is known when its parents are done: one that is
-        made again may come out differently.
+        Where it was done or begun before, that is known when its parents are done: one
+        that is made again may come out differently.
         """
-        if not self.ledger.is_done(name, outputs):
+        done = self.ledger.is_done(name, outputs)
+        kept = [p for p in find_kept(self._type, self.paths, name) if p.exists()]
+        if not done and not kept:
             return False
         for future in after:
             future.result()
-        parent = self.ledger.find_outdated(name, self._stages[name].parents)
-        if parent is None:
-            return True
-        changed = ", ".join(self.ledger.find_changed(parent)) or "its outputs"
-        what = f"stage {parent} was made again and {changed} came out differently"
+        stage = self._stages[name]
+        now = self._find_sources(name)
+        what = self.ledger.find_stale(name, now, stage.parents)
+        if not what:
+            return done
         if self.outdated.keep:
-            self._note("kept", name, f"{what}; {name} was kept as it was")
-            return True
-        if not self.outdated.again:
-            raise OutdatedError(
-                f"Stage {name} was made from what is no longer there: {what}."
-            )
-        kept = find_kept(load_kind(TYPES, self.config.type), self.paths, name)
+            self._note("kept", name, f"{what}; {name} was kept as it was", now)
+            return done
         folder = set_aside(self.paths.root, [*kept, *outputs], name)
-        self._note("again", name, f"{what}; what {name} had made is in {folder}")
+        said = f"{what}; {name} runs again, and what it had made is in {folder}"
+        self._note("again", name, said)
         return False
+
+    def _find_sources(self, name: str) -> Sources:
+        """Return what a stage would be made from now."""
+        stage = self._stages[name]
+        if stage.given is None:
+            settings = digest_settings(self._type, self._resolved, name, self._files)
+        else:
+            settings = digest_each(stage.given, self._files)
+        with self._lock:
+            return Sources(self.ledger.take_prints(stage.reads), settings)
 
     def _is_up_to_date(
         self, name: str, outputs: Sequence[Path], after: Sequence[StageFuture]
@@ -262,14 +297,18 @@ class Context:
                 "early, or somebody took the file away; resume makes it again."
             )
 
-    def _note(self, event: str, name: str, message: str) -> None:
+    def _note(
+        self, event: str, name: str, message: str, sources: Sources | None = None
+    ) -> None:
+        known = sources.fields() if sources else {}
         with self._lock:
-            self.ledger.append(event, name, message=message)
+            self.ledger.append(event, name, message=message, **known)
         log.warning("%s: %s", name, message)
 
     def _note_start(self, name: str) -> None:
+        sources = self._stages[name].sources = self._find_sources(name)
         with self._lock:
-            self.ledger.append("started", name)
+            self.ledger.append("started", name, **sources.fields())
         log.info("%s: started", name)
 
     def _close(
@@ -300,7 +339,8 @@ class Context:
 
     def _record(self, name: str, seconds: float, outputs: Sequence[Path]) -> None:
         with self._lock:
-            self.ledger.record_done(name, seconds, outputs)
+            sources = self._stages[name].sources
+            self.ledger.record_done(name, seconds, outputs, sources)
         log.info("%s: done in %.1f s", name, seconds)
 
     def _fail(self, name: str, error: BaseException) -> None:

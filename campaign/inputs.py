@@ -147,6 +147,11 @@ def list_copies(paths: RunDir, inputs: list[Input]) -> dict[str, Path]:
     }
 
 
+def list_digests(paths: RunDir) -> dict[str, str]:
+    """Return the sha256 of each input, by the path that resolved.yaml has of it."""
+    return {one.copy or one.original: one.sha256 for one in read_inputs(paths)}
+
+
 def check_inputs(
     paths: RunDir, inputs: list[Input], *, needed: bool
 ) -> tuple[list[str], list[Input]]:

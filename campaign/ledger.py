@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -33,20 +33,44 @@ Prints = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What a stage is made from.
+
+    Attributes
+    ----------
+    inputs : by the path of each file that it reads, as of outputs
+    settings : by the dotted name of each setting that it is given, a digest
+    """
+
+    inputs: Prints = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """Return what of it stands in a line."""
+        return {"inputs": dict(self.inputs), "settings": dict(self.settings)}
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One line of the ledger."""
+    """One line of the ledger.
+
+    ``inputs`` and ``settings`` of a stage's start and end are those of ``Sources``;
+    versions before 0.2 did not note them.
+    """
 
     time: float
     event: str
     stage: str | None = None
     seconds: float | None = None
     outputs: dict[str, dict[str, Any]] | None = None
+    inputs: dict[str, dict[str, Any]] | None = None
+    settings: dict[str, str] | None = None
     message: str | None = None
     stages: list[str] | None = None
     site: str | None = None
 
 
-_FIELDS: Final = {field.name for field in dataclasses.fields(Entry)}
+_FIELDS: Final = {one.name for one in dataclasses.fields(Entry)}
 
 
 class Ledger:
@@ -88,11 +112,38 @@ class Ledger:
                 entries.append(entry)
         return entries
 
-    def record_done(self, stage: str, seconds: float, outputs: Iterable[Path]) -> None:
-        """Record a finished stage with the fingerprints of its outputs."""
+    def record_done(
+        self,
+        stage: str,
+        seconds: float,
+        outputs: Iterable[Path],
+        sources: Sources = Sources(),
+    ) -> None:
+        """Record a finished stage: fingerprints of its outputs, and of its sources."""
         root = self.path.parent
         prints = {str(p.relative_to(root)): _take_print(p) for p in outputs}
-        self.append("done", stage, seconds=seconds, outputs=prints)
+        self.append("done", stage, seconds=seconds, outputs=prints, **sources.fields())
+
+    def take_prints(self, files: Iterable[Path]) -> dict[str, Mapping[str, Any]]:
+        """Return the fingerprints of files in the run folder that are there.
+
+        Those of outputs are as they were recorded, which spares reading them again.
+        """
+        root, entries = self.path.parent, self.entries()
+        found: dict[str, Mapping[str, Any]] = {}
+        for path in files:
+            name = str(path.relative_to(root))
+            made = (e.outputs or {} for e in entries)
+            known = [outputs[name] for outputs in made if name in outputs]
+            if all(one == known[-1] for one in known[:-1]):
+                known = known[-1:]
+            else:
+                known = [one for one in known if _is_untouched(path, one)]
+            if known:
+                found[name] = known[-1]
+            elif path.is_file():
+                found[name] = _take_print(path)
+        return found
 
     def is_done(self, stage: str, outputs: Sequence[Path] = ()) -> bool:
         """Tell whether the stage is recorded done and its outputs are as recorded.
@@ -105,6 +156,44 @@ class Ledger:
         if not all(path.is_file() for path in outputs):
             return False
         return self._find_valid(self.entries(), stage) is not None
+
+    def find_stale(self, stage: str, now: Sources, parents: Iterable[str]) -> str:
+        """Return what has changed of what a stage was made from, in words.
+
+        Of a stage that did not end that is what it was begun from. Empty where nothing
+        has, or where the stage was kept all the same (an entry ``kept``). Where a
+        setting or file is known of one side alone nothing is said of it.
+
+        Parameters
+        ----------
+        parents : stages that count where an earlier version noted no sources
+        """
+        entries = self.entries()
+        own = self._find_valid(entries, stage)
+        if own is None:
+            again = max(_places(entries, "again", stage), default=-1)
+            events = ("started", "done", "kept")
+            places = [k for event in events for k in _places(entries, event, stage)]
+            place = max((k for k in places if k > again), default=None)
+        else:
+            place = max([own, *_places(entries, "kept", stage)])
+        if place is None:
+            return ""
+        before = entries[place]
+        if before.inputs is None:
+            parent = own is not None and self.find_outdated(stage, parents)
+            if not parent:
+                return ""
+            changed = self.find_changed(parent) or [f"what stage {parent} made"]
+            return f"{', '.join(changed)} came out differently"
+        was = Sources(before.inputs, before.settings or {})
+        files = sorted(set(was.inputs) & set(now.inputs))
+        files = [k for k in files if not _same(was.inputs[k], now.inputs[k])]
+        keys = sorted(set(was.settings) & set(now.settings))
+        keys = [k for k in keys if was.settings[k] != now.settings[k]]
+        said = [f"{', '.join(files)} came out differently"] if files else []
+        said += [f"{', '.join(keys)} changed in campaign.yaml"] if keys else []
+        return " and ".join(said)
 
     def find_outdated(self, stage: str, parents: Iterable[str]) -> str | None:
         """Return which parent's outputs are others than the stage was made from.

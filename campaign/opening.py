@@ -18,7 +18,7 @@ from campaign import config as campaign_config
 from campaign import inputs
 from campaign.aside import ASIDE, set_aside
 from campaign.config import TYPES, CampaignConfig
-from campaign.context import REFUSED, Outdated
+from campaign.context import AS_USUAL, Outdated
 from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
@@ -41,7 +41,7 @@ class Allowed:
     """What a person allows that would be refused otherwise."""
 
     other_versions: bool = False
-    outdated: Outdated = REFUSED
+    outdated: Outdated = AS_USUAL
 
     @classmethod
     def of(cls, options: Sequence[str]) -> "Allowed":
@@ -200,8 +200,8 @@ def _compare_settings(
     if not paths.resolved.exists():
         run.said.append(
             f"{as_typed(paths.resolved)} is gone and is written anew from "
-            "campaign.yaml; whether that was changed since the run began cannot be "
-            "told."
+            "campaign.yaml. Stages whose line in ledger.jsonl tells of other settings "
+            "run again."
         )
         run._todo.append(lambda ledger: _write_resolved(paths, config))
         return

@@ -16,7 +16,6 @@ from apps import roles
 from apps.science import plugins
 from apps.science.disk import is_disk_full
 from apps.science.errors import (
-    OutdatedError,
     RunEndedError,
     RunLockedError,
     StageError,
@@ -25,7 +24,6 @@ from apps.science.errors import (
 from apps.science.files import write_text
 from apps.science.stopping import RUN_DIR_VARIABLE
 from campaign import reaper
-from campaign.aside import ASIDE
 from campaign.config import TYPES
 from campaign.context import Context
 from campaign.ending import Ending
@@ -137,8 +135,6 @@ def _run_type(
                 "Stopped as asked. Nothing is lost; continue with: "
                 f"weft resume {as_typed(ctx.paths.root)}"
             ) from None
-        if isinstance(error, OutdatedError):
-            raise StageError(_say_outdated(error, ctx.paths)) from None
         stage, cause = ctx.failure or ("run", error)
         # where a disk is full, the sentence at the end says all
         log.error(
@@ -152,19 +148,6 @@ def _run_type(
             f"When it is mended: weft resume {as_typed(ctx.paths.root)}",
         )
         raise StageError("\n".join(line for line in lines if line)) from cause
-
-
-def _say_outdated(error: OutdatedError, paths: RunDir) -> str:
-    shown = as_typed(paths.root)
-    return (
-        f"{error} Nothing else was changed. Choose one:\n"
-        "  Put the file that was first there back, from a copy: "
-        f"weft resume {shown}\n"
-        "  Make again what was made from it; what is there is moved to "
-        f"{ASIDE}/: weft resume {shown} --again\n"
-        "  Keep what is there, which the report will say: "
-        f"weft resume {shown} --keep"
-    )
 
 
 @contextmanager

@@ -5,7 +5,9 @@ the longest that fits counts), and in KEEPS what a stage that has not ended leav
 on from. Of a type that does not, every stage depends on every setting.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +17,9 @@ from campaign.stage_names import read_stage
 
 _SIGNS: Final = ("journal/iter_*", "checkpoints/*.pt", "metrics.json")
 """What of a stage that has not ended was some work."""
+
+_NAMES: Final = ("name", "type")
+"""Settings that change no figure of any stage."""
 
 
 class Standing(NamedTuple):
@@ -69,6 +74,48 @@ def find_standing(
             empty = not any(next(p.glob(sign), None) for p in kept for sign in _SIGNS)
             (standing.empty if empty else standing.begun).append(stage)
     return standing
+
+
+def digest_settings(
+    campaign_type: Any, settings: Any, stage: str, files: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a digest of every setting that a stage is one of the first to read.
+
+    Parameters
+    ----------
+    settings : contents of resolved.yaml
+    files : the sha256 of each input file, by its path there; it counts, not the path
+    """
+    read = {
+        key: value
+        for key, value in _list_leaves(settings)
+        if key not in _NAMES and _reads(campaign_type, stage, key)
+    }
+    return digest_each(read, files)
+
+
+def digest_each(settings: Any, files: Mapping[str, str]) -> dict[str, str]:
+    """Return a digest of every setting, by its dotted name."""
+    return {
+        key: hashlib.sha256(_spell(files, value).encode()).hexdigest()[:16]
+        for key, value in _list_leaves(settings)
+        if key
+    }
+
+
+def _list_leaves(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict) or not value:
+        yield above, value
+        return
+    for key, inner in value.items():
+        yield from _list_leaves(inner, f"{above}.{key}" if above else str(key))
+
+
+def _spell(files: Mapping[str, str], value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_spell(files, one) for one in value)}]"
+    known = files.get(value) if isinstance(value, str) else None
+    return known or json.dumps(value, sort_keys=True)
 
 
 def find_kept(campaign_type: Any, paths: RunDir, stage: str) -> list[Path]:

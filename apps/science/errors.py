@@ -48,10 +48,6 @@ class StageError(WeftError):
     """A stage of a campaign failed."""
 
 
-class OutdatedError(WeftError):
-    """What a finished stage was made from was made again, and differs."""
-
-
 class StoppedError(WeftError):
     """Somebody asked the run to stop; nothing is wrong."""
 

@@ -60,7 +60,11 @@ class BenchmarkStages:
         names = ("west.h5", "segments.h5", "frames.h5", "metrics.json",
                  "densities.npz")  # fmt: skip
         outputs = [folder / name for name in names]
-        return self.ctx.drive(stage, outputs, work, after)
+        reads = [
+            paths.reference_frames, paths.mapping, paths.tica, learnt.prior,
+            self.ctx.paths.checkpoint(variant.name), *([native] if native else []),
+        ]  # fmt: skip
+        return self.ctx.drive(stage, outputs, work, after, reads=reads)
 
     def _benchmark_run(self, stage: str, variant: Variant, learnt: Learnt) -> WERun:
         config, folder = self.config.benchmark, self.paths.benchmark(variant.name)

@@ -4,7 +4,7 @@ Models that agree in what a prior or a training set is made with share it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +143,14 @@ class LearningStages:
             ]  # fmt: skip
 
         outputs = [learnt.prior, *(path for paths in beside for path in paths)]
-        return self._once(stage, outputs, submit, after)
+        reads = [path for one in sources for path in one[:2]]
+        given = {
+            "seed": self.config.seed,
+            "prior": variant.prior.model_copy(update=known).model_dump(mode="json"),
+            "mapping": variant.mapping.model_dump(mode="json"),
+            "dataset": variant.frames.model_dump(mode="json"),
+        }
+        return self._once(stage, outputs, submit, after, reads, given)
 
     def dataset(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
         """Write what the prior leaves to learn, of every protein."""
@@ -171,7 +178,9 @@ class LearningStages:
                 )
             ]  # fmt: skip
 
-        return self._once(stage, [learnt.dataset], submit, after)
+        reads = [learnt.prior, *(path for one in sources for path in one[1:])]
+        given = {"seed": self.config.seed, "dataset": config.model_dump(mode="json")}
+        return self._once(stage, [learnt.dataset], submit, after, reads, given)
 
     def train(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
         """Train one model, in one process or in several."""
@@ -203,17 +212,31 @@ class LearningStages:
 
         said = folder / "train.log"
         outputs = [paths.checkpoint(variant.name), folder / "metrics.csv"]
-        trained = self.ctx.stage(stage, outputs, submit, after, said)
+        given = {
+            "seed": variant.seed,
+            "dataset": {"one_prior": variant.dataset.one_prior},
+            **{key: job[key] for key in ("model", "training")},
+        }
+        reads = [learnt.dataset, *([learnt.prior] if job["prior"] else [])]
+        trained = self.ctx.stage(stage, outputs, submit, after, said, reads, given)
         if not trained.done():
             trained.add_done_callback(lambda done: _say_ending(stage, folder, done))
         return trained
 
     def _once(
-        self, stage: str, outputs: list[Path], submit: Any, after: Sequence[StageFuture]
+        self,
+        stage: str,
+        outputs: list[Path],
+        submit: Any,
+        after: Sequence[StageFuture],
+        reads: Sequence[Path],
+        given: Mapping[str, Any],
     ) -> StageFuture:
         """Submit a stage that several models wait for, the first time it is asked."""
         if stage not in self._shared:
-            self._shared[stage] = self.ctx.stage(stage, outputs, submit, after)
+            self._shared[stage] = self.ctx.stage(
+                stage, outputs, submit, after, reads=reads, given=given
+            )
         return self._shared[stage]
 
     def _beside_prior(self, home: RunDir, learnt: Learnt) -> list[Path]:

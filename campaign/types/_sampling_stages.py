@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from apps.roles import ANALYSIS
@@ -45,10 +46,14 @@ class SamplingStages:
             )  # fmt: skip
             return [prepared, named]
 
+        return self.ctx.stage(stage, [*self._prepared, paths.mapping], submit)
+
+    @property
+    def _prepared(self) -> list[Path]:
+        """What is known of the system, whatever its beads are."""
         names = ("system.xml", "topology.pdb", "protein.pdb", "starts.npz",
                  "system.json")  # fmt: skip
-        outputs = [*(paths.system / n for n in names), paths.mapping]
-        return self.ctx.stage(stage, outputs, submit)
+        return [self.paths.system / name for name in names]
 
     def reference(self, after: Sequence[StageFuture]) -> StageFuture:
         """Run plain MD walks from every start in turn."""
@@ -68,7 +73,7 @@ class SamplingStages:
                 for k, walk in enumerate(walks)
             ]  # fmt: skip
 
-        return self.ctx.stage(stage, walks, submit, after)
+        return self.ctx.stage(stage, walks, submit, after, reads=self._prepared)
 
     def tica(self, after: Sequence[StageFuture]) -> StageFuture:
         """Collect the reference frames and fit the slow coordinates on them."""
@@ -88,7 +93,8 @@ class SamplingStages:
             ]  # fmt: skip
 
         outputs = [paths.reference_frames, paths.tica]
-        return self.ctx.stage(stage, outputs, submit, after)
+        reads = [*walks, paths.mapping]
+        return self.ctx.stage(stage, outputs, submit, after, reads=reads)
 
     def sample(self, after: Sequence[StageFuture]) -> StageFuture:
         """Sample by WE, each closed iteration verified while the next one runs."""
@@ -115,7 +121,8 @@ class SamplingStages:
         prepare_to_mend(paths.we)
         names = ("west.h5", "west.cfg", "propagation.json")
         outputs = [paths.we / name for name in names]
-        sampled = self.ctx.drive(stage, outputs, work, after)
+        reads = [*self._prepared, paths.mapping, paths.tica]
+        sampled = self.ctx.drive(stage, outputs, work, after, reads=reads)
 
         def finish(after: Futures) -> Futures:
             parts = ingest_in_parallel(

@@ -222,4 +222,8 @@ def judge(
 
     names = ("frames.h5", "metrics.json", "densities.npz")
     outputs = [folder / n for n in names]
-    return ctx.stage(stage, outputs, submit, after)
+    reads = [
+        paths.checkpoint(name), learnt.prior, paths.reference_frames, paths.mapping,
+        paths.tica, *([native] if native else []),
+    ]  # fmt: skip
+    return ctx.stage(stage, outputs, submit, after, reads=reads)

@@ -7,7 +7,7 @@ force_map, prior_sha256, split_by.
 
 ``/mol/<id>/``, one for each protein: z, resid, bonds, mass (N beads); pos, force_cg,
 force_prior, delta (F, N, 3) float32, Angstrom and kcal/mol/Angstrom, in chunks of about
-256 KiB without a filter, so that rows are read in place (dataset_rows.py); weight (F)
+256 KiB without a filter, so that rows are read in place (rows.py); weight (F)
 float64, raw WE weights; weight_eq (F), where the run has equilibrium weights, with
 their provenance as attributes; n_iter, seg_id, frame, parent, root (F); split (F): 0
 train, 1 validation; mapping_json and prior_yaml, the texts it was made with.

@@ -1,6 +1,6 @@
 """Write a training set: what to learn on the beads of one protein, or of several.
 
-The layout is in dataset_file.py; the file appears when it is whole.
+The layout is in file.py; the file appears when it is whole.
 """
 
 import json
