@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.science.errors import ConfigError, DataError
+from campaign.report.words import number
 from campaign.terminal import make_console
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ def show(body: dict[str, Any], console: Console) -> None:
         table.add_row(
             f"{row['metric']} {row['figure']}{unit}",
             *(_cell(row["scores"].get(name)) for name in names),
-            _spell(floors[0]) if floors else "",
+            number(floors[0]) if floors else "",
         )
     console.print(table)
     console.print(
@@ -354,7 +355,7 @@ def show(body: dict[str, Any], console: Console) -> None:
             said = f"; better beyond chance than {better}" if better else ""
             console.print(
                 f"{standing['place']}. {standing['model']}: mean rank "
-                f"{_spell(standing['mean_rank'])}{said}"
+                f"{number(standing['mean_rank'])}{said}"
             )
 
 
@@ -363,14 +364,10 @@ def _cell(score: dict[str, Any] | None) -> Text:
         return Text("not defined", style="dim")
     near = score["over_floor"] is not None and score["over_floor"] <= 2
     mark = ("*" if score["leads"] else "") + ("~" if near else "")
-    interval = f"\n{_spell(score['low'])}..{_spell(score['high'])}"
+    interval = f"\n{number(score['low'])}..{number(score['high'])}"
     style = "bold" if score["leads"] else ""
-    text = Text(f"{mark}{_spell(score['value'])}", style=style)
+    text = Text(f"{mark}{number(score['value'])}", style=style)
     return text.append(interval, style="dim not bold")
-
-
-def _spell(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
 
 
 def _undefined(body: dict[str, Any]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from campaign.bundle_text import (
 )
 from campaign.inputs import read_inputs
 from campaign.layout import RunDir
+from campaign.run_folder import check_is_run
 
 MANIFEST: Final = "MANIFEST.sha256"
 README: Final = "README.txt"
@@ -71,11 +72,7 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
         If it is no run folder, or the file's name does not end with .zip.
     """
     paths = RunDir(RunDir.at(run_dir).root)
-    if not paths.resolved.is_file() or not paths.campaign.is_file():
-        raise ConfigError(
-            f"{paths.root} is not a run folder: it has no campaign.yaml and "
-            "resolved.yaml. Give the folder that `weft run` named, such as runs/<name>."
-        )
+    check_is_run(paths.root, paths.resolved, paths.campaign)
     target = out or paths.report.parent / f"{paths.name}_supplement.zip"
     if target.suffix.lower() != ".zip":
         raise ConfigError(

@@ -80,6 +80,8 @@ def parse_campaign(
     files : finds the files it names; by default paths are relative to ``source``
     """
     files = files or InputFiles(source.parent)
+    if source.name.startswith("resolved."):
+        raw = _forget(raw)
     kind = raw.get("type")
     if not isinstance(kind, str):
         kinds = ", ".join(plugins.list_kinds(TYPES))
@@ -157,14 +159,27 @@ def find_differing(
     old: str, config: CampaignConfig, root: Path | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the settings of ``old`` and of now, without those that came later."""
-    now, known = _dump(config, root), yaml.safe_load(old)
+    now, known = _dump(config, root), _forget(yaml.safe_load(old))
     _drop_new_defaults(now, known, config.model_dump(mode="json", exclude_unset=True))
     return known, now
 
 
 def _dump(config: CampaignConfig, root: Path | None) -> dict[str, Any]:
-    found: dict[str, Any] = config.model_dump(mode="json")
+    found = _forget(config.model_dump(mode="json"))
     return found if root is None else _make_relative(found, f"{root}/")
+
+
+def _forget(resolved: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without what resolved.yaml no longer has.
+
+    Earlier versions wrote a temperature of the prior there that was none: the data's
+    is the one that counts.
+    """
+    prior = resolved.get("prior")
+    if not isinstance(prior, dict):
+        return resolved
+    kept = {key: v for key, v in prior.items() if key != "temperature_kelvin"}
+    return resolved | {"prior": kept}
 
 
 def _make_relative(value: Any, root: str) -> Any:

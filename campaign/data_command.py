@@ -13,6 +13,7 @@ from apps.science.cg.dataset.facts import describe_dataset
 from apps.science.errors import DataError
 from apps.science.segments.store_facts import describe_store
 from campaign.layout import RunDir
+from campaign.report.words import number
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _NARROWEST, _WIDEST = 6, 40
@@ -93,7 +94,7 @@ def _of_store(facts: dict[str, Any]) -> Iterator[Any]:
         *_weight_rows(facts, "raw"),
     ]
     if facts["discarded_mass"] > _ROUNDING:
-        lost = f"up to {facts['discarded_mass']:.3g} of an iteration's weight"
+        lost = f"up to {number(facts['discarded_mass'])} of an iteration's weight"
         rows.append(("left out", f"{lost}, below the cutoff"))
     if "shards" in facts:
         shards = facts["shards"]
@@ -143,7 +144,7 @@ def _say_frames(protein: dict[str, Any]) -> str:
         text += (
             f" of {source:,}: without {protein['burn_in_iterations']} iterations of "
             f"burn-in and weights below {protein['weight_cutoff']:g}, "
-            f"{protein['discarded_mass']:.3g} of the weight"
+            f"{number(protein['discarded_mass'])} of the weight"
         )
     return text
 
@@ -169,7 +170,7 @@ def _weight_rows(facts: dict[str, Any], used: str) -> list[tuple[str, str]]:
             (
                 label,
                 f"{worth['ess']:,.1f} frames, {worth['ess'] / facts['n_frames']:.2%}; "
-                f"largest weight {worth['largest']:.3g}, "
+                f"largest weight {number(worth['largest'])}, "
                 f"{worth['largest_share']:.2%} of all{mark}",
             )
         )

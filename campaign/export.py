@@ -16,6 +16,7 @@ from apps.science.segments.export import (
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
 from campaign.layout import RunDir
+from campaign.run_folder import check_is_run
 from campaign.stage_names import at_protein, read_stage
 
 FORMATS = ("dcd", "xtc", "westpa")
@@ -62,11 +63,7 @@ def export_run(
 
 def _stage_folder(paths: RunDir, stage: str) -> Path:
     """Return the folder of a stage that sampled by WE."""
-    if not paths.resolved.exists():
-        raise ConfigError(
-            f"{paths.root} is not a run folder: it has no resolved.yaml. "
-            "Give the folder that `weft run` named, such as runs/<name>."
-        )
+    check_is_run(paths.root, paths.resolved)
     folders = {
         at_protein(name, None if home is paths else home.protein): folder
         for home in paths.each_protein()

@@ -6,6 +6,7 @@ from typing import Any
 
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
+from campaign.report.words import number
 from campaign.stage_names import read_stage
 
 WATCHED = (
@@ -62,7 +63,8 @@ def say_iteration(last: dict[str, Any]) -> str:
     ):  # fmt: skip
         if last.get(name) is not None:
             parts.append(form.format(last[name]))
-    parts += [f"flux into {k} {v:.2g}" for k, v in (last.get("flux") or {}).items()]
+    fluxes = (last.get("flux") or {}).items()
+    parts += [f"flux into {name} {number(value, 2)}" for name, value in fluxes]
     if last.get("n_blocks_rerun"):
         parts.append(f"blocks sent again: {last['n_blocks_rerun']}")
     return f"iteration {last['n_iter']}: {', '.join(parts)}"

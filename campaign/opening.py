@@ -23,6 +23,7 @@ from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.own_command import as_typed
+from campaign.run_folder import check_is_run
 from campaign.settings_change import (
     Standing,
     find_kept,
@@ -88,7 +89,8 @@ def open_campaign(run_dir: Path, allowed: Allowed = NOTHING) -> Opened:
         figures of what is left.
     """
     paths = RunDir(run_dir.absolute())
-    _check_is_run(run_dir, paths)
+    if not (paths.campaign.exists() and paths.ledger.exists()):
+        check_is_run(run_dir, paths.resolved)
     ledger = Ledger(paths.ledger)
     environment, said = _read_environment(paths)
     said += _check_inputs(paths, ledger)
@@ -102,16 +104,6 @@ def open_campaign(run_dir: Path, allowed: Allowed = NOTHING) -> Opened:
     _compare_environment(run, environment, decisive=begun and left)
     check_run_path(load_site(str(paths.site)), paths.root)
     return run
-
-
-def _check_is_run(run_dir: Path, paths: RunDir) -> None:
-    if not paths.resolved.exists() and not (
-        paths.campaign.exists() and paths.ledger.exists()
-    ):
-        raise ConfigError(
-            f"{run_dir} is not a run folder: it has no resolved.yaml. "
-            "Give the folder that `weft run` named, such as runs/<name>."
-        )
 
 
 def _read_environment(paths: RunDir) -> tuple[dict[str, Any], list[str]]:

@@ -12,6 +12,27 @@ _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _OWN_RIGHTS = 0o700
 
 
+def check_is_run(run_dir: Path, *needed: Path) -> None:
+    """Refuse what is no run folder.
+
+    Parameters
+    ----------
+    run_dir : as it was given
+    needed : files that a run folder has, each to be there
+
+    Raises
+    ------
+    ConfigError
+        If one of them is not.
+    """
+    missing = [path.name for path in needed if not path.exists()]
+    if missing:
+        raise ConfigError(
+            f"{run_dir} is not a run folder: it has no {' and no '.join(missing)}. "
+            "Give the folder that `weft run` named, such as runs/<name>."
+        )
+
+
 def check_umask() -> None:
     """Refuse a umask under which nobody could read what he writes.
 

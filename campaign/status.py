@@ -7,7 +7,6 @@ from typing import Any
 
 import psutil
 
-from apps.science.errors import ConfigError
 from campaign.estimate.kept import compare
 from campaign.heartbeat import beats
 from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
@@ -26,6 +25,7 @@ from campaign.monitoring.pools import (
 from campaign.monitoring.stuck import list_stuck
 from campaign.monitoring.task_times import describe_tasks
 from campaign.report.json_files import read_json
+from campaign.run_folder import check_is_run
 from campaign.timeline import idle_by_stage, orchestration_share, read_starts
 from site_configs.pools.batch_jobs import JOBS_FILE, read_jobs
 
@@ -46,11 +46,8 @@ class StatusReader:
 
     def __init__(self, run_dir: Path) -> None:
         self.paths = RunDir(run_dir.absolute())
-        if not self.paths.resolved.exists() and not self.paths.ledger.exists():
-            raise ConfigError(
-                f"{run_dir} is not a run folder: it has no resolved.yaml. "
-                "Give the folder that `weft run` named, such as runs/<name>."
-            )
+        if not self.paths.ledger.exists():
+            check_is_run(run_dir, self.paths.resolved)
         self.history = History(self.paths)
         self._shares: Shares | None = read_shares(self.paths.site)
 

@@ -15,8 +15,22 @@ RANGE_QUANTILES = (0.0005, 0.9995)
 """Part of the reference that shared bins cover: 0.05 to 99.95 %."""
 
 
+def kish_samples(total: Array | float, squares: Array | float) -> Array:
+    """Return (sum w)^2 / sum w^2 (Kish), 0 where all weights are zero.
+
+    Parameters
+    ----------
+    total, squares : sums of weights, and of squared weights; of the same shape
+    """
+    total, squares = np.asarray(total, dtype=float), np.asarray(squares, dtype=float)
+    samples: Array = np.divide(
+        total**2, squares, out=np.zeros_like(total), where=squares > 0
+    )
+    return samples
+
+
 def effective_sample_size(weights: Array) -> float:
-    """Return (sum w)^2 / sum w^2 (Kish): equally weighted frames worth the same.
+    """Return Kish's effective sample size: equally weighted frames worth the same.
 
     Raises
     ------
@@ -31,7 +45,7 @@ def effective_sample_size(weights: Array) -> float:
             "negative and not all zero. Look at the cutoff and the burn-in."
         )
     scaled = w / w.max()  # tiny WE weights would underflow when squared
-    return float(scaled.sum() ** 2 / (scaled**2).sum())
+    return float(kish_samples(scaled.sum(), (scaled**2).sum()))
 
 
 def weighted_quantile(values: Array, weights: Array, quantiles: Array) -> Array:

@@ -11,6 +11,7 @@ from apps.science.disk import free_bytes, say_bytes
 from campaign.estimate.probe import Rates
 from campaign.estimate.work import MINUTES, Work, total_bytes
 from campaign.monitoring.sentences import about
+from campaign.report.words import number
 from campaign.stage_names import read_stage
 from site_configs.checks.fit import usable_seconds
 from site_configs.pools.capacity import count_workers
@@ -57,7 +58,7 @@ def _cells(work: Work, site: Site, rates: Rates | None) -> list[str]:
     """Return what a stage does, in the order of the columns; empty for nothing."""
     cells = [
         _say_amount(work),
-        f"{say_number(work.simulated_ns)} ns" if work.simulated_ns else "",
+        f"{number(work.simulated_ns)} ns" if work.simulated_ns else "",
         f"{work.n_particles:,}" if work.n_particles else "",
         f"{work.n_frames:,}" if work.n_frames else "",
         say_bytes(work.n_bytes) if work.n_bytes else "",
@@ -153,8 +154,3 @@ def _say_amount(work: Work) -> str:
     if work.unit == MINUTES:
         return f"{about(work.limit_s)} of training"
     return f"{round(work.amount):,} {work.unit}{most}"
-
-
-def say_number(value: float) -> str:
-    """Return a number with two digits, or whole from 100 on."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"

@@ -18,7 +18,11 @@ from apps.science.segments.equilibrium import EquilibriumConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import FS_PER_PS, count_steps
 from apps.science.we.config import WEConfig
-from campaign.types._learning_config import LearningConfig, check_kelvin
+from campaign.types._learning_config import (
+    LearningConfig,
+    check_kelvin,
+    check_prior_kelvin,
+)
 from campaign.types._presets import fill_in
 from campaign.types._sampling_choice import (
     OPENMM,
@@ -207,6 +211,7 @@ class Config(LearningConfig):
         for name, system in self.systems.items():
             where = f"proteins.{name}" if name else "system"
             check_kelvin(system.temperature_kelvin, f"{where}.temperature_kelvin")
+        check_prior_kelvin(self, self.conditions.temperature_kelvin)
         return self
 
     @model_validator(mode="after")

@@ -47,6 +47,26 @@ def check_kelvin(kelvin: float, where: str) -> None:
         )
 
 
+def check_prior_kelvin(config: "LearningConfig", kelvin: float) -> None:
+    """Refuse a prior of another temperature than the data have.
+
+    Raises
+    ------
+    ValueError
+        If one is asked for.
+    """
+    asked = {"prior": config.prior}
+    asked |= {f"the model {one.name}: prior": one.prior for one in config.variants}
+    for where, prior in asked.items():
+        given = "temperature_kelvin" in prior.model_fields_set
+        if given and prior.temperature_kelvin != kelvin:
+            raise ValueError(
+                f"{where}.temperature_kelvin is {prior.temperature_kelvin:g}, that of "
+                f"the system {kelvin:g}. A prior is fitted at the temperature of its "
+                "data: leave it out."
+            )
+
+
 LEARNING_READ_BY: Final[Mapping[str, Sequence[str]]] = {
     "prior": ["prior"], "dataset": ["prior"], "model": ["train"],
     "training": ["train"], "n_train_processes": [], "experiments": ["prior"],

@@ -29,6 +29,7 @@ from campaign.types._learning_config import (
     LEARNING_READ_BY,
     LearningConfig,
     check_kelvin,
+    check_prior_kelvin,
 )
 from campaign.types._learning_stages import (
     Futures,
@@ -90,6 +91,7 @@ class Config(LearningConfig):
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
         check_kelvin(self.system.temperature_kelvin, "system.temperature_kelvin")
+        check_prior_kelvin(self, self.system.temperature_kelvin)
         asked = self.simulation
         step_ps = asked.timestep_fs / FS_PER_PS
         if count_whole(asked.frame_interval_ps, step_ps) is None:

@@ -40,6 +40,16 @@ def read_commands() -> list[str]:
 COMMANDS = read_commands()
 
 
+def test_files_that_docstrings_and_comments_name_exist() -> None:
+    theirs = {"site.py", "process_worker_pool.py"}
+    sources = [p for part in ("apps", "campaign", "site_configs")
+               for p in (REPOSITORY / part).rglob("*.py")]  # fmt: skip
+    known = {path.name for path in sources} | theirs
+    for path in sources:
+        named = re.findall(r"\b\w+\.py\b", path.read_text())
+        assert set(named) <= known, path
+
+
 def test_make_targets_exist() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for command in COMMANDS:

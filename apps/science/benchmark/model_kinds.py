@@ -135,8 +135,8 @@ class TrainedModel(_Simulated):
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.force_field import load_checkpoint, load_force_field
+        from apps.science.device import choose_device
         from apps.science.learning.checkpoint import read_checkpoint
-        from apps.science.propagators.cg import choose_device
 
         mapping = reference.read_mapping()
         known = {
@@ -180,7 +180,7 @@ class PublishedModel(_Simulated):
             check_same_beads,
             load_published,
         )
-        from apps.science.propagators.cg import choose_device
+        from apps.science.device import choose_device
 
         mapping = reference.read_mapping()
         if self.psf is not None:
@@ -198,7 +198,7 @@ class PriorAlone(_Simulated):
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.force_field import load_force_field
-        from apps.science.propagators.cg import choose_device
+        from apps.science.device import choose_device
 
         place = choose_device(device)
         return load_force_field(self.prior, reference.mapping, None, place)
@@ -212,7 +212,7 @@ class GoModel(_Simulated):
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
         from apps.science.cg.prior.go_model import GoForceField, fit_go_model
-        from apps.science.propagators.cg import choose_device
+        from apps.science.device import choose_device
 
         native = reference.read_native()
         if native is None:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from apps.science.arrays import Array
+from apps.science.device import choose_device
 from apps.science.errors import ConfigError, ShapeMismatchError
 from apps.science.propagators.base import Frames, PropagatorConfig, States
 from apps.science.units import FS_PER_PS
@@ -70,26 +71,6 @@ class Config(PropagatorConfig):
     def tau_ps(self) -> float:
         """Length of a segment, ps."""
         return self.n_steps * self.timestep_fs / FS_PER_PS
-
-
-def choose_device(name: str) -> str:
-    """Return a torch device name; ``auto`` is cuda where there is one.
-
-    Raises
-    ------
-    ConfigError
-        If CUDA is asked for and absent.
-    """
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"device is {name!r} but torch sees no CUDA device on this host. Use "
-            "device: auto, or a site whose md role has a GPU."
-        )
-    return name
 
 
 class Propagator:

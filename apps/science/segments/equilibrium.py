@@ -26,6 +26,7 @@ from apps.science.arrays import Array, IntArray
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.seeds import derive_seed
+from apps.science.statistics import kish_samples
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ def estimate_equilibrium_weights(
         config.burn_in,
         float(raw[mass > 0].sum()),
         float(0.5 * np.abs(shares[0] - shares[1]).sum()),
-        float(1.0 / np.square(mass).sum()),
+        float(kish_samples(1.0, np.square(mass).sum())),
         n_moves,
         relaxation,
     )

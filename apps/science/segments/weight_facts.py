@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.statistics import kish_samples
 
 _N_BINS: Final = 12
 
@@ -24,7 +25,7 @@ def describe_weights(weight: Array) -> dict[str, Any]:
         "n_frames": len(weight),
         "n_zero": int(len(weight) - len(above)),
         # of shares: squares of the smallest WE weights would underflow
-        "ess": float(1.0 / np.square(above / total).sum()),
+        "ess": float(kish_samples(1.0, np.square(above / total).sum())),
         "largest": float(above.max()),
         "largest_share": float(above.max() / total),
         "smallest": float(above.min()),

@@ -11,7 +11,12 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
-from campaign.config import check_campaign, load_campaign
+from campaign.config import (
+    check_campaign,
+    describe_difference,
+    dump_campaign,
+    load_campaign,
+)
 from campaign.template import write_template
 from campaign.types._force_field_config import Config
 
@@ -205,6 +210,29 @@ def is_taken(path: Path) -> bool:
     return True
 
 
+def test_a_prior_is_of_the_temperature_of_its_data(tmp_path: Path) -> None:
+    warm = TEXT.replace("vacuum}", "vacuum, temperature_kelvin: 350}")
+    for given in ("", "prior: {temperature_kelvin: 350}\n"):
+        resolved = yaml.safe_load(dump_campaign(load(tmp_path, warm + given)))
+        assert "temperature_kelvin" not in resolved["prior"]
+    said = refusal(tmp_path, warm + "prior: {temperature_kelvin: 300}\n")
+    assert "prior.temperature_kelvin is 300, that of the system 350" in said
+    one = "experiments: {variants: {cold: {prior: {temperature_kelvin: 280}}}}\n"
+    said = refusal(tmp_path, warm + one)
+    assert "the model cold: prior.temperature_kelvin is 280" in said
+
+
+def test_a_resolved_file_of_an_earlier_version_still_reads(tmp_path: Path) -> None:
+    warm = TEXT.replace("vacuum}", "vacuum, temperature_kelvin: 350}")
+    config = load(tmp_path, warm)
+    was = yaml.safe_load(dump_campaign(config))
+    was["prior"]["temperature_kelvin"] = 300.0  # which stood there, and was not used
+    path = tmp_path / "resolved.yaml"
+    path.write_text(yaml.safe_dump(was, sort_keys=False))
+    assert load_campaign(path).model_dump() == config.model_dump()
+    assert describe_difference(path.read_text(), config) == ""
+
+
 def write_frames(folder: Path, **changes: Any) -> Path:
     """Write a campaign on own frames of five beads in a row."""
     np.save(folder / "x.npy", np.arange(300.0).reshape(20, 5, 3) / 3.5)
@@ -227,6 +255,7 @@ def write_frames(folder: Path, **changes: Any) -> Path:
         ({"tica__lag_ps": 15}, "no whole number of frames of 10 ps"),
         ({"tica__lag_ps": 200}, "holds 20 frames of 10 ps, no more than the 20"),
         ({"system__temperature_kelvin": 27}, "If degrees Celsius are meant"),
+        ({"prior__temperature_kelvin": 310}, "310, that of the system 300"),
         ({"simulation__length_ps": 1.5}, "no whole number of frames of 1 ps"),
         ({"simulation__frame_interval_ps": 0.003}, "no whole number of steps"),
         ({"simulation__length_ps": 1e9}, "frames in all"),

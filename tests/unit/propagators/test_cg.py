@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from apps.science.device import choose_device
 from apps.science.errors import ShapeMismatchError
 from apps.science.propagators.base import States
-from apps.science.propagators.cg import Config, Propagator, choose_device
+from apps.science.propagators.cg import Config, Propagator
 from apps.science.units import ACCELERATION, thermal_energy
 
 KT = thermal_energy(300.0)

@@ -43,7 +43,7 @@ def test_an_iteration_is_said_in_a_line(sampling: Path) -> None:
     said = say_iteration(last | {"flux": {"folded": 2.5e-7}, "idle_share": 0.04})
     assert said == (
         "iteration 9: 24 walkers, 7 bins, ESS 24.0, 4% idle, "
-        "flux into folded 2.5e-07, blocks sent again: 1"
+        "flux into folded 2.5·10⁻⁷, blocks sent again: 1"
     )
 
 

@@ -34,6 +34,7 @@ from apps.science.cg.mapping.mapping import Mapping, read_mapping
 from apps.science.errors import DataError
 from apps.science.files import write_json
 from apps.science.segments.store import iterate_frames, open_store
+from apps.science.statistics import kish_samples
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class ForceCovariance:
     @property
     def effective_samples(self) -> float:
         """Kish effective sample size."""
-        return self.mass**2 / self.squares if self.squares > 0 else 0.0
+        return float(kish_samples(self.mass, self.squares))
 
 
 def fit_force_map(

@@ -91,7 +91,11 @@ class PriorConfig(StrictConfig):
         "preset auto its terms and exclusions too.",
     )
     temperature_kelvin: float = Field(
-        300.0, gt=0, le=1000, description="Temperature of the sampled data."
+        300.0,
+        gt=0,
+        le=1000,
+        description="Temperature of the sampled data; in a campaign the system's, and "
+        "best left out.",
     )
     weights: Weights | None = Field(
         None,

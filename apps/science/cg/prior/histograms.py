@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.cg.prior.tables import Types
+from apps.science.statistics import kish_samples
 
 MAD_TO_SIGMA = 1.4826
 """Median absolute deviation of a normal law to its standard deviation."""
@@ -64,11 +65,7 @@ class TypeHistograms:
     @property
     def effective_samples(self) -> Array:
         """Kish effective sample size of each type."""
-        total = self.counts.sum(axis=1)
-        samples: Array = np.divide(
-            total**2, self.squares, out=np.zeros_like(total), where=self.squares > 0
-        )
-        return samples
+        return kish_samples(self.counts.sum(axis=1), self.squares)
 
     def add(self, values: Array, weights: Array) -> None:
         """Count values (n_frames, n_members) with weights (n_frames,)."""

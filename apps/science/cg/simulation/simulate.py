@@ -143,7 +143,7 @@ def simulate(
     ConfigError
         If the numbers of steps are no whole multiples of each other.
     """
-    from apps.science.propagators.cg import choose_device
+    from apps.science.device import choose_device
     from apps.science.segments.topology import make_beads, write_pdb
 
     _check(settings)

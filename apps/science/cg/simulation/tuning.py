@@ -54,7 +54,8 @@ def tune_model(
         build_propagator,
         load_model,
     )
-    from apps.science.propagators.cg import Inference, choose_device
+    from apps.science.device import choose_device
+    from apps.science.propagators.cg import Inference
 
     chosen = next((known for known in get_args(Inference) if known == inference), None)
     if chosen is None:
