@@ -124,7 +124,7 @@ class Context:
         if self._is_settled(name, outputs, after):
             result.set_result(list(outputs))
             return result
-        began = _Clock(after, lambda: self._note_start(name))
+        began = _Clock(after, lambda: self._note_start(name, queued=True))
         parts = list(submit(list(after)))
         remaining = len(parts)
         if not parts:
@@ -305,11 +305,11 @@ class Context:
             self.ledger.append(event, name, message=message, **known)
         log.warning("%s: %s", name, message)
 
-    def _note_start(self, name: str) -> None:
+    def _note_start(self, name: str, *, queued: bool = False) -> None:
         sources = self._stages[name].sources = self._find_sources(name)
         with self._lock:
-            self.ledger.append("started", name, **sources.fields())
-        log.info("%s: started", name)
+            self.ledger.append("started", name, queued=queued, **sources.fields())
+        log.info("%s: %s", name, "given to the workers" if queued else "started")
 
     def _close(
         self,

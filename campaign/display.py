@@ -31,7 +31,7 @@ from campaign.terminal import make_console
 
 _STYLES = {
     "done": "green", "running": "bold cyan", "failed": "bold red",
-    "interrupted": "yellow", "waiting": "dim",
+    "interrupted": "yellow", "queued": "cyan", "waiting": "dim",
 }  # fmt: skip
 
 WIDE = 108

@@ -55,7 +55,8 @@ class Entry:
     """One line of the ledger.
 
     ``inputs`` and ``settings`` of a stage's start and end are those of ``Sources``;
-    versions before 0.2 did not note them.
+    versions before 0.2 did not note them. ``queued`` is true of a start whose work is
+    tasks alone, which may have to wait for a worker.
     """
 
     time: float
@@ -65,6 +66,7 @@ class Entry:
     outputs: dict[str, dict[str, Any]] | None = None
     inputs: dict[str, dict[str, Any]] | None = None
     settings: dict[str, str] | None = None
+    queued: bool | None = None
     message: str | None = None
     stages: list[str] | None = None
     site: str | None = None
@@ -125,14 +127,15 @@ class Ledger:
         self.append("done", stage, seconds=seconds, outputs=prints, **sources.fields())
 
     def take_prints(self, files: Iterable[Path]) -> dict[str, Mapping[str, Any]]:
-        """Return the fingerprints of files in the run folder that are there.
+        """Return the fingerprints of the files that are there.
 
         Those of outputs are as they were recorded, which spares reading them again.
         """
         root, entries = self.path.parent, self.entries()
         found: dict[str, Mapping[str, Any]] = {}
         for path in files:
-            name = str(path.relative_to(root))
+            inside = path.is_relative_to(root)
+            name = str(path.relative_to(root) if inside else path)
             made = (e.outputs or {} for e in entries)
             known = [outputs[name] for outputs in made if name in outputs]
             if all(one == known[-1] for one in known[:-1]):

@@ -29,6 +29,9 @@ from campaign.run_folder import check_is_run
 from campaign.timeline import idle_by_stage, orchestration_share, read_starts
 from site_configs.pools.batch_jobs import JOBS_FILE, read_jobs
 
+CLOCKS_DIFFER_S = 5.0
+"""By so much a worker's clock may be behind the driver's."""
+
 
 def read_status(run_dir: Path) -> dict[str, Any]:
     """Return what StatusReader does, of one look.
@@ -67,6 +70,7 @@ class StatusReader:
         begins = [begin for begin, _ in starts]
         now = _now(paths, clock) if alive else {}
         tries = count_tries(history.events, events_file(paths).exists())
+        _wait_for_workers(stages, entries, history, now)
         _add_tasks(stages, history, starts, tries)
         ahead = _add_forecast(stages, history, begins, clock) if alive else None
         hours = self._shares and add_hours(
@@ -137,6 +141,32 @@ def _now(paths: RunDir, clock: float) -> dict[str, Any]:
 def _jobs_left(paths: RunDir) -> list[str]:
     """Return the batch jobs that a driver which is gone may have left behind."""
     return [j.job_id for j in read_jobs(paths.root / JOBS_FILE) if j.job_id]
+
+
+def _wait_for_workers(
+    stages: list[dict[str, Any]],
+    entries: list[Entry],
+    history: History,
+    now: dict[str, Any],
+) -> None:
+    """Let a stage be queued, and not run, until a worker has begun a task of it."""
+    queued = {e.stage for e in entries if e.event == "started" and e.queued}
+    if not now:
+        return  # nobody says what runs
+    for stage in stages:
+        name, given = stage["name"], stage["started"]
+        if stage["state"] != "running" or name not in queued:
+            continue
+        begun = [t["since"] for t in now["running"] if t["stage"] == name]
+        begun += [
+            task.started
+            for task in history.tasks
+            if task.stage == name and task.started > given - CLOCKS_DIFFER_S
+        ]
+        if begun:
+            stage["started"] = max(given, min(begun))
+        else:
+            stage["state"] = "queued"
 
 
 def _add_tasks(

@@ -46,14 +46,14 @@ class Weft:
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a driver in a session of its own; its output goes to driver.out."""
-        out = (self.folder / "driver.out").open("a")
         # the tests may run under nohup, which a driver would inherit
         before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        driver = subprocess.Popen(
-            [*self.command, *map(str, arguments)], cwd=self.folder, text=True,
-            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            env=os.environ | self.environment,
-        )  # fmt: skip
+        with (self.folder / "driver.out").open("a") as out:
+            driver = subprocess.Popen(
+                [*self.command, *map(str, arguments)], cwd=self.folder, text=True,
+                stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                env=os.environ | self.environment,
+            )  # fmt: skip
         signal.signal(signal.SIGHUP, before)
         self.drivers.append(driver)
         return driver

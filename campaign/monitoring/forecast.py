@@ -64,7 +64,10 @@ def forecast(
         if state == "running" and left is not None:
             at_work.append(left)
             grounds += 1
-        elif state == "waiting" and (like := _twin(name, wholes)) is not None:
+        elif (
+            state in {"queued", "waiting"}
+            and (like := _twin(name, wholes)) is not None
+        ):
             ahead += like
         elif read_stage(name).kind in BRIEF:
             uncounted.append(name)

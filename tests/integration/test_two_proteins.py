@@ -110,7 +110,8 @@ def test_a_trained_model_is_simulated_as_either(
 
 
 def test_experiments_end_in_one_table(run_dir: Path) -> None:
-    rows = list(csv.DictReader((run_dir / "experiments/table.csv").open()))
+    table = (run_dir / "experiments/table.csv").read_text()
+    rows = list(csv.DictReader(table.splitlines()))
     assert [row["name"] for row in rows] == ["weighted", "soft"]
     assert [row["prior.dihedral_scale"] for row in rows] == ["", "0.5"]
     for row in rows:

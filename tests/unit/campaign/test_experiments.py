@@ -188,7 +188,7 @@ def test_the_table_has_each_models_own_best_epoch(tmp_path: Path) -> None:
         (folder / "config.yaml").write_text(yaml.safe_dump(job))
     asked = [Experiment("a", {}), Experiment("b", {"training.weighted": False})]
     table = write_experiments(paths, asked, [paths])
-    rows = {row["name"]: row for row in csv.DictReader(table.open())}
+    rows = {row["name"]: row for row in csv.DictReader(table.read_text().splitlines())}
     assert (rows["a"]["best_epoch"], rows["a"]["val_loss_weighted"]) == ("4", "3")
     assert (rows["b"]["best_epoch"], rows["b"]["val_loss_unweighted"]) == ("2", "7")
     assert (rows["a"]["training.weighted"], rows["b"]["training.weighted"]) == (
