@@ -25,6 +25,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import torch
 
+from apps.science.cg.checkpoint import write_checkpoint
 from apps.science.cg.force_field import ForceField
 from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.cg.prior.tables import PriorTables
@@ -36,7 +37,6 @@ from apps.science.cg.simulation.block_size import (
     measure_blocks,
     name_device,
 )
-from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Inference, Propagator

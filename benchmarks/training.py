@@ -211,7 +211,7 @@ def weft(dataset: Path, kind: str, size: Any, batch: int, n_epochs: int) -> Trai
         name = f"{dataset.stem}_{kind}_{batch}"
         job = make_job(dataset, dataset.parent / name, kind, size, batch, n_epochs)
 
-        class Timed(loop._Training):
+        class Timed(loop.Training):
             def _tell_epoch(self, *said: Any) -> None:
                 super()._tell_epoch(*said)
                 tick()
@@ -337,7 +337,7 @@ def run_rank(dataset: Path, n_epochs: int) -> None:
         for name, joined in (("alone", one), ("together", ranks), ("apart", one)):
             folder = dataset.parent / (name + str(ranks.rank) * (name == "apart"))
             job = make_job(dataset, folder, "torchmd_net", SMALL, 128, n_epochs)
-            trainings[name] = loop._Training(job, joined, NeverStop())  # type: ignore[arg-type]
+            trainings[name] = loop.Training(job, joined, NeverStop())  # type: ignore[arg-type]
         for _ in range(n_epochs):
             pair = []
             for name, training in trainings.items():

@@ -189,6 +189,7 @@ class LearningStages:
         paths, learnt = self.ctx.paths, self.learnt[variant.name]
         stage, folder = f"train_{variant.name}", paths.model(variant.name)
         job = {
+            "task": "force_matching",
             "dataset": str(learnt.dataset),
             "prior": str(learnt.prior) if variant.dataset.one_prior else None,
             "out": str(folder),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from apps.science.learning.checkpoint import load_network, read_checkpoint
+from apps.science.cg.checkpoint import load_network, read_checkpoint
 
 OLD = Path(__file__).parent / "data" / "checkpoint_v1.pt"
 POSITIONS = torch.tensor(

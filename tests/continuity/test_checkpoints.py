@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from apps.science.cg.checkpoint import load_network, read_checkpoint
 from apps.science.cg.force_field import load_checkpoint
-from apps.science.learning.checkpoint import load_network, read_checkpoint
 
 DATA = Path(__file__).parent / "data"
 POSITIONS = torch.tensor(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from apps.science.cg.checkpoint import write_checkpoint
 from apps.science.cg.force_field import load_checkpoint
 from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import format_tables
-from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 
 PATH = Path(__file__).parent / "data" / "checkpoint_v2.pt"

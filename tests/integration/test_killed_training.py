@@ -38,7 +38,8 @@ def job(tmp_path: Path) -> Path:
     settings = {"n_epochs": 100_000, "patience": 100_000, "batch_size": 16}
     path.write_text(
         yaml.safe_dump({
-            "dataset": str(tmp_path / "dataset.h5"), "out": str(path.parent),
+            "task": "force_matching", "dataset": str(tmp_path / "dataset.h5"),
+            "out": str(path.parent),
             "model": MODEL, "device": "cpu", "training": settings,
         })
     )  # fmt: skip

@@ -134,9 +134,9 @@ class TrainedModel(_Simulated):
     prior: Path | None = None
 
     def _load(self, reference: ReferenceSet, device: str) -> "ComputesForces":
+        from apps.science.cg.checkpoint import read_checkpoint
         from apps.science.cg.force_field import load_checkpoint, load_force_field
         from apps.science.device import choose_device
-        from apps.science.learning.checkpoint import read_checkpoint
 
         mapping = reference.read_mapping()
         known = {

@@ -111,7 +111,7 @@ def load_force_field(
     read = read_mapping(mapping)
     network = None
     if checkpoint is not None:
-        from apps.science.learning.checkpoint import read_checkpoint, restore_network
+        from apps.science.cg.checkpoint import read_checkpoint, restore_network
 
         content = read_checkpoint(checkpoint)
         _check_prior(content["proteins"], prior, checkpoint)
@@ -135,7 +135,7 @@ def load_checkpoint(
     DataError
         If the checkpoint does not hold the prior and mapping of this protein.
     """
-    from apps.science.learning.checkpoint import read_checkpoint, restore_network
+    from apps.science.cg.checkpoint import read_checkpoint, restore_network
 
     content = read_checkpoint(checkpoint)
     known: dict[str, Any] = {

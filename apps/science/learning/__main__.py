@@ -9,21 +9,27 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from apps.science.errors import ConfigError, WeftError
+from apps.science.learning.config import Job
 from apps.science.learning.meeting import ALONE, read_place
 from apps.science.learning.parent import end_with_parent
+from apps.science.plugins import list_kinds
 from apps.science.stopping import UNFINISHED
-from apps.science.tasks.force_matching.config import TrainingJob
 
 _log = logging.getLogger("apps.science.learning")
 
 
-def main(arguments: list[str]) -> int:
-    """Read the job, train, and return the exit status."""
+def main(arguments: list[str], task: str | None = None) -> int:
+    """Read the job, train, and return the exit status.
+
+    Parameters
+    ----------
+    task : of a job file that names none
+    """
     end_with_parent()
     first = read_place().rank == 0
     logging.basicConfig(
@@ -36,14 +42,29 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         fields = yaml.safe_load(Path(arguments[0]).read_text(encoding="utf-8"))
-        job = TrainingJob.model_validate(fields)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        job = _read_job(fields, task)
+    except (OSError, yaml.YAMLError, ValueError, ConfigError) as error:
         _log.error("%s cannot be used: %s", arguments[0], error)
         return 2
     return _train(job)
 
 
-def _train(job: TrainingJob) -> int:
+def _read_job(fields: Any, task: str | None) -> Job:
+    from apps.science.learning.task import PACKAGE, load_task
+
+    if not isinstance(fields, dict):
+        raise ConfigError("it holds no settings. Give the file of a training.")
+    fields = {"task": task, **fields}
+    if not isinstance(fields["task"], str):
+        raise ConfigError(
+            f"it names no task, but {fields['task']!r}. Add a line, task: and one of "
+            f"{', '.join(list_kinds(PACKAGE))}."
+        )
+    job: Job = load_task(fields["task"]).Job.model_validate(fields)
+    return job
+
+
+def _train(job: Job) -> int:
     import torch
 
     from apps.science.learning.loop import train
@@ -75,10 +96,15 @@ def _leave(status: int) -> None:
     sys.exit(status)
 
 
-if __name__ == "__main__":
+def run(task: str | None = None) -> None:
+    """Run this process as the command line says; see ``main``."""
     try:
-        status = main(sys.argv[1:])
+        status = main(sys.argv[1:], task)
     except Exception:
         _log.exception("training failed")
         status = 1
     _leave(status)
+
+
+if __name__ == "__main__":
+    run()

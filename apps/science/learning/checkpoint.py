@@ -1,11 +1,9 @@
-"""Checkpoints: plain arguments and tensors, so that reading one runs no code.
+"""Checkpoints: plain values and tensors, so that reading one runs no code.
 
-Schema ``weft-checkpoint-2``: ``model`` (settings with their kind), ``weights`` (the
-averaged ones, ready for use), ``units``, ``proteins`` (by name: prior.yaml and
-mapping.json as texts, the prior's sha256, residues), ``provenance`` (versions, data,
-seed, settings) and, in ``last.pt``, ``training`` (all that an exact resume needs).
-Schema 1 had neither units, proteins nor provenance. Old files must open: raise the
-number, and keep reading the old ones.
+Schema ``weft-checkpoint-2``: ``weights`` (the averaged ones, ready for use),
+``provenance`` (versions, seed, settings), in ``last.pt`` ``training`` (all that an
+exact resume needs), and what its task adds (``Task.payload``). Old files must open:
+raise the number, and keep reading the old ones.
 """
 
 import io
@@ -18,54 +16,41 @@ from typing import TYPE_CHECKING, Any, Final
 from apps.science.errors import DataError
 from apps.science.files import atomic_path
 from apps.science.learning.checkpoint_file import ForeignCheckpointError, read_plain
-from apps.science.models.base import build_network, read_config
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from apps.science.models._network import Network
-
 SCHEMA: Final = "weft-checkpoint-2"
 FORMER: Final = "weft-checkpoint-1"
 _FAMILY: Final = "weft-checkpoint-"
-UNITS: Final = "positions Angstrom, energies kcal/mol, forces kcal/mol/Angstrom"
-
-_MEANT_IN_1: Final[dict[str, dict[str, Any]]] = {
-    "cgschnet": {"filter_spacing_angstrom": 0.0, "sequence_by": "bead"}
-}
-"""What schema 1 meant by leaving out settings that came later."""
 
 
 def write_checkpoint(
     path: Path,
-    model: dict[str, Any],
-    weights: "dict[str, Tensor]",
-    training: dict[str, Any] | None = None,
+    weights: "Mapping[str, Tensor]",
+    payload: Mapping[str, Any],
+    training: Mapping[str, Any] | None = None,
     *,
     keep: Path | None = None,
-    proteins: Mapping[str, dict[str, str]] | None = None,
-    provenance: dict[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a checkpoint atomically.
 
     Parameters
     ----------
-    model : the model's settings as plain values, with ``kind``
     weights : the network's state dict
+    payload : plain values of the task
     training : what a resume needs; left out of a model that is only used
     keep : the name that a checkpoint already at ``path`` is given
-    proteins : prior_yaml, mapping_json, prior_sha256 and residues of each
     provenance : plain values that say what made it
     """
     import torch
 
     content = {
         "schema": SCHEMA,
-        "model": model,
+        **payload,
         "weights": {name: value.detach().cpu() for name, value in weights.items()},
         "training": training,
-        "units": UNITS,
-        "proteins": dict(proteins or {}),
         "provenance": {**_describe_software(), **(provenance or {})},
     }
     # torch would say of a full disk what only its authors understand
@@ -96,7 +81,7 @@ def _describe_software() -> dict[str, str]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU; one of an older schema as if of this one.
+    """Read a checkpoint onto the CPU.
 
     Raises
     ------
@@ -122,33 +107,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "wrote it."
         )
     checked: dict[str, Any] = content
-    for name in ("model", "weights"):
-        if not isinstance(checked.get(name), dict):
-            raise ForeignCheckpointError(
-                f"{path} calls itself {found}, but has no {name}. Give a best.pt or "
-                "last.pt that weft trained; this file was left as it is."
-            )
-    if found == FORMER:
-        meant = _MEANT_IN_1.get(str(checked["model"].get("kind")), {})
-        checked["model"] = {**meant, **checked["model"]}
-        checked |= {"units": UNITS, "proteins": {}, "provenance": {}}
+    require(checked, "weights", path)
     return checked
 
 
-def restore_network(content: dict[str, Any]) -> "Network":
-    """Return the trained network of a checkpoint's content, ready for inference."""
-    network = build_network(read_config(content["model"]))
-    try:
-        network.load_state_dict(content["weights"])
-    except (RuntimeError, AttributeError) as error:
-        raise DataError(
-            f"The weights of the checkpoint are not those of its {content['model']} "
-            f"({str(error).splitlines()[0]}). Train the model again."
-        ) from None
-    network.eval()
-    return network
+def require(content: Mapping[str, Any], name: str, path: Path) -> None:
+    """Refuse a checkpoint that lacks a part.
 
-
-def load_network(path: Path) -> "Network":
-    """Return the trained network of a checkpoint, on the CPU, ready for inference."""
-    return restore_network(read_checkpoint(path))
+    Raises
+    ------
+    ForeignCheckpointError
+        If it has no such part, or one that is no mapping.
+    """
+    if not isinstance(content.get(name), dict):
+        raise ForeignCheckpointError(
+            f"{path} calls itself {content['schema']}, but has no {name}. Give a "
+            "best.pt or last.pt that weft trained; this file was left as it is."
+        )

@@ -32,7 +32,7 @@ rise of less."""
 _N_ERRORS: Final = 2.0
 """Standard errors by which a slope differs from none."""
 _MOST_ALIKE: Final = 0.9
-_UNITS: Final = "(kcal/mol/Å)²"
+_REMEDY: Final = "More data or a smaller model would help"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Line:
 
     Attributes
     ----------
-    slope, error : per epoch, (kcal/mol/Angstrom)^2
+    slope, error : per epoch, in units of the loss
     n : epochs
     """
 
@@ -89,14 +89,15 @@ class Ending:
     stopped : by what
     epochs, best_epoch : of which the last may be a part of one
     trend, trend_per_epoch, trend_error : of the validation loss over ``trend_epochs``
-        at the end, (kcal/mol/Angstrom)^2 per epoch
+        at the end, in ``units`` per epoch
     overfit_since : the epoch from which on it rises; None where it does not
     would_help : whether to train longer
     validated : whether frames validate; else it is the training loss
     learning_rate : the largest
     minutes : by the clock, of the epochs
-    warning : of a set that is small for the model; empty where it is not
+    warning : of the task, such as of a set that is small; empty where there is none
     sentence : all this for a person
+    units : of the loss
     """
 
     stopped: Stopped
@@ -113,6 +114,7 @@ class Ending:
     minutes: float
     warning: str
     sentence: str
+    units: str
 
 
 def describe_ending(
@@ -123,6 +125,8 @@ def describe_ending(
     patience: int,
     budget_minutes: float | None,
     warning: str = "",
+    units: str = "",
+    remedy: str = _REMEDY,
 ) -> Ending:
     """Return where a training stopped and whether more of it would help.
 
@@ -130,7 +134,8 @@ def describe_ending(
     ----------
     history : an entry for each epoch, one at least
     own : the column of the validation loss that decides which epoch is best
-    warning : see ``Ending``
+    warning, units : see ``Ending``
+    remedy : what would help a model that learns its data by heart
     """
     losses = np.array([row[own] for row in history], dtype=float)
     trained = np.array([row["train_loss"] for row in history], dtype=float)
@@ -152,13 +157,13 @@ def describe_ending(
     }[stopped]
     sentence = (
         f"It stopped {why}, {n} in all; epoch {best + 1} is kept. "
-        f"{_say(trend, since, last, n, validated)}"
+        f"{_say(trend, since, last, n, validated, units, remedy)}"
     )
     return Ending(
         stopped, n, best + 1, trend, last.slope, last.error, last.n, since,
         trend == "falling", validated, learning_rate,
         sum(row["seconds"] for row in history) / 60, warning,
-        f"{sentence} {warning}".strip(),
+        f"{sentence} {warning}".strip(), units,
     )  # fmt: skip
 
 
@@ -182,17 +187,19 @@ def _judge(
 
 
 def _say(
-    trend: Trend, since: int | None, last: Line, n: int, validated: bool
+    trend: Trend, since: int | None, last: Line, n: int, validated: bool,
+    units: str, remedy: str,
 ) -> str:  # fmt: skip
     loss = "validation loss" if validated else "training loss (no frame validates)"
-    per_epoch = f"{abs(last.slope):.2g} ± {last.error:.1g} {_UNITS} per epoch"
+    spread = f"{abs(last.slope):.2g} ± {last.error:.1g} {units}".strip()
+    per_epoch = f"{spread} per epoch"
     if n < _FEWEST:
         return f"{n} are too few to see where the {loss} goes: train longer."
     if trend == "overfit":
         return (
             f"The validation loss has risen since epoch {since} while the training "
-            "loss fell: the model learns its frames by heart. More frames, a smaller "
-            "model or training.noise_angstrom would help; more epochs would not."
+            f"loss fell: the model learns its frames by heart. {remedy}; more epochs "
+            "would not."
         )
     if trend == "falling":
         return (
@@ -208,5 +215,5 @@ def _say(
 
 def write_ending(folder: Path, ending: Ending) -> Path:
     """Write ending.json into a model's folder, atomically."""
-    found: dict[str, Any] = {"schema": SCHEMA, "units": _UNITS, **asdict(ending)}
+    found: dict[str, Any] = {"schema": SCHEMA, **asdict(ending)}
     return write_json(folder / ENDING, found)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from apps.science.arrays import IntArray
+from apps.science.learning.config import LoopConfig
 from apps.science.learning.ranks import Ranks
-from apps.science.tasks.force_matching.config import TrainingConfig
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _BUSY: Final = 3.0
 _WHOLE_EPOCHS: Final = 10
 """From so many on, whole epochs are trained; fewer may end within one."""
 VALIDATED: Final = 2048
-"""Frames of a protein by which validation is timed."""
+"""Samples of each kind by which validation is timed."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def time_steps(
     Parameters
     ----------
     step : takes one, and says whether to stop
-    validate : over so many frames of each protein at most; returns the share of all
+    validate : over so many samples of each kind at most; returns the share of all
     """
     clock = Stopwatch(ranks)
     for frames in batches[:_N_WARM]:
@@ -114,7 +114,7 @@ def time_steps(
 
 
 def plan_budget(
-    config: TrainingConfig, n_batches: int, learning_rate: float,
+    config: LoopConfig, n_batches: int, learning_rate: float,
     timed: tuple[float, float], used_s: float = 0.0,
 ) -> Plan:  # fmt: skip
     """Return what fits into ``config.budget_minutes``, no more than its epochs.

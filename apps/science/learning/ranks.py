@@ -1,15 +1,15 @@
 """The processes that train together: those of a meeting, or this one alone.
 
-Gradients are summed here and not by DistributedDataParallel: force matching takes
-gradients inside the forward pass, models are small, and one flat sum carries the
-losses and the stop flag along. What they tell each other is tensors, and plain values
+Gradients are summed here and not by DistributedDataParallel: losses may take gradients
+inside the forward pass, models are small, and one flat sum carries the losses and the
+stop flag along. What they tell each other is tensors, and plain values
 that are read without running code.
 """
 
 import io
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,11 +61,12 @@ class Ranks:
         """Return this process's places among ``n``; no place is another's too."""
         return np.arange(self.rank, n, self.size)
 
-    def sum_gradients(self, network: torch.nn.Module, extras: Tensor) -> Tensor:
-        """Sum every gradient, and ``extras``, over the processes; return the extras."""
+    def sum_gradients(
+        self, parameters: Sequence[torch.nn.Parameter], extras: Tensor
+    ) -> Tensor:
+        """Sum gradients, and ``extras``, over the processes; return the extras."""
         if self.size == 1:
             return extras
-        parameters = [p for p in network.parameters() if p.requires_grad]
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([*(g.reshape(-1) for g in grads), extras])
         with _together():

@@ -7,22 +7,24 @@ from typing import Final
 
 from apps.science.files import write_json, write_text
 
-COLUMNS: Final = (
-    "epoch", "train_loss", "val_loss_weighted", "val_loss_unweighted",
-    "learning_rate", "frames_per_second", "seconds",
-)  # fmt: skip
-"""Losses in (kcal/mol/Angstrom)^2 per force component; times of the epoch.
-
-Several proteins add a column ``val_loss_<name>`` each, weighted as the loss is.
-"""
+_BEFORE: Final = ("epoch", "train_loss")
+_AFTER: Final = ("learning_rate", "frames_per_second", "seconds")
+"""Of the epoch. Between stands what a task's validation finds, the same in every epoch;
+behind them what else it finds, and the losses of other parts than the first."""
 
 Row = dict[str, float]
 
 
-def write_metrics(path: Path, history: Sequence[Row]) -> Path:
-    """Write one line per finished epoch; a resumed run rewrites it from its history."""
-    more = [name for name in (history[0] if history else {}) if name not in COLUMNS]
-    columns = [*COLUMNS, *more]
+def write_metrics(path: Path, history: Sequence[Row], found: Sequence[str]) -> Path:
+    """Write one line per finished epoch; a resumed run rewrites it from its history.
+
+    Parameters
+    ----------
+    found : the columns of the task
+    """
+    columns = [*_BEFORE, *found, *_AFTER]
+    rows = history[0] if history else {}
+    columns += [name for name in rows if name not in columns]
     lines = [",".join(columns)]
     for row in history:
         cells = [f"{int(row['epoch'])}", *(f"{row[c]:.8g}" for c in columns[1:])]

@@ -1,4 +1,11 @@
-"""The optimiser, the course of the learning rate, and the weights' moving average."""
+"""The optimiser, the course of the learning rate, and the weights' moving average.
+
+The average's arithmetic is torch's (``swa_utils``); its ``AveragedModel`` is not used,
+which takes the first step's weights as they are and keeps a second network. Nor are
+torch's ``lr_scheduler``: they make each rate from the one before, so that a cosine
+differs in its last digits from the same cosine in closed form, and a rate cannot be
+asked for a step by its number alone, as resuming does.
+"""
 
 import math
 from collections.abc import Iterator
@@ -7,11 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from apps.science.tasks.force_matching.config import TrainingConfig
+from apps.science.learning.config import LoopConfig
 
 
-def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+def build_optimiser(network: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
     """Return AdamW without decay on biases, embeddings and the radial basis."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
@@ -38,7 +46,7 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.A
     )
 
 
-def read_rate(config: TrainingConfig, found: float | None = None) -> float:
+def read_rate(config: LoopConfig, found: float | None = None) -> float:
     """Return the largest rate: as written, or as ``found`` where it is ``auto``."""
     if config.learning_rate != "auto":
         return config.learning_rate
@@ -56,7 +64,7 @@ class LearningRate:
     """
 
     def __init__(
-        self, config: TrainingConfig, n_steps: int, highest: float | None = None
+        self, config: LoopConfig, n_steps: int, highest: float | None = None
     ) -> None:
         self._config, self._n_steps = config, n_steps
         self._high = read_rate(config) if highest is None else highest
@@ -107,14 +115,14 @@ class MovingAverage:
         self._live: list[Tensor] = list(live.values())
         self._shadow = {name: p.detach().clone() for name, p in live.items()}
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after optimiser step ``step``, from zero."""
         # Early on the average forgets faster, or it would remember the start.
         decay = min(self._decay, (1.0 + step) / (10.0 + step))
         if self._decay == 0.0:
             return
-        torch._foreach_lerp_(list(self._shadow.values()), self._live, 1.0 - decay)
+        take_in = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        take_in(list(self._shadow.values()), self._live, None)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

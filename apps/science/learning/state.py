@@ -3,30 +3,32 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from apps.science.errors import ConfigError
 from apps.science.learning.checkpoint import read_checkpoint, write_checkpoint
 from apps.science.learning.checkpoint_file import (
     DamagedCheckpointError,
     ForeignCheckpointError,
     set_aside,
 )
+from apps.science.learning.config import Job
 from apps.science.learning.plan import Plan
 from apps.science.learning.ranks import Ranks
 from apps.science.learning.record import Row
-from apps.science.learning.schedule import LearningRate, MovingAverage, build_optimiser
-from apps.science.models.base import build_network, read_config
+from apps.science.learning.schedule import LearningRate, MovingAverage
+from apps.science.learning.task import Part, Task
 from apps.science.seeds import derive_seed
-from apps.science.tasks.force_matching.batches import Batches
-from apps.science.tasks.force_matching.config import TrainingJob
-from apps.science.tasks.force_matching.data import TrainingData
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +43,15 @@ class Progress:
     Attributes
     ----------
     epoch, batch : the next batch to take, both from zero
-    error_sum, factor_sum : sums of c * error and c over the epoch so far
+    sums : by part, the sums of loss and count over the epoch so far
     seconds : wall time spent on the epoch so far
-    stalled : epochs since the validation loss was best
+    stalled : epochs since the score was best
     """
 
     epoch: int = 0
     batch: int = 0
     step: int = 0
-    error_sum: float = 0.0
-    factor_sum: float = 0.0
+    sums: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     best: float = float("inf")
     best_epoch: int = 0
@@ -58,34 +59,58 @@ class Progress:
     finished: bool = False
     history: list[Row] = field(default_factory=list)
 
+    def add(self, part: str, loss: float, count: float) -> None:
+        """Note what a step of a part found."""
+        so_far = self.sums.setdefault(part, [0.0, 0.0])
+        so_far[0] += loss
+        so_far[1] += count
+
+    def mean(self, part: str) -> float:
+        """Return a part's loss over the epoch so far; no number without a step."""
+        loss, count = self.sums.get(part, (math.nan, 1.0))
+        return loss / max(count, 1e-300)
+
 
 class TrainingState:
-    """A network with its optimiser, schedule, average and place in the epochs."""
+    """A network with its optimisers, schedule, average and place in the epochs."""
 
-    def __init__(
-        self, job: TrainingJob, data: TrainingData, batches: Batches, ranks: Ranks
-    ) -> None:
+    def __init__(self, job: Job, task: Task, ranks: Ranks) -> None:
         torch.manual_seed(derive_seed(job.seed, "network"))
-        self.job, self._data, self._ranks = job, data, ranks
-        self.model = read_config(job.model)
-        self.network = build_network(self.model)
+        self.job, self.task, self._ranks = job, task, ranks
+        self.network = task.build()
         config = job.training
-        if config.mixed_precision:
-            self.network.use_mixed_precision()
         # One process decides: unlike processors may draw unlike weights.
         self.network.load_state_dict(ranks.tell(self.network.state_dict()))
         self.network.to(ranks.device).train()
-        self.trainable = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimiser = build_optimiser(self.network, config)
+        self.parts = {part.name: part for part in task.parts(self.network)}
+        self.optimisers = {name: part.build() for name, part in self.parts.items()}
+        self.parameters = _share_out(self.network, self.optimisers)
         self.rate = LearningRate(config, 1, _REHEARSED)
         self.average = MovingAverage(self.network, config.ema_decay)
         self.progress = Progress()
         self.plan: Plan | None = None
+        if config.learning_rate == "auto" and len(self.parts) > 1:
+            raise ConfigError(
+                "training.learning_rate is auto, which follows one loss as it falls; "
+                f"{job.task} has {len(self.parts)} ({', '.join(self.parts)}). Give a "
+                "number."
+            )
         if config.budget_minutes is None and config.learning_rate != "auto":
             assert config.n_epochs is not None
-            self.adopt(Plan(batches.n_batches * config.n_epochs, config.learning_rate))
+            self.adopt(Plan(task.n_batches * config.n_epochs, config.learning_rate))
         self._best: dict[str, Tensor] | None = None
-        self._identity = _identify(job, data)
+        self._identity = _identify(job, task)
+
+    @property
+    def first(self) -> str:
+        """The part whose loss is told."""
+        return next(iter(self.parts))
+
+    @property
+    def due(self) -> list[Part]:
+        """The parts that the next step steps."""
+        step = self.progress.step
+        return [part for part in self.parts.values() if step % part.every == 0]
 
     @property
     def last_path(self) -> Path:
@@ -112,23 +137,23 @@ class TrainingState:
         """Before the first step: take back all that happens in the block."""
         kept = {n: v.detach().clone() for n, v in self.network.state_dict().items()}
         average = {n: v.clone() for n, v in self.average.state_dict().items()}
-        progress, random = replace(self.progress), torch.get_rng_state()
+        progress, random = deepcopy(self.progress), torch.get_rng_state()
         try:
             yield
         finally:
             self.network.load_state_dict(kept)
             self.network.zero_grad()
             self.average.load_state_dict(average)
-            self.optimiser = build_optimiser(self.network, self.job.training)
+            self.optimisers = {name: part.build() for name, part in self.parts.items()}
             self.progress = progress
             torch.set_rng_state(random)
 
-    def set_rate(self, rate: float | None = None) -> float:
-        """Give the optimiser the rate of the next step, or another."""
+    def set_rate(self, rate: float | None = None) -> None:
+        """Give the optimisers the rate of the next step, or another."""
         rate = self.rate.at(self.progress.step) if rate is None else rate
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        return rate
+        for name, part in self.parts.items():
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = rate * part.rate
 
     def write_best(self) -> None:
         """Write the averaged weights as the model to use."""
@@ -143,7 +168,7 @@ class TrainingState:
         """Write all that an exact resume needs."""
         training = {
             "identity": self._identity,
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": {n: one.state_dict() for n, one in self.optimisers.items()},
             "rate": self.rate.state_dict(),
             "average": self.average.state_dict(),
             "progress": vars(self.progress),
@@ -169,7 +194,8 @@ class TrainingState:
             return False
         training = content["training"]
         self.network.load_state_dict(content["weights"])
-        self.optimiser.load_state_dict(training["optimiser"])
+        for name, state in training["optimisers"].items():
+            self.optimisers[name].load_state_dict(state)
         if training.get("plan") is not None:  # older versions had none
             self.adopt(Plan(**training["plan"]))
         self.rate.load_state_dict(training["rate"])
@@ -192,8 +218,8 @@ class TrainingState:
                 "starting from scratch: the checkpoint is of other data or settings"
             )
             return None
+        self._translate(training)
         progress = Progress(**training["progress"])
-        training.setdefault("best", None)  # older versions had it in best.pt alone
         if not progress.best_epoch:
             return content
         there = self._open(self.best_path)
@@ -207,6 +233,16 @@ class TrainingState:
             at_best = replace(progress, epoch=progress.best_epoch)
             self._write_best(training["best"], at_best)
         return content
+
+    def _translate(self, training: dict[str, Any]) -> None:
+        """Turn what older versions wrote into what this one does."""
+        training.setdefault("best", None)  # it was in best.pt alone
+        if "optimiser" in training:  # there was one
+            training["optimisers"] = {self.first: training.pop("optimiser")}
+        progress = training["progress"]
+        if "error_sum" in progress:
+            sums = [progress.pop("error_sum"), progress.pop("factor_sum")]
+            progress["sums"] = {self.first: sums}
 
     def _open(self, path: Path) -> dict[str, Any] | None:
         """Read a checkpoint, None if there is none; what is none is put aside."""
@@ -227,19 +263,10 @@ class TrainingState:
         self, path: Path, training: dict[str, Any] | None, weights: dict[str, Tensor],
         progress: Progress, keep: Path | None = None,
     ) -> None:  # fmt: skip
-        proteins = {
-            protein.key: {
-                "residues": protein.residues,
-                "prior_sha256": protein.prior_sha256,
-                "prior_yaml": protein.prior_yaml,
-                "mapping_json": protein.mapping_json,
-            }
-            for protein in self._data.proteins
-        }
+        payload = dict(self.task.payload())
         provenance = {
-            "dataset": str(self.job.dataset),
-            "dataset_sha256": self._data.fingerprint,
-            "weights": self._data.weights,
+            "task": self.job.task,
+            **payload.pop("provenance", {}),
             "seed": self.job.seed,
             "training": self.job.training.model_dump(mode="json"),
             "plan": None if self.plan is None else asdict(self.plan),
@@ -247,24 +274,53 @@ class TrainingState:
             "validation_loss": progress.best,
         }
         write_checkpoint(
-            path, self.model.model_dump(mode="json"), weights, training,
-            keep=keep, proteins=proteins, provenance=provenance,
-        )  # fmt: skip
+            path, weights, payload, training, keep=keep, provenance=provenance
+        )
 
 
-def _identify(job: TrainingJob, data: TrainingData) -> str:
+def _share_out(
+    network: nn.Module, optimisers: Mapping[str, Optimizer]
+) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters of each part, in the network's order.
+
+    Raises
+    ------
+    ConfigError
+        If one that can be trained is of no part, or of two.
+    """
+    owner: dict[int, str] = {}
+    for name, optimiser in optimisers.items():
+        for parameter in (p for g in optimiser.param_groups for p in g["params"]):
+            if id(parameter) in owner:
+                raise ConfigError(
+                    f"A parameter is of the parts {owner[id(parameter)]} and {name} of "
+                    "one task; expected each to be of one. Mend the task's parts."
+                )
+            owner[id(parameter)] = name
+    found: dict[str, list[nn.Parameter]] = {name: [] for name in optimisers}
+    for where, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if id(parameter) not in owner:
+            raise ConfigError(
+                f"The parameter {where} is of no part of the task, so that nothing "
+                "would train it. Add it to one, or let it have no gradient."
+            )
+        found[owner[id(parameter)]].append(parameter)
+    return found
+
+
+def _identify(job: Job, task: Task) -> str:
     """Return a hash of what decides the result: settings, seed and data.
 
     Settings at their defaults do not count, so that a later version, which has more of
     them, goes on.
     """
     settings = {
-        "model": read_config(job.model).model_dump(mode="json", exclude_defaults=True),
+        **task.identity(),
         "training": job.training.model_dump(
             mode="json", exclude={"checkpoint_seconds"}, exclude_defaults=True
         ),
         "seed": job.seed,
-        "data": data.fingerprint,
-        "beads": [protein.embeddings.tolist() for protein in data.proteins],
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,5 +1,6 @@
-"""``python -m apps.science.training CONFIG.yaml``: the former name of ``learning``."""
+"""``python -m apps.science.training CONFIG.yaml``: how jobs of before 0.2 begin."""
 
-import runpy
+from apps.science.learning.__main__ import run
 
-runpy.run_module("apps.science.learning", run_name="__main__", alter_sys=True)
+if __name__ == "__main__":
+    run("force_matching")

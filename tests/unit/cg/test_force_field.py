@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from apps.science.arrays import Array
+from apps.science.cg.checkpoint import write_checkpoint
 from apps.science.cg.force_field import ForceField, load_force_field
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ShapeMismatchError
-from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 
 MODEL = {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1}

@@ -11,11 +11,11 @@ from apps.science.benchmark.model_kinds import (
 )
 from apps.science.benchmark.plain_dynamics import RunSettings
 from apps.science.benchmark.reference_set import ReferenceSet
+from apps.science.cg.checkpoint import write_checkpoint
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import hash_file
-from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 from apps.science.segments.frames import WeightedFrames
 

@@ -166,7 +166,7 @@ def write_npz(out: Path) -> None:
 def write_checkpoint(out: Path) -> None:
     import torch
 
-    from apps.science.learning.checkpoint import write_checkpoint as write
+    from apps.science.cg.checkpoint import write_checkpoint as write
 
     write(out, {"kind": "none"}, {"a": torch.arange(9000)}, {"epoch": 1})
 

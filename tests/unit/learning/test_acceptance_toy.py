@@ -16,8 +16,8 @@ import pytest
 import torch
 
 import apps.science.models
+from apps.science.cg.checkpoint import load_network
 from apps.science.cg.dataset.file import SCHEMA, create_file
-from apps.science.learning.checkpoint import load_network
 from apps.science.learning.loop import train
 from apps.science.tasks.force_matching.config import TrainingConfig, TrainingJob
 

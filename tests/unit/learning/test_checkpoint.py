@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from apps.science.cg.checkpoint import read_checkpoint, write_checkpoint
 from apps.science.cg.force_field import load_checkpoint, load_force_field
 from apps.science.errors import DataError
 from apps.science.files import hash_file
-from apps.science.learning.checkpoint import read_checkpoint, write_checkpoint
 from apps.science.learning.checkpoint_file import ForeignCheckpointError
 from apps.science.models.base import build_network, read_config
 from apps.science.tasks.force_matching.data import read_training_data

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from apps.science.cg.checkpoint import load_network, read_checkpoint
 from apps.science.content import hash_content
 from apps.science.errors import DataError, NumericalError
-from apps.science.learning.checkpoint import load_network, read_checkpoint
 from apps.science.learning.loop import train
 from apps.science.tasks.force_matching.config import TrainingJob
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from apps.science.learning import loop
-from apps.science.learning.checkpoint import read_checkpoint
+from apps.science.cg.checkpoint import read_checkpoint
+from apps.science.learning import planning
 from apps.science.learning.loop import train
 from apps.science.learning.plan import count_steps
 from apps.science.tasks.force_matching.config import TrainingConfig, TrainingJob
@@ -69,13 +69,13 @@ def test_a_planned_training_that_is_cut_ends_as_one_of_as_many_epochs(
     make_job: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so as one that is not cut: what was timed leaves no trace but the number."""
-    plain = loop.time_steps
+    plain = planning.time_steps
 
     def time_as_on_one_machine(*arguments: Any) -> tuple[float, float]:
         assert min(plain(*arguments) or ()) > 0
         return 0.1, 0.1
 
-    monkeypatch.setattr(loop, "time_steps", time_as_on_one_machine)
+    monkeypatch.setattr(planning, "time_steps", time_as_on_one_machine)
     cut = make_job("cut", **BUDGET | {"budget_minutes": 0.105})
     with monkeypatch.context() as patch:
         stop_after(patch, 8)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from apps.science.cg.checkpoint import read_checkpoint
 from apps.science.cg.force_field import load_checkpoint
 from apps.science.errors import DataError
-from apps.science.learning.checkpoint import read_checkpoint
 from apps.science.learning.loop import train
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Propagator

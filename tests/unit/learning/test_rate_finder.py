@@ -10,8 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from apps.science.cg.checkpoint import read_checkpoint
 from apps.science.learning import loop
-from apps.science.learning.checkpoint import read_checkpoint
 from apps.science.learning.loop import train
 from apps.science.learning.rate_finder import RATES, choose_rate, join_rates
 from apps.science.tasks.force_matching.config import TrainingConfig, TrainingJob
@@ -55,9 +55,9 @@ def test_a_training_goes_on_with_its_rate_as_if_it_had_been_written(
     make_job: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     auto = make_job("auto", learning_rate="auto")
-    plain, taken = loop._Training._between_steps, 0
+    plain, taken = loop.Training._between_steps, 0
 
-    def stop_soon(self: loop._Training) -> None:
+    def stop_soon(self: loop.Training) -> None:
         nonlocal taken
         taken += 1
         if taken == 3:
@@ -65,7 +65,7 @@ def test_a_training_goes_on_with_its_rate_as_if_it_had_been_written(
         plain(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Training, "_between_steps", stop_soon)
+        patch.setattr(loop.Training, "_between_steps", stop_soon)
         assert not train(auto)
     last = read_checkpoint(auto.out / "checkpoints" / "last.pt")
     rate = last["training"]["plan"]["learning_rate"]

@@ -1,15 +1,14 @@
-"""How a model is trained: what a person writes under ``training:``."""
+"""How a force field is trained: what a person writes under ``training:``."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field
 
-from apps.science.config_base import StrictConfig
+from apps.science.learning.config import Job, LoopConfig
 
 
-class TrainingConfig(StrictConfig):
+class TrainingConfig(LoopConfig):
     """Force matching; the defaults suit sets of 10^3 to 10^5 frames."""
 
     weighted: bool = Field(
@@ -59,111 +58,17 @@ class TrainingConfig(StrictConfig):
     mixed_precision: bool = Field(
         False, description="Filter layers in bfloat16 while training."
     )
-    n_epochs: int | None = Field(
-        50,
-        gt=0,
-        le=1_000_000,
-        description="Passes over the training frames, at most; null: as many as fit "
-        "into budget_minutes, as where that is given and this is not.",
-    )
-    budget_minutes: float | None = Field(
-        None,
-        gt=0,
-        le=525_600,
-        description="Computing time of a training: what fits is counted once, from "
-        "steps that are timed, and the learning rate runs over it.",
-    )
-    batch_size: int = Field(
-        128,
-        gt=0,
-        le=1_000_000,
-        description="Frames per step, over all processes together.",
-    )
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = Field(
-        1e-3,
-        description="AdamW's largest step, or auto: from a range test before the "
-        "first step.",
-    )
-    learning_rate_min: float = Field(
-        1e-5, ge=0, le=1, description="Where schedules end."
-    )
-    warmup_steps: int = Field(
-        100, ge=0, le=10**9, description="Steps of linear warm-up."
-    )
-    schedule: Literal["cosine", "plateau", "constant"] = Field(
-        "cosine", description="Course of the learning rate."
-    )
-    plateau_factor: float = Field(
-        0.8, gt=0, lt=1, description="Factor where the loss stalls."
-    )
-    plateau_patience: int = Field(10, gt=0, description="Epochs that make a stall.")
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        le=100,
-        description="AdamW's decay; biases, embeddings, RBF have none.",
-    )
-    gradient_clip: float = Field(
-        10.0, gt=0, description="Largest norm of a step's gradient."
-    )
-    ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="Decay of the weights' moving average; 0: none."
-    )
-    patience: int = Field(
-        30, gt=0, description="Epochs without a better validation loss before stopping."
-    )
-    checkpoint_seconds: float = Field(
-        60.0,
-        gt=0,
-        le=604_800,
-        description="Longest time between checkpoints inside an epoch.",
-    )
 
 
-    @field_validator("learning_rate", mode="wrap")
-    @classmethod
-    def _is_a_rate_or_auto(cls, value: Any, check: Callable[[Any], Any]) -> Any:
-        try:
-            return check(value)
-        except ValidationError:
-            raise ValueError(
-                f"expected a number above 0, at most 1, or auto; found {value!r}"
-            ) from None
+class TrainingJob(Job):
+    """Force matching on a training set."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _a_budget_needs_no_epochs(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("budget_minutes") is not None:
-            return {"n_epochs": None, **value}
-        return value
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if self.n_epochs is None and self.budget_minutes is None:
-            raise ValueError(
-                "n_epochs is null and there is no budget_minutes, so that training "
-                "would have no end. Give one of them, or both."
-            )
-        return self
-
-
-class TrainingJob(StrictConfig):
-    """The file that ``python -m apps.science.learning`` is given."""
-
+    task: Literal["force_matching"] = "force_matching"
     dataset: Path = Field(description="dataset.h5.")
     prior: Path | None = Field(
         None, description="prior.yaml that the dataset must have been made with."
     )
-    out: Path = Field(description="Folder of checkpoints/ and metrics.csv.")
-    progress: Path | None = Field(None, description="Where to write progress JSON.")
-    seed: int = Field(0, ge=0, description="Decides initial weights and frame order.")
-    device: str = Field("auto", description="cpu, cuda, or auto.")
     model: dict[str, Any] = Field(description="Settings of a model, with its kind.")
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How to train."
     )
-
-    @property
-    def unfinished(self) -> Path:
-        """The file that says that training left early, to be started again."""
-        return self.out / "unfinished"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -11,7 +10,6 @@ from torch import Tensor
 
 from apps.science.arrays import IntArray
 from apps.science.learning.ranks import Ranks
-from apps.science.learning.schedule import MovingAverage
 from apps.science.models._network import Network
 from apps.science.tasks.force_matching.config import TrainingConfig
 from apps.science.tasks.force_matching.data import Protein, TrainingData
@@ -22,6 +20,11 @@ from apps.science.tasks.force_matching.loss import (
 )
 from apps.science.tasks.force_matching.noise import Noise, draw_normal
 
+COLUMNS: Final = ("val_loss_weighted", "val_loss_unweighted")
+"""(kcal/mol/Angstrom)^2 per component of a force.
+
+Several proteins add a column ``val_loss_<name>`` each, weighted as the loss is.
+"""
 _VALIDATION_BATCH: Final = 512
 
 
@@ -54,32 +57,19 @@ def frame_errors(
     return squared_errors(forces, targets)
 
 
-@dataclass(frozen=True)
-class Losses:
-    """What validation found; not a number where no frame validates.
-
-    Attributes
-    ----------
-    weighted, unweighted : over all proteins
-    each : of each protein, where there are several, by column of metrics.csv
-    """
-
-    weighted: float
-    unweighted: float
-    each: dict[str, float] = field(default_factory=dict)
-
-
 def validate(
     network: Network,
-    average: MovingAverage,
     data: TrainingData,
     noise: Sequence[Noise | None],
     config: TrainingConfig,
     ranks: Ranks,
     seed: int,
     most_frames: int | None = None,
-) -> Losses:
-    """Return the losses of the averaged weights on the frames that validate.
+) -> dict[str, float]:
+    """Return the losses on the frames that validate, by column of metrics.csv.
+
+    Over all proteins, weighted and not, and where there are several, of each. Not a
+    number where no frame validates.
 
     Parameters
     ----------
@@ -88,13 +78,10 @@ def validate(
     sums = torch.zeros(
         (len(data.proteins), 4), dtype=torch.float64, device=ranks.device
     )
-    network.eval()
-    with average.applied():
-        for number, protein in enumerate(data.proteins):
-            sums[number] = _sum_errors(
-                network, protein, noise[number], ranks, seed, number, most_frames
-            )
-    network.train()
+    for number, protein in enumerate(data.proteins):
+        sums[number] = _sum_errors(
+            network, protein, noise[number], ranks, seed, number, most_frames
+        )
     return _join(data, config, ranks.sum(sums).cpu().numpy())
 
 
@@ -129,22 +116,19 @@ def _sum_errors(
     return sums
 
 
-def _join(data: TrainingData, config: TrainingConfig, sums: np.ndarray) -> Losses:
+def _join(
+    data: TrainingData, config: TrainingConfig, sums: np.ndarray
+) -> dict[str, float]:
     with np.errstate(invalid="ignore", divide="ignore"):
         weighted, unweighted = sums[:, 0] / sums[:, 1], sums[:, 2] / sums[:, 3]
-    each = {}
-    if len(sums) > 1:
-        own = weighted if config.weighted else unweighted
-        each = {
-            f"val_loss_{protein.key}": float(loss)
-            for protein, loss in zip(data.proteins, own, strict=True)
-        }
     counts = [len(protein.validation) for protein in data.proteins]
     shares = protein_shares(counts, config)
-    seen = shares > 0
-    if not seen.any():
-        return Losses(math.nan, math.nan, each)
-    return Losses(
-        float(shares[seen] @ weighted[seen]), float(shares[seen] @ unweighted[seen]),
-        each,
-    )  # fmt: skip
+    seen, found = shares > 0, dict.fromkeys(COLUMNS, math.nan)
+    if seen.any():
+        both = (shares[seen] @ weighted[seen], shares[seen] @ unweighted[seen])
+        found = dict(zip(COLUMNS, map(float, both), strict=True))
+    if len(sums) > 1:
+        own = weighted if config.weighted else unweighted
+        for protein, loss in zip(data.proteins, own, strict=True):
+            found[f"val_loss_{protein.key}"] = float(loss)
+    return found

@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from apps.science.cg.checkpoint import write_checkpoint
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import format_tables
@@ -27,7 +28,6 @@ from apps.science.cg.simulation.model_starts import (
 )
 from apps.science.cg.simulation.simulate import Settings, simulate
 from apps.science.errors import ConfigError, ShapeMismatchError
-from apps.science.learning.checkpoint import write_checkpoint
 from apps.science.models.base import build_network, read_config
 from campaign.cli import app
 
