@@ -166,7 +166,7 @@ def find_differing(
 
 def _dump(config: CampaignConfig, root: Path | None) -> dict[str, Any]:
     found = _forget(config.model_dump(mode="json"))
-    return found if root is None else _make_relative(found, f"{root}/")
+    return found if root is None else make_relative(found, f"{root}/")
 
 
 def _forget(resolved: dict[str, Any]) -> dict[str, Any]:
@@ -182,11 +182,12 @@ def _forget(resolved: dict[str, Any]) -> dict[str, Any]:
     return resolved | {"prior": kept}
 
 
-def _make_relative(value: Any, root: str) -> Any:
+def make_relative(value: Any, root: str) -> Any:
+    """Return settings with every path below ``root/`` as it is seen from there."""
     if isinstance(value, dict):
-        return {key: _make_relative(inner, root) for key, inner in value.items()}
+        return {key: make_relative(inner, root) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_make_relative(inner, root) for inner in value]
+        return [make_relative(inner, root) for inner in value]
     return value.removeprefix(root) if isinstance(value, str) else value
 
 

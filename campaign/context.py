@@ -24,7 +24,7 @@ from apps.science.files import write_json
 from apps.science.plugins import load_kind
 from apps.task_log import note
 from campaign.aside import set_aside
-from campaign.config import TYPES, CampaignConfig, dump_campaign
+from campaign.config import TYPES, CampaignConfig, dump_campaign, make_relative
 from campaign.ending import Ending
 from campaign.inputs import list_digests
 from campaign.layout import RunDir
@@ -124,7 +124,7 @@ class Context:
         if self._is_settled(name, outputs, after):
             result.set_result(list(outputs))
             return result
-        began = _Clock(after, lambda: self._note_start(name, queued=True))
+        began = _Clock(after, lambda: self._note_start(name, "given to the workers"))
         parts = list(submit(list(after)))
         remaining = len(parts)
         if not parts:
@@ -166,7 +166,7 @@ class Context:
             return result
         for future in after:
             future.result()
-        self._note_start(name)
+        self._note_start(name, "started", queued=not noted)
         began = time.time()
         try:
             work()
@@ -262,7 +262,8 @@ class Context:
         if stage.given is None:
             settings = digest_settings(self._type, self._resolved, name, self._files)
         else:
-            settings = digest_each(stage.given, self._files)
+            given = make_relative(stage.given, f"{self.paths.root}/")
+            settings = digest_each(given, self._files)
         with self._lock:
             return Sources(self.ledger.take_prints(stage.reads), settings)
 
@@ -305,11 +306,11 @@ class Context:
             self.ledger.append(event, name, message=message, **known)
         log.warning("%s: %s", name, message)
 
-    def _note_start(self, name: str, *, queued: bool = False) -> None:
+    def _note_start(self, name: str, said: str, *, queued: bool = True) -> None:
         sources = self._stages[name].sources = self._find_sources(name)
         with self._lock:
             self.ledger.append("started", name, queued=queued, **sources.fields())
-        log.info("%s: %s", name, "given to the workers" if queued else "started")
+        log.info("%s: %s", name, said)
 
     def _close(
         self,

@@ -56,7 +56,7 @@ class Entry:
 
     ``inputs`` and ``settings`` of a stage's start and end are those of ``Sources``;
     versions before 0.2 did not note them. ``queued`` is true of a start whose work is
-    tasks alone, which may have to wait for a worker.
+    in tasks, which may have to wait for a worker.
     """
 
     time: float

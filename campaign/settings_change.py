@@ -114,6 +114,8 @@ def _list_leaves(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 def _spell(files: Mapping[str, str], value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_spell(files, one) for one in value)}]"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 300 and 300.0 are one setting
     known = files.get(value) if isinstance(value, str) else None
     return known or json.dumps(value, sort_keys=True)
 

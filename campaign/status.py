@@ -151,8 +151,8 @@ def _wait_for_workers(
 ) -> None:
     """Let a stage be queued, and not run, until a worker has begun a task of it."""
     queued = {e.stage for e in entries if e.event == "started" and e.queued}
-    if not now:
-        return  # nobody says what runs
+    if not now or not all(task["stage"] for task in now["running"]):
+        return  # nobody says what runs, or of which stage it is
     for stage in stages:
         name, given = stage["name"], stage["started"]
         if stage["state"] != "running" or name not in queued:

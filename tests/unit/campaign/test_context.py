@@ -46,8 +46,12 @@ class Chain:
             reads = [self.out("prepare")] if name == "sample" else None
             if name == "prepare":
                 outputs.append(self.out("beside"))
+            mine = str(self.paths.root / "inputs" / "mine.yaml")
+            given = {"prior": {"parameters": mine}} if name == "train" else None
             before = [
-                ctx.stage(name, outputs, self._submit(name), before, reads=reads)
+                ctx.stage(
+                    name, outputs, self._submit(name), before, reads=reads, given=given
+                )
             ]
         ctx.finish()
         return self.ran
@@ -102,7 +106,7 @@ def test_a_line_holds_digests_of_what_a_stage_read_and_was_given(chain: Chain) -
     assert (prepare.inputs, list(prepare.settings or {})) == ({}, ["seed"])
     assert sample.inputs == {"prepare.txt": prepare.outputs["prepare.txt"]}
     assert train.inputs == sample.outputs
-    assert train.settings == sample.settings == {}
+    assert (sample.settings, list(train.settings or {})) == ({}, ["prior.parameters"])
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -130,6 +134,13 @@ def test_a_file_that_a_stage_does_not_read_is_nothing_to_it(chain: Chain) -> Non
     chain.out("beside").unlink()
     chain.beside = "other"
     assert chain.run() == ["prepare"]
+    assert chain.run() == []
+
+
+def test_a_run_that_was_moved_is_the_same(chain: Chain) -> None:
+    chain.run()
+    elsewhere = chain.paths.root.with_name("elsewhere")
+    chain.paths = RunDir(chain.paths.root.rename(elsewhere))
     assert chain.run() == []
 
 

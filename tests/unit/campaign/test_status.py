@@ -101,6 +101,8 @@ def test_a_stage_is_queued_until_a_worker_begins_a_task_of_it(
     shown.print(status_table(read_status(paths.root)))
     [line] = [x for x in shown.export_text().splitlines() if "train_c" in x]
     assert "queued" in line
+    write_now(paths, {"pools": [], "running": [*running, running[0] | {"stage": ""}]})
+    assert stages()["train_c"][0] == "running"  # a task that might be of any stage
     assert ":" not in line  # no time
 
 
