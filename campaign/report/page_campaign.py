@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from apps.science.systems.unfolding import spell_starts
 from campaign.ledger import NOTES
 from campaign.report import style, words
 from campaign.report.blocks import Facts, Fold, Gallery, Note, Picture, Section
@@ -66,7 +67,7 @@ def system_facts(source: RunSource) -> list[tuple[str, str]]:
                 f"{words.number(system['timestep_fs'])} fs",
             )
         )
-        rows.append(("Starts", ", ".join(map(str, system.get("start_names", [])))))
+        rows.append(("Starts", spell_starts(system.get("start_names", []))))
     mapping = source.mapping
     beads = mapping.get("names") or mapping.get("bead_names") or mapping.get("z")
     if beads:

@@ -42,6 +42,7 @@ class BuiltSystem:
     ----------
     topology, system : OpenMM objects, hydrogen masses repartitioned
     start_names : "native" or "extended"
+    n_unfolding : starts to be added, from a hot run that begins at the first
     positions : (n_starts, n_particles, 3), Angstrom, not minimised
     box : (3, 3), Angstrom, or None
     solute : indices of the protein's atoms, and of the ions of its structure
@@ -52,6 +53,7 @@ class BuiltSystem:
     topology: Any
     system: Any
     start_names: list[str]
+    n_unfolding: int
     positions: Array
     box: Array | None
     solute: list[int]
@@ -97,7 +99,8 @@ def build_system(config: SystemConfig, seed: int) -> BuiltSystem:
         box = np.array(vectors.value_in_unit(unit.angstrom), dtype=float)
         system.setDefaultPeriodicBoxVectors(*vectors)
     return BuiltSystem(
-        sequence, modeller.topology, system, names, np.stack(stacked), box,
+        sequence, modeller.topology, system, names, taken.n_unfolding,
+        np.stack(stacked), box,
         list(range(n_solute)), describe_taken(taken, config, variants),
     )  # fmt: skip
 

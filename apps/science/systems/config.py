@@ -12,6 +12,9 @@ from apps.science.systems.residues import ONE_TO_THREE
 
 Solvent = Literal["gbn2", "obc2", "tip3pfb", "vacuum"]
 
+UNFOLDING_STARTS = 8
+"""Beside a native and an extended start; what they do for a model: docs/defaults.md."""
+
 
 class SystemConfig(StrictConfig):
     """A protein and the conditions it is simulated under.
@@ -78,6 +81,21 @@ class SystemConfig(StrictConfig):
         None,
         description="Also start from an extended chain, beside the native structure. "
         "Default: yes in implicit solvent and vacuum, no in explicit water.",
+    )
+    unfolding_starts: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Also start from so many frames of a short hot run from the native "
+        "structure, so that shapes between fold and extended chain are sampled, too. "
+        f"Default: {UNFOLDING_STARTS} where an extended start stands beside the native "
+        "one, else none.",
+    )
+    unfolding_kelvin: float = Field(
+        500.0, gt=0, le=1000, description="Temperature of the hot run."
+    )
+    unfolding_ps: float = Field(
+        40.0, gt=0, le=1e6, description="Length of the hot run."
     )
     n_minimisation_steps: int = Field(
         1000, gt=0, le=10**6, description="Most iterations of energy minimisation."
@@ -175,6 +193,13 @@ class SystemConfig(StrictConfig):
                 "extended_start: true is not offered in explicit water (an extended "
                 "chain needs a far larger box than the fold). Leave it out, or use "
                 "gbn2 or obc2."
+            )
+        if self.unfolding_starts and (self.explicit or self.sequence is not None):
+            found = "explicit water" if self.explicit else "a bare sequence"
+            raise ValueError(
+                f"unfolding_starts: {self.unfolding_starts} is not offered with "
+                f"{found}: a hot run unfolds a native structure in gbn2, obc2 or "
+                "vacuum. Leave it out."
             )
         return self
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from apps.science.systems.build import BuiltSystem, build_system
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.engine import make_context, make_integrator
 from apps.science.systems.superpose import superposed_rmsd
+from apps.science.systems.unfolding import name_starts, spell_starts, unfold
 from apps.science.units import ANGSTROM_PER_NM, FORCE_OPENMM_TO_KCAL, FS_PER_PS
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,10 @@ _FILES = (
     layout.STARTS,
     layout.SYSTEM_JSON,
 )
-_LATER_KEYS = ("leave_out", "replace", "conformer", "model")
+_LATER_KEYS = (
+    "leave_out", "replace", "conformer", "model",
+    "unfolding_starts", "unfolding_kelvin", "unfolding_ps",
+)  # fmt: skip
 """Settings that came later: where they are not used, older folders stay valid."""
 _RESTRAINT = "restraint"
 _RESTRAINT_KCAL_PER_MOL_ANGSTROM2 = 1.0
@@ -74,6 +78,8 @@ def prepare_system(
     for k, positions in enumerate(built.positions, start=1):
         number = openmm_seed(derive_seed(seed, "prepare", k))
         starts.append(_equilibrate(built, config, positions, number, platform))
+    if built.n_unfolding:
+        built = _add_unfolding(built, starts, config, seed, platform)
     draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
     make_folder(draft)
@@ -89,6 +95,25 @@ def prepare_system(
     return out
 
 
+def _add_unfolding(
+    built: BuiltSystem, starts: list[_Start], config: SystemConfig, seed: int,
+    platform: str,
+) -> BuiltSystem:  # fmt: skip
+    """Add starts of a hot run to ``starts``; return what all were made from."""
+    number = openmm_seed(derive_seed(seed, "unfolding", 0))
+    hot = unfold(
+        built.system, starts[0].positions, config, built.n_unfolding, number, platform
+    )
+    for k, positions in enumerate(hot, start=1):
+        number = openmm_seed(derive_seed(seed, "unfolding", k))
+        starts.append(_equilibrate(built, config, positions, number, platform))
+    return replace(
+        built,
+        start_names=built.start_names + name_starts(len(hot)),
+        positions=np.concatenate([built.positions, hot]),
+    )
+
+
 def _means_the_same(one: Path, other: Path) -> bool:
     """Tell whether a file differs from another, if at all, in its date alone."""
     if not other.is_file():
@@ -99,7 +124,10 @@ def _means_the_same(one: Path, other: Path) -> bool:
 
 def _identify(config: SystemConfig, seed: int) -> str:
     content = "" if config.pdb is None else hash_file(config.pdb)
-    unset = {key for key in _LATER_KEYS if not getattr(config, key)}
+    fields = SystemConfig.model_fields
+    unset = {
+        key for key in _LATER_KEYS if getattr(config, key) == fields[key].get_default()
+    }
     settings = config.model_dump_json(exclude={"pdb", *unset})
     return hashlib.sha256(f"{settings}:{content}:{seed}".encode()).hexdigest()
 
@@ -256,7 +284,7 @@ def _write(
     logger.info(
         "prepared %d particles, starts %s",
         found.n_particles,
-        ", ".join(found.start_names),
+        spell_starts(found.start_names),
     )
 
 

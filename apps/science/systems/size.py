@@ -60,7 +60,8 @@ def estimate_size(config: SystemConfig) -> SystemSize:
         edges = _extents_nm(taken.residues) + config.padding_nm
         volume = float(edges.max()) ** 3 - _PROTEIN_NM3_PER_ATOM * n_solute
         n_particles += _ATOMS_PER_WATER * round(_WATERS_PER_NM3 * max(0.0, volume))
-    return SystemSize(n_solute, n_particles, n_residues, len(taken.start_names))
+    n_starts = len(taken.start_names) + taken.n_unfolding
+    return SystemSize(n_solute, n_particles, n_residues, n_starts)
 
 
 def count_atoms(residues: Sequence[Residue]) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from apps.science.errors import StructureError
 from apps.science.systems.bonds import Bridge
 from apps.science.systems.chains import is_allo
-from apps.science.systems.config import SystemConfig
+from apps.science.systems.config import UNFOLDING_STARTS, SystemConfig
 from apps.science.systems.residues import (
     CAPS,
     END_CAPS,
@@ -25,6 +25,7 @@ from apps.science.systems.structure import (
     one_letter_sequence,
     split_molecules,
 )
+from apps.science.systems.unfolding import name_starts, spell_starts
 
 _MOST_NAMED = 8
 """Residues that a sentence lists; of more it gives the number."""
@@ -37,6 +38,7 @@ class Taken:
     Attributes
     ----------
     start_names : "native" or "extended"
+    n_unfolding : further starts, from a hot run that begins at the native one
     residues : capped where asked for; ions last
     given : the residues before caps were added
     bridges : disulfide bridges, as places in ``given``
@@ -44,6 +46,7 @@ class Taken:
     """
 
     start_names: list[str]
+    n_unfolding: int
     residues: list[Residue]
     given: list[Residue]
     bridges: list[Bridge]
@@ -99,7 +102,10 @@ def _take(settings: str, _stamp: tuple[int, int]) -> Taken:
     counted = [str(k) for k in range(1, len(residues) + 1)]
     if config.pdb is not None and [r.number for r in residues] != counted:
         remarks["Numbers"] = "residues are counted from 1 in the run folder"
-    return Taken(names, residues, list(given), bridges, remarks)
+    n_unfolding = config.unfolding_starts
+    if n_unfolding is None:
+        n_unfolding = UNFOLDING_STARTS if names == ["native", "extended"] else 0
+    return Taken(names, n_unfolding, residues, list(given), bridges, remarks)
 
 
 def _build(config: SystemConfig) -> list[Residue]:
@@ -154,7 +160,7 @@ def describe_taken(
         "Ions": _list(ions) or "none",
         "Added": _say_added(taken, config),
         "Left out": taken.remarks.get("Left out") or "nothing",
-        "Starts": ", ".join(taken.start_names),
+        "Starts": spell_starts(taken.start_names + name_starts(taken.n_unfolding)),
     }
     hands = [r for r in taken.residues if r.is_right_handed]
     if hands:

@@ -8,8 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.errors import StructureError
-from apps.science.systems.config import SystemConfig, check_system
+from apps.science.systems.config import (
+    UNFOLDING_STARTS,
+    SystemConfig,
+    check_system,
+)
 from apps.science.systems.native_folds import list_folds
+from apps.science.systems.taken import describe_taken, take_structure
 
 HEAVY_ATOMS = """\
 ATOM      1  N   ALA A   7      -0.525   1.363   0.000  1.00  0.00           N
@@ -70,6 +75,23 @@ def test_no_extended_start_in_explicit_water() -> None:
     assert not SystemConfig(fold="bba", solvent="tip3pfb").has_extended_start
     assert SystemConfig(fold="bba").has_extended_start
     assert not SystemConfig(sequence="AA").has_extended_start
+
+
+@pytest.mark.parametrize("where", [{"fold": "bba", "solvent": "tip3pfb"},
+                                   {"sequence": "AA"}])  # fmt: skip
+def test_no_hot_run_in_explicit_water_or_from_a_sequence(where) -> None:
+    with pytest.raises(ValidationError, match="unfolds a native structure in gbn2"):
+        SystemConfig(**where, unfolding_starts=4)
+    assert take_structure(SystemConfig(**where)).n_unfolding == 0
+
+
+def test_a_hot_run_stands_beside_a_native_and_an_extended_start() -> None:
+    assert take_structure(SystemConfig(fold="bba")).n_unfolding == UNFOLDING_STARTS
+    alone = SystemConfig(fold="bba", extended_start=False)
+    assert take_structure(alone).n_unfolding == 0
+    asked = SystemConfig(fold="bba", extended_start=False, unfolding_starts=3)
+    said = describe_taken(take_structure(asked), asked)
+    assert said["Starts"] == "native, 3 of a hot, unfolding run"
 
 
 def test_every_shipped_fold_is_a_valid_system() -> None:

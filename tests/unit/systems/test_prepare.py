@@ -13,6 +13,7 @@ from apps.science.systems.build import build_system
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.info import read_starts, read_system_info
 from apps.science.systems.prepare import prepare_system
+from apps.science.systems.superpose import superposed_rmsd
 from apps.science.units import ACCELERATION, KB_KCAL_PER_MOL_K
 
 FILES = ("system.xml", "topology.pdb", "protein.pdb", "starts.npz", "system.json")
@@ -20,7 +21,10 @@ FILES = ("system.xml", "topology.pdb", "protein.pdb", "starts.npz", "system.json
 
 @pytest.fixture(scope="module")
 def chignolin(tmp_path_factory: pytest.TempPathFactory, other_seed: int) -> Path:
-    config = SystemConfig(fold="chignolin", solvent="obc2", equilibration_ps=1)
+    config = SystemConfig(
+        fold="chignolin", solvent="obc2", equilibration_ps=1, unfolding_starts=2,
+        unfolding_ps=4,
+    )  # fmt: skip
     return prepare_system(config, 3, tmp_path_factory.mktemp("cln") / "system")
 
 
@@ -43,7 +47,7 @@ def test_alanine_dipeptide_is_what_it_should_be(alanine_system: Path) -> None:
 def test_chignolin_has_both_starts_near_what_was_built(chignolin: Path, margin) -> None:
     info = read_system_info(chignolin)
     assert info.n_particles == 166
-    assert info.start_names == ["native", "extended"]
+    assert info.start_names == ["native", "extended", "unfolding 1", "unfolding 2"]
     assert sum(info.start_probabilities) == pytest.approx(1)
     margin("RMSD, Angstrom", max(info.ca_rmsd_to_build_angstrom), below=1.0)
     margin("energy", max(info.start_energies_kcal_per_mol), below=0)
@@ -52,10 +56,12 @@ def test_chignolin_has_both_starts_near_what_was_built(chignolin: Path, margin) 
         for atom in app.PDBFile(str(chignolin / "protein.pdb")).topology.atoms()
         if atom.name == "CA"
     ]
-    native, extended = read_starts(chignolin).positions[:, ca]
+    native, extended, *hot = read_starts(chignolin).positions[:, ca]
     margin("native: ends", np.linalg.norm(native[-1] - native[0]), below=10)
     apart = np.linalg.norm(extended[-1] - extended[0])
     margin("extended: ends", apart, above=28)
+    ways = [superposed_rmsd(x[None], native)[0] for x in hot]
+    margin("unfolding: RMSD from the fold, Angstrom", min(ways), above=0.2)
 
 
 @pytest.mark.random_outcome
@@ -71,7 +77,7 @@ def test_starts_obey_constraints_and_are_warm(chignolin: Path, margin) -> None:
     ]
     bonds = starts.positions[:, pairs[:, 0]] - starts.positions[:, pairs[:, 1]]
     found = np.linalg.norm(bonds, axis=-1)
-    np.testing.assert_allclose(found, np.tile(lengths, (2, 1)), rtol=1e-5)
+    np.testing.assert_allclose(found, np.tile(lengths, (4, 1)), rtol=1e-5)
     masses = np.array(
         [system.getParticleMass(k).value_in_unit(unit.amu) for k in range(166)]
     )

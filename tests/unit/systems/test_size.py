@@ -12,6 +12,7 @@ from apps.science.systems.size import estimate_size
     [
         {"sequence": "A", "caps": True, "solvent": "obc2"},
         {"fold": "chignolin", "solvent": "vacuum"},
+        {"fold": "chignolin", "solvent": "obc2", "unfolding_starts": 3},
         {"sequence": "ACDEFGHIKLMNPQRSTVWY", "solvent": "vacuum"},
     ],
 )
@@ -20,7 +21,7 @@ def test_atoms_of_a_chain_are_counted_exactly(asked) -> None:
     found = estimate_size(config)
     built = build_system(config, 1)
     assert found.n_solute == found.n_particles == built.system.getNumParticles()
-    assert found.n_starts == len(built.positions)
+    assert found.n_starts == len(built.positions) + built.n_unfolding
 
 
 def test_water_is_counted_to_a_tenth() -> None:
