@@ -22,7 +22,6 @@ from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames
 from apps.science.stopping import begin_only_if_it_ends
 from apps.science.systems.info import SYSTEM_XML, read_starts, read_system_info
-from apps.science.systems.unfolding import list_built
 from apps.science.units import FS_PER_PS, count_whole
 
 logger = logging.getLogger(__name__)
@@ -67,8 +66,7 @@ def run_walk(
 
     Parameters
     ----------
-    start : name of a start, or its index among those that are no frames of a
-        hot run; walks past the last begin again at the first
+    start : name of a start, or its index; walks past the last begin again at the first
     n_ps, frame_interval_ps : length, and time between frames; whole multiples
     progress : where given, a JSON file that says how much of ``n_walks`` is done
 
@@ -148,7 +146,7 @@ def _whole(length_ps: float, unit_ps: float, what: str, of: str) -> int:
 
 def _find_start(names: list[str], start: int | str) -> int:
     if isinstance(start, int):
-        return start % len(list_built(names))
+        return start % len(names)
     if start not in names:
         raise ConfigError(
             f"No start is named {start!r}: the system has {', '.join(names)}."

@@ -26,14 +26,9 @@ def name_starts(n_starts: int) -> list[str]:
     return [f"{_NAME} {k}" for k in range(1, n_starts + 1)]
 
 
-def list_built(names: Sequence[str]) -> list[str]:
-    """Return the names of starts that are no frames of a hot run."""
-    return [name for name in names if not name.startswith(f"{_NAME} ")]
-
-
 def spell_starts(names: Sequence[str]) -> str:
     """Return the names in words; those of a hot run by their number."""
-    built = list_built(names)
+    built = [name for name in names if not name.startswith(f"{_NAME} ")]
     n_hot = len(names) - len(built)
     return ", ".join([*built, *([f"{n_hot} of a hot, unfolding run"] if n_hot else [])])
 
