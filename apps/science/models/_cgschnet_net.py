@@ -54,6 +54,11 @@ class SmoothCutoff(nn.Module):
         return outside * _smoothstep((lengths - self._lower) / 0.5)
 
 
+def _ramp(x: Tensor) -> Tensor:
+    """Return x above zero and zero below, rounded over a few hundredths."""
+    return nn.functional.softplus(x, beta=40.0)
+
+
 def _smoothstep(x: Tensor) -> Tensor:
     t = x.clamp(0.0, 1.0)
     return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
@@ -109,6 +114,11 @@ class CGSchNetNetwork(Network):
             # No bias: it would only shift the energy, and forces cannot see it.
             nn.Linear(n_channels // 2 or 1, 1, bias=False),
         )
+        self.seen: Tensor | None
+        self.register_buffer("seen", None)
+        if config.hold_filters:
+            nothing = torch.tensor([math.inf, -math.inf])
+            self.seen = nothing.repeat(self._count_kinds(), 1)
         self._layers = [cast(Interaction, layer) for layer in self.interactions]
         self._pair_lists = PairLists()
         self._mixed = False
@@ -167,6 +177,15 @@ class CGSchNetNetwork(Network):
                 back = back + to_beads @ layer.inward.weight
         return energy, pairs.pull(slopes)
 
+    def see(self, positions: Tensor, sequence: Tensor | None = None) -> None:
+        """Note the nearest and farthest pair of every kind (see ``Network``)."""
+        if self.seen is None:
+            return
+        pairs = self._find(positions.detach(), sequence)
+        kinds, lengths = self._kinds(pairs.apart), pairs.lengths.to(self.seen.dtype)
+        self.seen[:, 0].scatter_reduce_(0, kinds, lengths, "amin")
+        self.seen[:, 1].scatter_reduce_(0, kinds, lengths, "amax")
+
     def use_mixed_precision(self) -> None:
         """Run filter networks in bfloat16 while training (see ``Network``)."""
         if self._knots is None:
@@ -195,10 +214,25 @@ class CGSchNetNetwork(Network):
         near = (1.0 - (kinds - 1) / self._sequence_range).clamp_min(0.0)
         return torch.cat([features, near.to(features.dtype).unsqueeze(-1)], dim=-1)
 
+    def _hold(self, lengths: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        """Return distances that stop falling, and that also stop rising, at the seen.
+
+        Where a network has seen no pair its pull on one could only be made up, and
+        wells of hundreds of kcal/mol were: beads fell into each other.
+        """
+        if self.seen is None:
+            return lengths, lengths
+        low, high = self.seen[kinds].to(lengths.dtype).unbind(-1)
+        unseen = low > high
+        nearest = torch.where(unseen, lengths, low + _ramp(lengths - low))
+        inside = torch.where(unseen, nearest, nearest - _ramp(nearest - high))
+        return nearest, inside
+
     def _evaluate(self, lengths: Tensor, kinds: Tensor) -> list[Tensor]:
         """Return every layer's filter at these distances, (n, C) each."""
-        features = self._describe(lengths, kinds)
-        cutoff = self.cutoff(lengths).unsqueeze(-1)
+        nearest, inside = self._hold(lengths, kinds)
+        features = self._describe(inside, kinds)
+        cutoff = self.cutoff(nearest).unsqueeze(-1)
         mixed = self._mixed and self.training
         with torch.autocast(lengths.device.type, torch.bfloat16, enabled=mixed):
             filters = [layer.filter(features) for layer in self._layers]
@@ -238,7 +272,9 @@ class CGSchNetNetwork(Network):
     def _keep_tables(self, rows: Tensor) -> list[Tensor]:
         """Return full tables, filled anew only where a parameter has changed."""
         filters = [p for layer in self._layers for p in layer.filter.parameters()]
-        known = [*self.basis.parameters(), *filters]
+        known: list[Tensor] = [*self.basis.parameters(), *filters]
+        if self.seen is not None:
+            known.append(self.seen)
         state = tuple((p.data_ptr(), p._version) for p in known)
         if self._kept[0] != state:
             self._kept = (state, self._evaluate_rows(rows))

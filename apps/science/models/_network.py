@@ -44,6 +44,17 @@ class Network(torch.nn.Module):
             (gradient,) = torch.autograd.grad(energy.sum(), leaf, create_graph=train)
         return (energy if train else energy.detach()), -gradient
 
+    def see(self, positions: Tensor, sequence: Tensor | None = None) -> None:
+        """Note, before training, which distances some frames of one molecule have.
+
+        Whatever makes use of it is saved with the weights. The default has none.
+
+        Parameters
+        ----------
+        positions : (R, n_beads, 3), Angstrom; all frames are shown, in any parts
+        sequence : as ``energy`` takes it
+        """
+
     def use_mixed_precision(self) -> None:
         """Compute filter layers in bfloat16 while training; all else is float32.
 

@@ -38,6 +38,11 @@ class Config(ModelConfig):
         description="Filters are cubic splines with knots this far apart; 0 runs the "
         "filter networks on every pair.",
     )
+    hold_filters: bool = Field(
+        True,
+        description="At distances that the training set never has, filters keep the "
+        "value that they had last, so that the prior alone acts on a pair there.",
+    )
     cutoff_lower_angstrom: float = Field(
         0.0, ge=0, description="No interaction below this distance."
     )

@@ -6,7 +6,7 @@ by every rank for itself. On a GPU, a set that takes little of its memory is kep
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,7 @@ _DEVICE_SHARE: Final = 0.25
 _CACHE_SHARE: Final = 0.5
 """Largest share of the available memory that frames are read ahead into."""
 _ROWS_PER_COPY: Final = 1 << 16
+_ROWS_PER_PART: Final = 1 << 12
 
 
 class FrameSet:
@@ -91,6 +92,12 @@ class FrameSet:
             torch.from_numpy(self._positions.read(wanted)).to(self.device),
             torch.from_numpy(self._targets.read(wanted)).to(self.device),
         )
+
+    def parts(self) -> Iterator[Tensor]:
+        """Yield all positions, (n, n_beads, 3) each, a part at a time, on the CPU."""
+        for first in range(0, len(self), _ROWS_PER_PART):
+            rows = self._rows[first : first + _ROWS_PER_PART]
+            yield torch.from_numpy(self._positions.read(rows))
 
     @cached_property
     def positions(self) -> Tensor:

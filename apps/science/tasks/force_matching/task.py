@@ -66,6 +66,10 @@ class Task(task.Task):
         network = build_network(self.model)
         if self.config.mixed_precision:
             network.use_mixed_precision()
+        for protein in self.data.proteins:
+            sequence = None if protein.sequence is None else protein.sequence.cpu()
+            for positions in protein.train.parts():
+                network.see(positions, sequence)
         return network
 
     def batches(self, epoch: int) -> Sequence[IntArray]:
@@ -119,8 +123,11 @@ class Task(task.Task):
 
     def identity(self) -> Mapping[str, Any]:
         """Return the model's settings, and what the training set holds."""
+        model = self.model.model_dump(mode="json", exclude_defaults=True)
+        if getattr(self.model, "hold_filters", False):
+            model["hold_filters"] = True  # before there was this key, none were held
         return {
-            "model": self.model.model_dump(mode="json", exclude_defaults=True),
+            "model": model,
             "data": self.data.fingerprint,
             "beads": [protein.embeddings.tolist() for protein in self.data.proteins],
         }
