@@ -34,6 +34,10 @@ def test_an_old_checkpoint_gives_its_old_forces() -> None:
     )
 
 
+def test_an_old_checkpoint_holds_no_filters() -> None:
+    assert read_checkpoint(DATA / "checkpoint_v2.pt")["model"]["hold_filters"] is False
+
+
 def test_reading_a_checkpoint_runs_no_code_of_its_own() -> None:
     content = torch.load(DATA / "checkpoint_v2.pt", weights_only=True)
     assert set(content) == {

@@ -25,6 +25,9 @@ _MEANT_IN_1: Final[dict[str, dict[str, Any]]] = {
 }
 """What schema 1 meant by leaving out settings that came later."""
 
+_MEANT: Final[dict[str, dict[str, Any]]] = {"cgschnet": {"hold_filters": False}}
+"""What any file means by leaving out settings that came later."""
+
 
 def describe_force_field(
     model: Mapping[str, Any], proteins: Mapping[str, Mapping[str, str]]
@@ -69,9 +72,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     content = checkpoint.read_checkpoint(path)
     checkpoint.require(content, "model", path)
+    kind = str(content["model"].get("kind"))
+    content["model"] = {**_MEANT.get(kind, {}), **content["model"]}
     if content["schema"] == checkpoint.FORMER:
-        meant = _MEANT_IN_1.get(str(content["model"].get("kind")), {})
-        content["model"] = {**meant, **content["model"]}
+        content["model"] = {**_MEANT_IN_1.get(kind, {}), **content["model"]}
         content |= {"units": UNITS, "proteins": {}, "provenance": {}}
     checkpoint.require(content, "proteins", path)
     return content

@@ -160,3 +160,51 @@ def test_pieces_of_a_chain_are_never_neighbours() -> None:
     numbers = number_along_chains([5, 6, 7, 8], bonds)
     assert numbers[1] - numbers[0] == numbers[3] - numbers[2] == 1
     assert abs(numbers[2] - numbers[1]) > 1000
+
+
+def place_pair(distance: float, n_beads: int = 2) -> Tensor:
+    """Return two beads so far apart, (1, 2, 3)."""
+    positions = torch.zeros(1, n_beads, 3, dtype=torch.float64)
+    positions[0, 1, 0] = distance
+    return positions
+
+
+@pytest.mark.parametrize("spacing", [0.0, 0.2])
+def test_no_force_on_a_pair_at_distances_that_no_frame_had(spacing: float) -> None:
+    network, beads = build(filter_spacing_angstrom=spacing), name_beads(2)
+    free = network.energy_and_forces(place_pair(3.0), beads)[1]
+    for seen in (4.0, 5.0):
+        network.see(place_pair(seen))
+    assert network.seen[1].tolist() == [4.0, 5.0]
+    assert network.seen[2].tolist() == [float("inf"), float("-inf")]
+    forces = {
+        r: network.energy_and_forces(place_pair(r), beads)[1].detach().abs().max()
+        for r in (2.0, 3.0, 4.5, 13.0)
+    }
+    assert free.detach().abs().max() > 0.1
+    assert forces[2.0] < 1e-6 > forces[3.0]
+    assert forces[4.5] > 0.1
+    assert forces[13.0] == 0
+
+
+def test_forces_are_autograds_where_filters_are_held() -> None:
+    network, positions = build(), draw_positions(3, 7)
+    network.see(1.2 * positions[:1])
+    leaf = positions.clone().requires_grad_(True)
+    energy = network.energy(leaf, name_beads(7))
+    (gradient,) = torch.autograd.grad(energy.sum(), leaf)
+    found = network.energy_and_forces(positions, name_beads(7))
+    torch.testing.assert_close(found, (energy, -gradient), rtol=1e-9, atol=1e-10)
+    free = build(hold_filters=False).energy(positions, name_beads(7))
+    assert (free - energy).abs().min() > 1e-3
+
+
+def test_what_was_seen_is_kept_with_the_weights() -> None:
+    network, positions = build(), draw_positions(3, 7)
+    network.see(positions)
+    other = build()
+    other.load_state_dict(network.state_dict())
+    torch.testing.assert_close(
+        other.energy(positions / 2, name_beads(7)),
+        network.energy(positions / 2, name_beads(7)),
+    )

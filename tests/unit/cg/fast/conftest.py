@@ -19,6 +19,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "graph silu": GRAPH | {"activation": "silu"},
     "graph lower cutoff": GRAPH | {"cutoff_lower_angstrom": 3.0},
     "cgschnet": {"kind": "cgschnet", "embedding_dimension": 24, "num_layers": 3},
+    "cgschnet held": {"kind": "cgschnet", "embedding_dimension": 24, "num_layers": 2},
+    "cgschnet without splines, held": {
+        "kind": "cgschnet", "embedding_dimension": 24, "num_layers": 2,
+        "filter_spacing_angstrom": 0.0,
+    },
     "cgschnet without splines": {
         "kind": "cgschnet", "embedding_dimension": 32, "num_layers": 1,
         "filter_spacing_angstrom": 0.0, "sequence_range": 0,
@@ -50,6 +55,8 @@ def make_field(bead_chain: Callable[..., Mapping]) -> Callable[..., ForceField]:
             with torch.no_grad():  # as sharp as trained ones, and not zero anywhere
                 for parameter in built.parameters():
                     parameter.add_(0.1 * torch.randn_like(parameter))
+            if network.endswith("held"):  # as if no pair had been nearer, or farther
+                built.seen.copy_(torch.tensor([4.5, 9.0]).expand_as(built.seen))
         return ForceField(build_prior(mapping, build_tables()), mapping, built)
 
     return make
