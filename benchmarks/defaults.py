@@ -33,7 +33,7 @@ BASE: Final[dict[str, Any]] = {
     "mapping": {"force_map": "optimal"},
     "prior": {"terms": ["bonds", "angles", "dihedrals", "repulsion"], **OWN_TORSIONS},
     "model": {"kind": "cgschnet", "embedding_dimension": 64, "num_layers": 3},
-    "training": {"batch_size": 64},
+    "training": {"batch_size": 256, "learning_rate": 2e-3},
 }
 PAIRS: Final = {"noise_angstrom": 0.02, "noise_pairs": True, "noise_force_share": 0.2}
 ARMS: Final[dict[str, dict[str, Any]]] = {
@@ -49,6 +49,8 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
     "prior_bonds_angles": {"prior": {"terms": ["bonds", "angles"]}},
     "torchmd_net_64x2": {"model": {
         "kind": "torchmd_net", "embedding_dimension": 64, "num_layers": 2}},
+    "cgschnet_64x1": {"model": {"num_layers": 1}},
+    "cgschnet_64x2": {"model": {"num_layers": 2}},
     "cgschnet_32x2": {"model": {
         "kind": "cgschnet", "embedding_dimension": 32, "num_layers": 2}},
     "cgschnet_128x3": {"model": {
@@ -57,25 +59,26 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
     "noise_pairs_half": {"training": PAIRS | {"noise_force_share": 0.5}},
     "drawn_by_weight": {"training": {"sampling": "weighted"}},
     "weights_root": {"training": {"weight_exponent": 0.5}},
-    "rate_3e-4": {"training": {"learning_rate": 3e-4}},
-    "rate_3e-3": {"training": {"learning_rate": 3e-3}},
-    "batch_16": {"training": {"batch_size": 16}},
-    "batch_256": {"training": {"batch_size": 256}},
+    "filters_free": {"model": {"hold_filters": False}},
+    "rate_5e-4": {"training": {"learning_rate": 5e-4}},
+    "rate_5e-3": {"training": {"learning_rate": 5e-3}},
+    "batch_16": {"training": {"batch_size": 16, "learning_rate": 5e-4}},
+    "batch_64": {"training": {"batch_size": 64, "learning_rate": 1e-3}},
     "average_off": {"training": {"ema_decay": 0.0}},
     "average_0.99": {"training": {"ema_decay": 0.99}},
 }  # fmt: skip
 
 
-def fast_folder(fold: str) -> dict[str, Any]:
+def fast_folder(fold: str, **system: Any) -> dict[str, Any]:
     """Return the sections of a protein from its fold, as in the demo."""
     return {
-        "system": {"fold": fold, "solvent": "obc2", "equilibration_ps": 4},
-        "reference": {"n_walks": 4, "walk_length_ps": 200, "frame_interval_ps": 0.4,
+        "system": {"fold": fold, "solvent": "obc2", "equilibration_ps": 4, **system},
+        "reference": {"n_walks": 6, "walk_length_ps": 160, "frame_interval_ps": 0.4,
                       "lineage_block_ps": 20},
         "tica": {"lag_ps": 4},
         "sample": {"n_iterations": 20, "walkers_per_bin": 3,
                    "bins": {"kind": "mab", "nbins": [4, 4]},
-                   "segment_length_fs": 1600, "frame_interval_fs": 160},
+                   "segment_length_fs": 3200, "frame_interval_fs": 320},
         "benchmark": {"n_iterations": 12, "walkers_per_bin": 4,
                       "bins": {"kind": "mab", "nbins": [5, 5]},
                       "segment_length_fs": 2000, "frame_interval_fs": 200},
@@ -84,6 +87,7 @@ def fast_folder(fold: str) -> dict[str, Any]:
 
 SYSTEMS: Final[dict[str, dict[str, Any]]] = {
     "chignolin": fast_folder("chignolin"),
+    "chignolin_two_starts": fast_folder("chignolin", unfolding_starts=0),
     "trp_cage": fast_folder("trp_cage"),
     "alanine_dipeptide": fast_folder("chignolin") | {
         "system": {"sequence": "A", "caps": True, "solvent": "obc2",
