@@ -33,7 +33,7 @@ BASE: Final[dict[str, Any]] = {
     "mapping": {"force_map": "optimal"},
     "prior": {"terms": ["bonds", "angles", "dihedrals", "repulsion"], **OWN_TORSIONS},
     "model": {"kind": "cgschnet", "embedding_dimension": 64, "num_layers": 3},
-    "training": {"batch_size": 256, "learning_rate": 2e-3},
+    "training": {"batch_size": 64},
 }
 PAIRS: Final = {"noise_angstrom": 0.02, "noise_pairs": True, "noise_force_share": 0.2}
 ARMS: Final[dict[str, dict[str, Any]]] = {
@@ -60,10 +60,10 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
     "drawn_by_weight": {"training": {"sampling": "weighted"}},
     "weights_root": {"training": {"weight_exponent": 0.5}},
     "filters_free": {"model": {"hold_filters": False}},
-    "rate_5e-4": {"training": {"learning_rate": 5e-4}},
-    "rate_5e-3": {"training": {"learning_rate": 5e-3}},
-    "batch_16": {"training": {"batch_size": 16, "learning_rate": 5e-4}},
-    "batch_64": {"training": {"batch_size": 64, "learning_rate": 1e-3}},
+    "rate_3e-4": {"training": {"learning_rate": 3e-4}},
+    "rate_3e-3": {"training": {"learning_rate": 3e-3}},
+    "batch_16": {"training": {"batch_size": 16}},
+    "batch_256": {"training": {"batch_size": 256, "learning_rate": 2e-3}},
     "average_off": {"training": {"ema_decay": 0.0}},
     "average_0.99": {"training": {"ema_decay": 0.99}},
 }  # fmt: skip
