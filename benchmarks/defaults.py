@@ -33,7 +33,7 @@ BASE: Final[dict[str, Any]] = {
     "mapping": {"force_map": "optimal"},
     "prior": {"terms": ["bonds", "angles", "dihedrals", "repulsion"], **OWN_TORSIONS},
     "model": {"kind": "cgschnet", "embedding_dimension": 64, "num_layers": 3},
-    "training": {"batch_size": 64},
+    "training": {"batch_size": 64, "weight_exponent": 0.5},
 }
 PAIRS: Final = {"noise_angstrom": 0.02, "noise_pairs": True, "noise_force_share": 0.2}
 ARMS: Final[dict[str, dict[str, Any]]] = {
@@ -58,7 +58,7 @@ ARMS: Final[dict[str, dict[str, Any]]] = {
     "noise_pairs": {"training": PAIRS},
     "noise_pairs_half": {"training": PAIRS | {"noise_force_share": 0.5}},
     "drawn_by_weight": {"training": {"sampling": "weighted"}},
-    "weights_root": {"training": {"weight_exponent": 0.5}},
+    "weights_whole": {"training": {"weight_exponent": 1.0}},
     "filters_free": {"model": {"hold_filters": False}},
     "rate_3e-4": {"training": {"learning_rate": 3e-4}},
     "rate_3e-3": {"training": {"learning_rate": 3e-3}},
