@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -194,6 +195,40 @@ def test_two_ranks_match_one(make_job: Make, run_ranks) -> None:
     one, two = (read_checkpoint(path)["weights"] for path in paths)
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_unfinished_training_of_version_0_1_goes_on(
+    make_job: Make, write_job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job named no task, its checkpoint one optimiser and one pair of sums."""
+    whole, cut = make_job("whole"), make_job("cut")
+    assert train(whole)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 8)
+        assert not train(cut)
+    last = cut.out / "checkpoints" / "last.pt"
+    content = torch.load(last, weights_only=True)
+    training = content["training"]
+    (training["optimiser"],) = training.pop("optimisers").values()
+    ((loss, count),) = training["progress"].pop("sums").values()
+    training["progress"] |= {"error_sum": loss, "factor_sum": count}
+    torch.save(content, last)
+    job = write_job(cut)
+    job.write_text(job.read_text().replace("task: force_matching\n", ""))
+    done = subprocess.run(
+        [sys.executable, "-m", "apps.science.training", str(job)],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "resuming after 1 epochs and 4 batches" in done.stderr
+    np.testing.assert_array_equal(read_losses(cut), read_losses(whole))
+    one, two = (
+        read_checkpoint(job.out / "checkpoints" / "best.pt")["weights"]
+        for job in (whole, cut)
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 @pytest.mark.slow
