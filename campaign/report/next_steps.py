@@ -253,6 +253,8 @@ def _draw_frames(source: RunSource) -> Iterator[Step]:
     weighted = training.get("weighted", True) and "weighted" in source.models
     if not ess or not n_frames or training.get("sampling") != "uniform":
         return
+    if training.get("weight_exponent", 1.0) < 1.0:
+        return  # what is learnt from is less uneven than the weights
     if weighted and ess < FEW_EFFECTIVE * n_frames:
         yield Step(
             12.0,

@@ -27,6 +27,7 @@ def root(finished: tuple[Path, str], tmp_path: Path) -> Path:
     config = load_campaign(DEMO)
     body = yaml.safe_load(dump_campaign(config))
     body["benchmark"]["n_iterations"] = 3
+    body["training"]["weight_exponent"] = 1.0
     (root / "resolved.yaml").write_text(yaml.safe_dump(body))
     for path in root.glob("benchmark/*/metrics.json"):
         body = json.loads(path.read_text())
