@@ -116,7 +116,7 @@ def test_a_finished_run_has_its_numbers_and_the_text_beside_the_page(
     page = write_report(root).read_text(encoding="utf-8")
     text = (root / "report" / "methods.txt").read_text(encoding="utf-8")
     flat = " ".join(text.split())
-    assert "30 iterations of 1.6 ps, 720 segments and 1.15 ns in all" in flat
+    assert "30 iterations of 3.2 ps, 720 segments and 2.3 ns in all" in flat
     assert "chignolin (10 residues, YYDPETGTWY)" in flat
     assert "30 epochs" in flat
     assert max(map(len, text.splitlines())) <= 88
