@@ -35,7 +35,7 @@ CLUSTER = {  # the page's numbers -> the cluster's that the tests have
 SMALL = {  # what `weft init` writes -> a campaign that samples after a few seconds
     "fold: chignolin": "sequence: A\n  caps: true\n  beads: backbone\n"
     "  equilibration_ps: 1",
-    "n_walks: 4": "n_walks: 2",
+    "n_walks: 6": "n_walks: 2",
     "walk_length_ps: 1000": "walk_length_ps: 20\n  lineage_block_ps: 4",
     "frame_interval_ps: 1.0": "frame_interval_ps: 0.4",
     "lag_ps: 10": "lag_ps: 4\n  features: dihedrals",
