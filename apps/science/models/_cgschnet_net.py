@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from apps.science.models.cgschnet import Config
 
 
+_UNSEEN_ANGSTROM = 1e6
+"""The shortest distance, before any was seen; the longest is zero."""
+
+
 class ExpNormalBasis(nn.Module):
     """Gaussians in exp(-alpha r), evenly spread (PhysNet, Unke, Meuwly 2019)."""
 
@@ -117,7 +121,7 @@ class CGSchNetNetwork(Network):
         self.seen: Tensor | None
         self.register_buffer("seen", None)
         if config.hold_filters:
-            nothing = torch.tensor([math.inf, -math.inf])
+            nothing = torch.tensor([_UNSEEN_ANGSTROM, 0.0])
             self.seen = nothing.repeat(self._count_kinds(), 1)
         self._layers = [cast(Interaction, layer) for layer in self.interactions]
         self._pair_lists = PairLists()

@@ -176,7 +176,7 @@ def test_no_force_on_a_pair_at_distances_that_no_frame_had(spacing: float) -> No
     for seen in (4.0, 5.0):
         network.see(place_pair(seen))
     assert network.seen[1].tolist() == [4.0, 5.0]
-    assert network.seen[2].tolist() == [float("inf"), float("-inf")]
+    assert network.seen[2, 0] > network.seen[2, 1]
     forces = {
         r: network.energy_and_forces(place_pair(r), beads)[1].detach().abs().max()
         for r in (2.0, 3.0, 4.5, 13.0)
