@@ -45,7 +45,7 @@ Walltime = Annotated[
 Again = Annotated[
     bool,
     typer.Option(
-        "--again", help="Set aside and make again what other settings were for."
+        "--again", help="Take changed settings; set aside and redo what reads them."
     ),
 ]
 Keep = Annotated[

@@ -4,6 +4,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from apps.science.systems.unfolding import list_built
 from campaign.report import words
 from campaign.report.methods_learning import say_judging, say_learning
 from campaign.report.papers import Citations
@@ -107,9 +108,9 @@ def _say_system(source: RunSource, cites: Citations) -> str:
     if str(asked.get("solvent")) == "tip3pfb":
         pressure = words.number(asked.get("pressure_atm"))
         said.append(f", under a Monte Carlo barostat at {pressure} atm")
+    said.append(_say_starts(homes[0]))
     reference, tica = (section_of(source, name) for name in ("reference", "tica"))
     n_walks, length = reference.get("n_walks"), reference.get("walk_length_ps")
-    said.append(".")
     if n_walks and length:
         each = " of each protein" if len(homes) > 1 else ""
         said.append(
@@ -127,6 +128,21 @@ def _say_system(source: RunSource, cites: Citations) -> str:
             f"of {spell_time(tica.get('lag_ps'))}."
         )
     return "".join(said)
+
+
+def _say_starts(home: RunSource) -> str:
+    """End the sentence of the system; say where sampling began, if from a hot run."""
+    names, asked = home.system.get("start_names", []), home.asked_system
+    n_hot = len(names) - len(list_built(names))
+    if not n_hot:
+        return "."
+    return (
+        f". Sampling began at {words.joined(list_built(names))} structures and at "
+        f"{words.count(n_hot, 'frame')} of a run of "
+        f"{spell_time(asked.get('unfolding_ps'))} at "
+        f"{words.number(asked.get('unfolding_kelvin'))} K, each minimised and brought "
+        "to temperature."
+    )
 
 
 def _name(home: RunSource) -> str:

@@ -72,6 +72,7 @@ def shrink(config: Config) -> dict[str, Any]:
 def _prepare(config: Config, name: str | None, size: SystemSize) -> Work:
     system = config.systems[name]
     ps = size.n_starts * (system.equilibration_ps + 10.0)  # minimisation is about 10 ps
+    ps += system.unfolding_ps if size.unfolds else 0.0
     return Work(
         at_protein("prepare", name), MD, ps, "ps", 1, 1, ps / _PS_PER_NS,
         n_bytes=400 * size.n_particles, n_particles=size.n_particles,

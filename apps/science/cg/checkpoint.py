@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from apps.science.errors import DataError
 from apps.science.learning import checkpoint
-from apps.science.models.base import build_network, read_config
+from apps.science.models.base import (
+    build_network,
+    complete_settings,
+    read_config,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,9 +28,6 @@ _MEANT_IN_1: Final[dict[str, dict[str, Any]]] = {
     "cgschnet": {"filter_spacing_angstrom": 0.0, "sequence_by": "bead"}
 }
 """What schema 1 meant by leaving out settings that came later."""
-
-_MEANT: Final[dict[str, dict[str, Any]]] = {"cgschnet": {"hold_filters": False}}
-"""What any file means by leaving out settings that came later."""
 
 
 def describe_force_field(
@@ -73,7 +74,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     content = checkpoint.read_checkpoint(path)
     checkpoint.require(content, "model", path)
     kind = str(content["model"].get("kind"))
-    content["model"] = {**_MEANT.get(kind, {}), **content["model"]}
+    content["model"] = complete_settings(content["model"])
     if content["schema"] == checkpoint.FORMER:
         content["model"] = {**_MEANT_IN_1.get(kind, {}), **content["model"]}
         content |= {"units": UNITS, "proteins": {}, "provenance": {}}

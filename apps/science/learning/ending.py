@@ -32,7 +32,6 @@ rise of less."""
 _N_ERRORS: Final = 2.0
 """Standard errors by which a slope differs from none."""
 _MOST_ALIKE: Final = 0.9
-_REMEDY: Final = "More data or a smaller model would help"
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def describe_ending(
     budget_minutes: float | None,
     warning: str = "",
     units: str = "",
-    remedy: str = _REMEDY,
+    remedy: str = "More data or a smaller model would help",
 ) -> Ending:
     """Return where a training stopped and whether more of it would help.
 
@@ -198,7 +197,7 @@ def _say(
     if trend == "overfit":
         return (
             f"The validation loss has risen since epoch {since} while the training "
-            f"loss fell: the model learns its frames by heart. {remedy}; more epochs "
+            f"loss fell: the model learns its data by heart. {remedy}; more epochs "
             "would not."
         )
     if trend == "falling":

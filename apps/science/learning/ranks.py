@@ -21,6 +21,7 @@ import torch.distributed
 from torch import Tensor
 
 from apps.science.arrays import IntArray
+from apps.science.device import choose_device
 from apps.science.errors import WeftError
 from apps.science.learning.meeting import Place, read_place
 
@@ -121,10 +122,9 @@ class Ranks:
         return told
 
 
-def choose_device(name: str) -> str:
-    """Return a torch device name; ``auto`` is this process's GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+def choose_own_device(name: str) -> str:
+    """Return a torch device name; ``cuda`` is this process's GPU of several."""
+    name = choose_device(name)
     if name == "cuda":
         n_gpus = max(1, torch.cuda.device_count())
         return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % n_gpus}"
@@ -149,7 +149,7 @@ def join_ranks(device: str) -> Iterator[Ranks]:
     LeftAloneError
         If not all come, or one goes before the end.
     """
-    where, place = choose_device(device), read_place()
+    where, place = choose_own_device(device), read_place()
     if where.startswith("cuda"):
         torch.cuda.set_device(where)
     if place.folder is None:

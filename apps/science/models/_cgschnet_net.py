@@ -118,11 +118,11 @@ class CGSchNetNetwork(Network):
             # No bias: it would only shift the energy, and forces cannot see it.
             nn.Linear(n_channels // 2 or 1, 1, bias=False),
         )
-        self.seen: Tensor | None
-        self.register_buffer("seen", None)
+        self.seen_angstrom: Tensor | None
+        self.register_buffer("seen_angstrom", None)
         if config.hold_filters:
             nothing = torch.tensor([_UNSEEN_ANGSTROM, 0.0])
-            self.seen = nothing.repeat(self._count_kinds(), 1)
+            self.seen_angstrom = nothing.repeat(self._count_kinds(), 1)
         self._layers = [cast(Interaction, layer) for layer in self.interactions]
         self._pair_lists = PairLists()
         self._mixed = False
@@ -183,12 +183,13 @@ class CGSchNetNetwork(Network):
 
     def see(self, positions: Tensor, sequence: Tensor | None = None) -> None:
         """Note the nearest and farthest pair of every kind (see ``Network``)."""
-        if self.seen is None:
+        if self.seen_angstrom is None:
             return
         pairs = self._find(positions.detach(), sequence)
-        kinds, lengths = self._kinds(pairs.apart), pairs.lengths.to(self.seen.dtype)
-        self.seen[:, 0].scatter_reduce_(0, kinds, lengths, "amin")
-        self.seen[:, 1].scatter_reduce_(0, kinds, lengths, "amax")
+        kinds = self._kinds(pairs.apart)
+        lengths = pairs.lengths.to(self.seen_angstrom.dtype)
+        self.seen_angstrom[:, 0].scatter_reduce_(0, kinds, lengths, "amin")
+        self.seen_angstrom[:, 1].scatter_reduce_(0, kinds, lengths, "amax")
 
     def use_mixed_precision(self) -> None:
         """Run filter networks in bfloat16 while training (see ``Network``)."""
@@ -224,9 +225,9 @@ class CGSchNetNetwork(Network):
         Where a network has seen no pair its pull on one could only be made up, and
         wells of hundreds of kcal/mol were: beads fell into each other.
         """
-        if self.seen is None:
+        if self.seen_angstrom is None:
             return lengths, lengths
-        low, high = self.seen[kinds].to(lengths.dtype).unbind(-1)
+        low, high = self.seen_angstrom[kinds].to(lengths.dtype).unbind(-1)
         unseen = low > high
         nearest = torch.where(unseen, lengths, low + _ramp(lengths - low))
         inside = torch.where(unseen, nearest, nearest - _ramp(nearest - high))
@@ -277,8 +278,8 @@ class CGSchNetNetwork(Network):
         """Return full tables, filled anew only where a parameter has changed."""
         filters = [p for layer in self._layers for p in layer.filter.parameters()]
         known: list[Tensor] = [*self.basis.parameters(), *filters]
-        if self.seen is not None:
-            known.append(self.seen)
+        if self.seen_angstrom is not None:
+            known.append(self.seen_angstrom)
         state = tuple((p.data_ptr(), p._version) for p in known)
         if self._kept[0] != state:
             self._kept = (state, self._evaluate_rows(rows))

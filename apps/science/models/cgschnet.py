@@ -4,7 +4,8 @@ SchNet: Schuett et al., J. Chem. Phys. 148, 241722 (2018). CGSchNet: Husic et al
 J. Chem. Phys. 153, 194101 (2020).
 """
 
-from typing import TYPE_CHECKING, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 class Config(ModelConfig):
     """A CGSchNet model."""
 
+    meant_by_absence: ClassVar[Mapping[str, Any]] = {"hold_filters": False}
     kind: Literal["cgschnet"] = "cgschnet"
     embedding_dimension: int = Field(
         64, gt=0, le=16_384, description="Channels per bead."

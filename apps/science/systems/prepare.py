@@ -126,8 +126,9 @@ def _identify(config: SystemConfig, seed: int) -> str:
     content = "" if config.pdb is None else hash_file(config.pdb)
     fields = SystemConfig.model_fields
     unset = {
-        key for key in _LATER_KEYS if getattr(config, key) == fields[key].get_default()
-    }
+        key for key in _LATER_KEYS
+        if getattr(config, key) == fields[key].get_default(call_default_factory=True)
+    }  # fmt: skip
     settings = config.model_dump_json(exclude={"pdb", *unset})
     return hashlib.sha256(f"{settings}:{content}:{seed}".encode()).hexdigest()
 

@@ -36,12 +36,14 @@ class SystemSize:
     n_particles : all that is simulated
     n_residues : without caps and ions
     n_starts : start structures
+    unfolds : whether some of them are frames of a hot run
     """
 
     n_solute: int
     n_particles: int
     n_residues: int
     n_starts: int
+    unfolds: bool
 
 
 def estimate_size(config: SystemConfig) -> SystemSize:
@@ -61,7 +63,9 @@ def estimate_size(config: SystemConfig) -> SystemSize:
         volume = float(edges.max()) ** 3 - _PROTEIN_NM3_PER_ATOM * n_solute
         n_particles += _ATOMS_PER_WATER * round(_WATERS_PER_NM3 * max(0.0, volume))
     n_starts = len(taken.start_names) + taken.n_unfolding
-    return SystemSize(n_solute, n_particles, n_residues, n_starts)
+    return SystemSize(
+        n_solute, n_particles, n_residues, n_starts, taken.n_unfolding > 0
+    )
 
 
 def count_atoms(residues: Sequence[Residue]) -> int:

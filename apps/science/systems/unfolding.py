@@ -23,12 +23,17 @@ _TIMESTEP_FS: Final = 2.0
 
 def name_starts(n_starts: int) -> list[str]:
     """Return the names of so many starts of a hot run."""
-    return [f"{_NAME} {k}" for k in range(1, n_starts + 1)]
+    return [f"{_NAME}_{k}" for k in range(1, n_starts + 1)]
+
+
+def list_built(names: Sequence[str]) -> list[str]:
+    """Return the names of the starts that are no frames of a hot run."""
+    return [name for name in names if not name.startswith(f"{_NAME}_")]
 
 
 def spell_starts(names: Sequence[str]) -> str:
     """Return the names in words; those of a hot run by their number."""
-    built = [name for name in names if not name.startswith(f"{_NAME} ")]
+    built = list_built(names)
     n_hot = len(names) - len(built)
     return ", ".join([*built, *([f"{n_hot} of a hot, unfolding run"] if n_hot else [])])
 

@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from apps.science.statistics import effective_sample_size
 from apps.science.tasks.force_matching.config import TrainingConfig
 from apps.science.tasks.force_matching.data import order_batches
+from apps.science.tasks.force_matching.few_frames import describe_few_frames
 from apps.science.tasks.force_matching.loss import (
-    effective_samples,
     frame_factors,
     shape_weights,
     squared_errors,
@@ -50,14 +53,28 @@ def test_drawing_by_weight_estimates_the_weighted_mean(margin) -> None:
 
 
 def test_tempering_and_clipping_raise_the_effective_sample_size() -> None:
-    plain = effective_samples(shape_weights(WEIGHT, TrainingConfig()))
+    plain = effective_sample_size(shape_weights(WEIGHT, TrainingConfig()))
     for shaped in (
         TrainingConfig(weight_exponent=0.5),
         TrainingConfig(weight_clip_quantile=0.9),
     ):
         weights = shape_weights(WEIGHT, shaped)
         assert weights.sum() == pytest.approx(1.0)
-        assert effective_samples(weights) > 1.2 * plain
+        assert effective_sample_size(weights) > 1.2 * plain
+
+
+def test_tempered_weights_make_a_small_set_larger() -> None:
+    protein = SimpleNamespace(
+        train=SimpleNamespace(weight=WEIGHT), embeddings=torch.zeros(10)
+    )
+    n_raw, n_tempered = (
+        effective_sample_size(WEIGHT**exponent) for exponent in (1.0, 0.5)
+    )
+    between = [torch.zeros(round(30 * (n_raw + n_tempered) / 2))]
+    said = describe_few_frames([protein], TrainingConfig(), between)
+    assert f"{n_raw:,.0f} effective frames" in said
+    tempered = TrainingConfig(weight_exponent=0.5)
+    assert not describe_few_frames([protein], tempered, between)
 
 
 def test_an_epoch_takes_every_frame_once_in_an_order_of_its_own() -> None:

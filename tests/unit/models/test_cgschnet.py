@@ -9,7 +9,12 @@ from torch import Tensor
 from apps.science.models import _pairs
 from apps.science.models._sequence import number_along_chains
 from apps.science.models._spline import Knots, weigh_taps
-from apps.science.models.base import build_network, read_config
+from apps.science.models.base import (
+    build_network,
+    complete_settings,
+    describe_briefly,
+    read_config,
+)
 
 
 def build(**settings: object) -> Any:
@@ -175,8 +180,8 @@ def test_no_force_on_a_pair_at_distances_that_no_frame_had(spacing: float) -> No
     free = network.energy_and_forces(place_pair(3.0), beads)[1]
     for seen in (4.0, 5.0):
         network.see(place_pair(seen))
-    assert network.seen[1].tolist() == [4.0, 5.0]
-    assert network.seen[2, 0] > network.seen[2, 1]
+    assert network.seen_angstrom[1].tolist() == [4.0, 5.0]
+    assert network.seen_angstrom[2, 0] > network.seen_angstrom[2, 1]
     forces = {
         r: network.energy_and_forces(place_pair(r), beads)[1].detach().abs().max()
         for r in (2.0, 3.0, 4.5, 13.0)
@@ -197,6 +202,14 @@ def test_forces_are_autograds_where_filters_are_held() -> None:
     torch.testing.assert_close(found, (energy, -gradient), rtol=1e-9, atol=1e-10)
     free = build(hold_filters=False).energy(positions, name_beads(7))
     assert (free - energy).abs().min() > 1e-3
+
+
+def test_a_training_that_holds_filters_is_not_one_of_before_they_were() -> None:
+    free = read_config({"kind": "cgschnet", "hold_filters": False})
+    assert describe_briefly(free) == {}  # as every version said
+    assert describe_briefly(read_config({"kind": "cgschnet"})) == {"hold_filters": True}
+    assert complete_settings({"kind": "cgschnet"})["hold_filters"] is False
+    assert complete_settings({"kind": "torchmd_net"}) == {"kind": "torchmd_net"}
 
 
 def test_what_was_seen_is_kept_with_the_weights() -> None:

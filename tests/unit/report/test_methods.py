@@ -113,12 +113,16 @@ def test_a_finished_run_has_its_numbers_and_the_text_beside_the_page(
     root = shutil.copytree(finished[0], tmp_path / "hairpin")
     body = resolve("01_chignolin") | {"name": "hairpin"}
     (root / "resolved.yaml").write_text(yaml.safe_dump(body))
+    system = json.loads((root / "system" / "system.json").read_text())
+    system["start_names"] = ["native", "extended", "unfolding_1", "unfolding_2"]
+    (root / "system" / "system.json").write_text(json.dumps(system))
     page = write_report(root).read_text(encoding="utf-8")
     text = (root / "report" / "methods.txt").read_text(encoding="utf-8")
     flat = " ".join(text.split())
     assert "30 iterations of 3.2 ps, 720 segments and 2.3 ns in all" in flat
     assert "chignolin (10 residues, YYDPETGTWY)" in flat
     assert "30 epochs" in flat
+    assert "at native and extended structures and at 2 frames of a run of 40 ps" in flat
     assert max(map(len, text.splitlines())) <= 88
     assert text.splitlines()[-1].strip().endswith(PAPERS["parsl"].split()[-1])
     assert 'id="methods"' in page

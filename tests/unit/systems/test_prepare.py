@@ -1,5 +1,6 @@
 """Prepared systems: the right particles, near the structure asked for, same bits."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from apps.science.pcoords._beads import read_structure
 from apps.science.systems.build import build_system
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.info import read_starts, read_system_info
-from apps.science.systems.prepare import prepare_system
+from apps.science.systems.prepare import _identify, prepare_system
 from apps.science.systems.superpose import superposed_rmsd
 from apps.science.units import ACCELERATION, KB_KCAL_PER_MOL_K
 
@@ -47,7 +48,7 @@ def test_alanine_dipeptide_is_what_it_should_be(alanine_system: Path) -> None:
 def test_chignolin_has_both_starts_near_what_was_built(chignolin: Path, margin) -> None:
     info = read_system_info(chignolin)
     assert info.n_particles == 166
-    assert info.start_names == ["native", "extended", "unfolding 1", "unfolding 2"]
+    assert info.start_names == ["native", "extended", "unfolding_1", "unfolding_2"]
     assert sum(info.start_probabilities) == pytest.approx(1)
     margin("RMSD, Angstrom", max(info.ca_rmsd_to_build_angstrom), below=1.0)
     margin("energy", max(info.start_energies_kcal_per_mol), below=0)
@@ -113,6 +114,18 @@ def test_the_same_seed_gives_the_same_bits_and_a_finished_one_stays(
     other = prepare_system(config, 6, tmp_path / "two")
     assert (one / "starts.npz").read_bytes() != (other / "starts.npz").read_bytes()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_settings_that_came_later_change_no_older_folder() -> None:
+    """Hashes as the version before 0.2 took them."""
+    config = SystemConfig(fold="chignolin", solvent="obc2", equilibration_ps=4)
+    later = {"leave_out", "replace", "conformer", "model", "unfolding_starts",
+             "unfolding_kelvin", "unfolding_ps"}  # fmt: skip
+    then = config.model_dump_json(exclude={"pdb", *later})
+    assert _identify(config, 3) == hashlib.sha256(f"{then}::3".encode()).hexdigest()
+    for changed in ({"unfolding_starts": 0}, {"unfolding_kelvin": 450}):
+        other = config.model_copy(update=changed)
+        assert _identify(other, 3) != _identify(config, 3)
 
 
 def test_an_unprepared_folder_says_what_to_run(tmp_path: Path) -> None:

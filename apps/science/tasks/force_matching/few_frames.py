@@ -5,9 +5,10 @@ from typing import Final
 
 from torch import Tensor
 
+from apps.science.statistics import effective_sample_size
 from apps.science.tasks.force_matching.config import TrainingConfig
 from apps.science.tasks.force_matching.data import Protein
-from apps.science.tasks.force_matching.loss import effective_samples
+from apps.science.tasks.force_matching.loss import shape_weights
 
 _FEWEST: Final = 1.0
 """Numbers known for each weight of a network; see docs/training.md."""
@@ -28,8 +29,7 @@ def describe_few_frames(
     n_weights = sum(w.numel() for w in weights)
     n_known = n_frames = 0.0
     for protein in proteins:
-        weight = protein.train.weight
-        n = effective_samples(weight) if config.weighted else float(len(weight))
+        n = effective_sample_size(shape_weights(protein.train.weight, config))
         n_frames += n
         n_known += 3 * len(protein.embeddings) * n
     if n_known >= _FEWEST * n_weights:

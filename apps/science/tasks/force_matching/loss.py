@@ -16,14 +16,10 @@ from torch import Tensor
 from apps.science.arrays import Array
 from apps.science.errors import WeightError
 from apps.science.models._network import Network
+from apps.science.statistics import effective_sample_size
 from apps.science.tasks.force_matching.config import TrainingConfig
 
 _log = logging.getLogger(__name__)
-
-
-def effective_samples(weight: Array) -> float:
-    """Return Kish's effective sample size, (sum w)^2 / sum w^2."""
-    return float(weight.sum() ** 2 / np.square(weight).sum())
 
 
 def shape_weights(weight: Array, config: TrainingConfig) -> Array:
@@ -43,12 +39,7 @@ def shape_weights(weight: Array, config: TrainingConfig) -> Array:
     shaped: Array = np.asarray(weight, dtype=float) ** config.weight_exponent
     if config.weight_clip_quantile < 1.0:
         shaped = np.minimum(shaped, np.quantile(shaped, config.weight_clip_quantile))
-    shaped = shaped / shaped.sum()
-    _log.info(
-        "weights: %d frames, effective samples %.0f (%.0f before shaping), "
-        "largest share %.3g",
-        len(shaped), effective_samples(shaped), effective_samples(weight), shaped.max(),
-    )  # fmt: skip
+    shaped /= shaped.sum()
     return shaped
 
 
@@ -73,12 +64,15 @@ def frame_factors(
     weights : of each protein, (n_frames of it,); frames are numbered in this order
     """
     shares = protein_shares([len(weight) for weight in weights], config)
-    shaped = np.concatenate(
-        [
-            share * shape_weights(weight, config)
-            for share, weight in zip(shares, weights, strict=True)
-        ]
-    )
+    each = [shape_weights(weight, config) for weight in weights]
+    if config.weighted:
+        for before, after in zip(weights, each, strict=True):
+            _log.info(
+                "weights: %d frames, effective samples %.0f (%.0f before shaping), "
+                "largest share %.3g", len(after), effective_sample_size(after),
+                effective_sample_size(before), after.max(),
+            )  # fmt: skip
+    shaped = np.concatenate([s * w for s, w in zip(shares, each, strict=True)])
     if config.weighted and config.sampling == "weighted":
         return np.ones(len(shaped)), shaped
     return shaped * len(shaped), None

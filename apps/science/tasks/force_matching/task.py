@@ -13,7 +13,7 @@ from apps.science.learning import task
 from apps.science.learning.ranks import Ranks
 from apps.science.learning.task import Share
 from apps.science.models._network import Network
-from apps.science.models.base import build_network, read_config
+from apps.science.models.base import build_network, describe_briefly, read_config
 from apps.science.tasks.force_matching.batches import Batches
 from apps.science.tasks.force_matching.config import TrainingJob
 from apps.science.tasks.force_matching.data import read_training_data
@@ -66,10 +66,11 @@ class Task(task.Task):
         network = build_network(self.model)
         if self.config.mixed_precision:
             network.use_mixed_precision()
-        for protein in self.data.proteins:
-            sequence = None if protein.sequence is None else protein.sequence.cpu()
-            for positions in protein.train.parts():
-                network.see(positions, sequence)
+        if self.ranks.is_first:  # it tells the others
+            for protein in self.data.proteins:
+                sequence = None if protein.sequence is None else protein.sequence.cpu()
+                for positions in protein.train.parts():
+                    network.see(positions, sequence)
         return network
 
     def batches(self, epoch: int) -> Sequence[IntArray]:
@@ -123,11 +124,8 @@ class Task(task.Task):
 
     def identity(self) -> Mapping[str, Any]:
         """Return the model's settings, and what the training set holds."""
-        model = self.model.model_dump(mode="json", exclude_defaults=True)
-        if getattr(self.model, "hold_filters", False):
-            model["hold_filters"] = True  # before there was this key, none were held
         return {
-            "model": model,
+            "model": describe_briefly(self.model),
             "data": self.data.fingerprint,
             "beads": [protein.embeddings.tolist() for protein in self.data.proteins],
         }

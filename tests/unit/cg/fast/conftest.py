@@ -56,7 +56,8 @@ def make_field(bead_chain: Callable[..., Mapping]) -> Callable[..., ForceField]:
                 for parameter in built.parameters():
                     parameter.add_(0.1 * torch.randn_like(parameter))
             if network.endswith("held"):  # as if no pair had been nearer, or farther
-                built.seen.copy_(torch.tensor([4.5, 9.0]).expand_as(built.seen))
+                seen = built.seen_angstrom
+                seen.copy_(torch.tensor([4.5, 9.0]).expand_as(seen))
         return ForceField(build_prior(mapping, build_tables()), mapping, built)
 
     return make
