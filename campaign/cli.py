@@ -16,6 +16,7 @@ from campaign.benchmark_command import benchmark
 from campaign.faults import leave_quietly, say_fault, terminal_is_gone
 from campaign.own_command import as_typed
 from campaign.report_command import report
+from campaign.schema_command import schema
 from campaign.simulate_command import simulate
 from campaign.terminal import make_console, speak_any_encoding
 from campaign.tune_command import tune
@@ -305,6 +306,7 @@ def data(
 app.command()(benchmark)
 app.command()(tune)
 app.command()(simulate)
+app.command()(schema)
 
 
 @sites_app.command("list")

@@ -10,6 +10,7 @@ from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
 from campaign.config import TYPES, CampaignName
+from campaign.schema_command import CAMPAIGN, FOLDER, MODELINE, write_schemas
 from campaign.types._presets import WITH_PRESETS, read_first
 
 
@@ -17,6 +18,8 @@ def write_template(
     path: Path, name: str, kind: str, preset: str | None = None
 ) -> Path:
     """Write a commented campaign of type ``kind`` to ``path``.
+
+    Beside it goes what an editor completes and checks it by.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ def write_template(
         text = read_first(preset)
     else:
         text = (files(TYPES) / f"{kind}.yaml").read_text(encoding="utf-8")
+    write_schemas(path.parent / FOLDER)
+    text = f"{MODELINE}{FOLDER}/{CAMPAIGN}\n{text}"
     return write_text(path, text.replace("NAME", _quote(name)))
 
 

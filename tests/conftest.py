@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,11 +166,43 @@ def alanine_yaml() -> Path:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(make_once: Callable[..., Path]) -> Path:
+def from_wheel(make_once: Callable[..., Path]) -> Path:
+    """Return the bin folder of an environment with weft's wheel, outside the checkout.
+
+    What weft needs is taken from the environment of the tests, weft itself is not.
+    """
+
+    def install(folder: Path) -> None:
+        sources, wheels = folder / "sources", folder / "wheels"
+        sources.mkdir()
+        for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+            shutil.copy(REPOSITORY / name, sources)
+        for name in ("apps", "campaign", "site_configs"):
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPOSITORY / name, sources / name, ignore=left_out)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        alone = ["--no-deps", "--no-index"]
+        build = ["wheel", *alone, "--no-build-isolation", "--wheel-dir", wheels]
+        subprocess.run([*pip, *build, sources], check=True)
+        shutil.rmtree(sources)
+        place = folder / "environment"
+        venv.create(place)
+        python = place / "bin" / "python"
+        packages = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+        # only this line's folder: the editable weft in it stays unseen
+        (packages / "theirs.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+        put = ["--python", python, "install", *alone, *wheels.glob("*.whl")]
+        subprocess.run([*pip, *put], check=True)
+
+    return make_once("from_wheel", install) / "environment" / "bin"
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(make_once: Callable[..., Path], from_wheel: Path) -> Path:
     """Run the alanine example once, start to end, for every test that reads one.
 
     It lies in a folder of an odd name, beside a file that the name begins with, and
-    among packages of another project.
+    among packages of another project. The weft that runs it is that of the wheel.
     """
 
     def run(folder: Path) -> None:
@@ -175,7 +210,7 @@ def uninterrupted(make_once: Callable[..., Path]) -> Path:
         (folder / "a").write_text("thesis")
         write_other_project(odd)
         with watching_sockets(odd, folder / "sockets.json"):
-            done = Weft(odd).call("run", ALANINE)
+            done = Weft(odd, (str(from_wheel / "weft"),)).call("run", ALANINE)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
     made = make_once("uninterrupted", run)

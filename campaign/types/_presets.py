@@ -63,6 +63,12 @@ def read_first(name: str) -> str:
     return first
 
 
+def read_settings(name: str) -> dict[str, Any]:
+    """Return the sections that a preset sets, with what it sets in each."""
+    settings: dict[str, Any] = _read(check_preset(name))["settings"]
+    return settings
+
+
 def fill_in(written: dict[str, Any]) -> dict[str, Any]:
     """Return the contents of a campaign.yaml with those of its preset beneath.
 

@@ -23,7 +23,7 @@ OPENMM: Final[Mapping[str, Any]] = {"kind": "openmm"}
 TICA: Final[Mapping[str, Any]] = {"kind": "tica"}
 
 _FILES: Final = ("mapping", "model", "topology", "reference")
-_OF_THE_RUN: Final = ("system_dir", "n_steps", "n_steps_per_frame")
+OF_THE_RUN: Final = ("system_dir", "n_steps", "n_steps_per_frame")
 _SOMEWHERE: Final = "/run/system"
 
 
@@ -150,7 +150,7 @@ def check_choice(sample: "SampleConfig", system: SystemConfig) -> None:
 
 def _check_propagator(sample: "SampleConfig", system: SystemConfig) -> None:
     given = sample.propagator
-    for key in _OF_THE_RUN:
+    for key in OF_THE_RUN:
         if key in given:
             raise ValueError(
                 f"sample.propagator.{key} follows from the system, "
