@@ -11,6 +11,7 @@ import yaml
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
 from campaign.report.sources import RunSource
+from campaign.report.top import list_left
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def describe(paths: RunDir, left_out: list[str]) -> str:
     source = RunSource(paths)
     environment = read_json(paths.environment) or {}
     packages = environment.get("packages") or {}
-    left = [s for s in source.stages if s not in source.done and s != "report"]
+    left = list_left(source)
     name = paths.name
     lines = [
         f"{name}: what a weft campaign was made of, and what came of it", "",

@@ -1,8 +1,9 @@
 """campaign.yaml <-> a campaign type's Config; every mistake found before a start."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError
@@ -12,8 +13,8 @@ from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, WeftError
 from apps.science.input_files import InputFiles
 from apps.science.strict_yaml import load_yaml
+from campaign.campaign_type import TYPES, load_type
 
-TYPES = "campaign.types"
 MODEL_KINDS = "apps.science.models"
 PLUG_INS = {"model": MODEL_KINDS, "pcoord": "apps.science.pcoords"}
 """Sections whose keys depend on their kind."""
@@ -87,14 +88,14 @@ def parse_campaign(
         kinds = ", ".join(plugins.list_kinds(TYPES))
         found = "names no `type`" if kind is None else f"has the type {kind!r}"
         raise ConfigError(f"{source} {found}. The types that exist: {kinds}.")
-    module = plugins.load_kind(TYPES, kind)
+    model = load_type(kind).Config
     try:
-        config = module.Config.model_validate(
+        config = model.model_validate(
             raw, context={"folder": files.folder, "files": files}
         )
     except ValidationError as error:
-        raise ConfigError(explain(error, module.Config, source, raw)) from None
-    return cast(CampaignConfig, config)
+        raise ConfigError(explain(error, model, source, raw)) from None
+    return config
 
 
 def check_campaign(config: CampaignConfig) -> None:
@@ -106,12 +107,14 @@ def check_campaign(config: CampaignConfig) -> None:
         If the campaign cannot work (a structure that no force field knows, say).
     """
     try:
-        plugins.load_kind(TYPES, config.type).check(config)
+        load_type(config.type).check(config)
     except WeftError as error:
         raise ConfigError(str(error)) from error
 
 
-def describe_campaign(config: CampaignConfig) -> dict[str | None, dict[str, str]]:
+def describe_campaign(
+    config: CampaignConfig,
+) -> Mapping[str | None, Mapping[str, str]]:
     """Return what is simulated, by protein: headings and sentences.
 
     A type says so where it has a ``describe``; the others give nothing.
@@ -121,11 +124,11 @@ def describe_campaign(config: CampaignConfig) -> dict[str | None, dict[str, str]
     ConfigError
         As ``check_campaign``.
     """
-    describe = getattr(plugins.load_kind(TYPES, config.type), "describe", None)
+    describe = load_type(config.type).describe
     if describe is None:
         return {}
     try:
-        return cast(dict[str | None, dict[str, str]], describe(config))
+        return describe(config)
     except WeftError as error:
         raise ConfigError(str(error)) from error
 

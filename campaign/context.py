@@ -21,15 +21,16 @@ from apps.roles import ANALYSIS
 from apps.science.disk import is_disk_full
 from apps.science.errors import WeftError
 from apps.science.files import write_json
-from apps.science.plugins import load_kind
 from apps.task_log import note
 from campaign.aside import set_aside
-from campaign.config import TYPES, CampaignConfig, dump_campaign, make_relative
+from campaign.campaign_type import load_type
+from campaign.config import CampaignConfig, dump_campaign, make_relative
+from campaign.declared import list_kept, read_stages
 from campaign.ending import Ending
 from campaign.inputs import list_digests
 from campaign.layout import RunDir
 from campaign.ledger import NOTES, Ledger, Sources
-from campaign.settings_change import digest_each, digest_settings, find_kept
+from campaign.settings_change import digest_each, digest_settings
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class Context:
         self.ledger = Ledger(paths.ledger)
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
-        self._type = load_kind(TYPES, config.type)
+        self._type = load_type(config.type)
+        self._declared = read_stages(paths)
         self._resolved = yaml.safe_load(dump_campaign(config, paths.root))
         self._files = list_digests(paths)
         self._stages: dict[str, _Stage] = {}
@@ -238,7 +240,8 @@ class Context:
         that is made again may come out differently.
         """
         done = self.ledger.is_done(name, outputs)
-        kept = [p for p in find_kept(self._type, self.paths, name) if p.exists()]
+        declared = self._declared[name]
+        kept = [p for p in list_kept(self.paths, declared) if p.exists()]
         if not done and not kept:
             return False
         for future in after:
@@ -260,7 +263,9 @@ class Context:
         """Return what a stage would be made from now."""
         stage = self._stages[name]
         if stage.given is None:
-            settings = digest_settings(self._type, self._resolved, name, self._files)
+            settings = digest_settings(
+                self._type.READ_BY, self._resolved, self._declared[name], self._files
+            )
         else:
             given = make_relative(stage.given, f"{self.paths.root}/")
             settings = digest_each(given, self._files)

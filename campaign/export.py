@@ -15,9 +15,10 @@ from apps.science.segments.export import (
     parse_range,
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
+from campaign.declared import read_stages, we_folder
 from campaign.layout import RunDir
 from campaign.run_folder import check_is_run
-from campaign.stage_names import at_protein, read_stage
+from campaign.stage_names import at_protein
 
 FORMATS = ("dcd", "xtc", "westpa")
 
@@ -45,8 +46,8 @@ def export_run(
     if form not in FORMATS:
         raise ConfigError(f"No format {form!r}. The formats: {', '.join(FORMATS)}.")
     paths = RunDir.at(run_dir)
-    folder = _stage_folder(paths, stage)
-    paths = replace(paths, protein=read_stage(stage).protein or paths.protein)
+    stage, folder = _find_stage(paths, stage)
+    paths = replace(paths, protein=read_stages(paths)[stage].of.get("proteins"))
     first, last = parse_range(iterations, last_exportable(folder))
     spec = read_spec(folder / "propagation.json")
     starts = _recorded_starts(paths, folder, spec)
@@ -61,31 +62,24 @@ def export_run(
     return export_trajectory(folder, topology, out, kind, first, last, frame_ps)
 
 
-def _stage_folder(paths: RunDir, stage: str) -> Path:
-    """Return the folder of a stage that sampled by WE."""
+def _find_stage(paths: RunDir, stage: str) -> tuple[str, Path]:
+    """Return a stage that sampled by WE, as it is called, and its folder."""
     check_is_run(paths.root, paths.resolved)
+    declared = read_stages(paths)
     folders = {
-        at_protein(name, None if home is paths else home.protein): folder
-        for home in paths.each_protein()
-        for name, folder in (
-            ("sample", home.we),
-            *(
-                (f"benchmark_{folder.name}", folder)
-                for folder in sorted(home.benchmark("any").parent.glob("*"))
-            ),
-        )
+        name: folder
+        for name in declared
+        if (folder := we_folder(paths, declared[name])) is not None
+        and (folder / "propagation.json").exists()
     }
-    there = [
-        name
-        for name, folder in folders.items()
-        if (folder / "propagation.json").exists()
-    ]
-    if stage not in there:
+    if paths.protein and at_protein(stage, paths.protein) in folders:
+        stage = at_protein(stage, paths.protein)
+    if stage not in folders:
         raise ConfigError(
             f"{paths.root.name} has no weighted-ensemble stage {stage!r} to export. "
-            f"Those that began: {', '.join(there) or 'none'}."
+            f"Those that began: {', '.join(folders) or 'none'}."
         )
-    return folders[stage]
+    return stage, folders[stage]
 
 
 def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Array:

@@ -1,28 +1,16 @@
 """What the newest closed iteration of a WE stage looked like, for the status."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from campaign.layout import RunDir
 from campaign.report.json_files import read_json
 from campaign.report.words import number
-from campaign.stage_names import read_stage
 
 WATCHED = (
     "n_segments", "n_bins_occupied", "ess", "weight_min", "weight_max", "pcoord_min",
     "pcoord_max", "flux", "segment_s", "idle_share", "n_blocks_rerun",
     "n_blocks_restored", "wall_s",
 )  # fmt: skip
-
-
-def we_folder(paths: RunDir, stage: str) -> Path | None:
-    """Return the folder of a stage's WE run, None for a stage without one."""
-    kind, model, protein = read_stage(stage)
-    home = replace(paths, protein=protein)
-    if kind == "sample":
-        return home.we
-    return home.benchmark(model) if kind == "benchmark" and model else None
 
 
 def read_last_iteration(folder: Path) -> dict[str, Any] | None:

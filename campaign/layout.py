@@ -82,6 +82,11 @@ class RunDir:
         """What the campaign was expected to do and take when it began."""
         return self.root / "estimate.json"
 
+    @property
+    def stages(self) -> Path:
+        """What the stages are, as the campaign type declares them."""
+        return self.root / "stages.json"
+
     # what finished, what was said, who is at work
     @property
     def ledger(self) -> Path:

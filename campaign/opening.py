@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import yaml
 
-from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_json, write_text
 from apps.science.input_files import InputFiles
@@ -17,19 +16,16 @@ from apps.science.strict_yaml import load_yaml
 from campaign import config as campaign_config
 from campaign import inputs
 from campaign.aside import ASIDE, set_aside
-from campaign.config import TYPES, CampaignConfig
+from campaign.campaign_type import CampaignType, load_type
+from campaign.config import CampaignConfig
 from campaign.context import AS_USUAL, Outdated
+from campaign.declared import Stages, list_kept
 from campaign.environment import describe_environment
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.own_command import as_typed
 from campaign.run_folder import check_is_run
-from campaign.settings_change import (
-    Standing,
-    find_kept,
-    find_standing,
-    list_changes,
-)
+from campaign.settings_change import Standing, find_standing, list_changes
 from campaign.versions import compare_versions
 from site_configs.load import load_site
 from site_configs.paths import check_run_path
@@ -96,10 +92,10 @@ def open_campaign(run_dir: Path, allowed: Allowed = NOTHING) -> Opened:
     said += _check_inputs(paths, ledger)
     config, _, more = _read_config(paths, environment)
     run = Opened(paths, config, allowed, [*said, *more])
-    campaign_type = plugins.load_kind(TYPES, config.type)
-    stages = list(campaign_type.stage_names(config))
+    campaign_type = load_type(config.type)
+    stages = campaign_type.stages(config)
     begun = any(entry.event == "started" for entry in ledger.entries())
-    left = not all(ledger.is_done(stage) for stage in stages)
+    left = not all(ledger.is_done(stage.name) for stage in stages)
     _compare_settings(run, campaign_type, ledger, environment)
     _compare_environment(run, environment, decisive=begun and left)
     check_run_path(load_site(str(paths.site)), paths.root)
@@ -186,7 +182,10 @@ def _copy_new_inputs(paths: RunDir, environment: dict[str, Any]) -> CampaignConf
 
 
 def _compare_settings(
-    run: Opened, campaign_type: Any, ledger: Ledger, environment: dict[str, Any]
+    run: Opened,
+    campaign_type: CampaignType,
+    ledger: Ledger,
+    environment: dict[str, Any],
 ) -> None:
     paths, config = run.paths, run.config
     if not paths.resolved.exists():
@@ -203,9 +202,9 @@ def _compare_settings(
         return
     old, new = campaign_config.find_differing(was, config, paths.root)
     changes = list_changes(old, new)
-    stages = [*_stage_names_of(was, paths), *campaign_type.stage_names(config)]
+    stages = _stages_of(was, paths) | Stages(campaign_type.stages(config))
     standing = find_standing(
-        campaign_type, changes, dict.fromkeys(stages), paths, ledger
+        campaign_type.READ_BY, changes, stages.values(), paths, ledger
     )
     if "type" in changes or "name" in changes:
         raise ConfigError(
@@ -223,7 +222,7 @@ def _compare_settings(
 
     def take(ledger: Ledger) -> None:
         for stage in [*against, *standing.empty]:
-            kept = find_kept(campaign_type, paths, stage)
+            kept = list_kept(paths, stages[stage])
             made = [*kept, *ledger.list_outputs(stage)]
             folder = set_aside(paths.root, made, stage)
             said = f"it began anew with other settings; what it had made is in {folder}"
@@ -240,10 +239,10 @@ def touches_nothing_done(paths: RunDir, was: str, config: CampaignConfig) -> boo
     """Tell whether a run could go on with a campaign other than it ``was``."""
     old, new = campaign_config.find_differing(was, config, paths.root)
     changes = list_changes(old, new)
-    campaign_type = plugins.load_kind(TYPES, config.type)
-    stages = [*_stage_names_of(was, paths), *campaign_type.stage_names(config)]
+    campaign_type = load_type(config.type)
+    stages = _stages_of(was, paths) | Stages(campaign_type.stages(config))
     standing = find_standing(
-        campaign_type, changes, dict.fromkeys(stages), paths, Ledger(paths.ledger)
+        campaign_type.READ_BY, changes, stages.values(), paths, Ledger(paths.ledger)
     )
     fixed = {"name", "type"} & set(changes)
     return not (standing.done or standing.begun or fixed)
@@ -285,16 +284,16 @@ def _read_resolved(paths: RunDir) -> str:
     return text
 
 
-def _stage_names_of(resolved: str, paths: RunDir) -> list[str]:
+def _stages_of(resolved: str, paths: RunDir) -> Stages:
     """Return the stages of the campaign as it was; none where it no longer parses."""
     copies = inputs.list_copies(paths, inputs.read_inputs(paths))
     try:
         was = campaign_config.parse_campaign(
             yaml.safe_load(resolved), paths.resolved, InputFiles(paths.root, copies)
         )
-        return list(plugins.load_kind(TYPES, was.type).stage_names(was))
+        return Stages(load_type(was.type).stages(was))
     except ConfigError:
-        return []
+        return Stages()
 
 
 def _compare_environment(run: Opened, was: dict[str, Any], *, decisive: bool) -> None:

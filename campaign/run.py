@@ -13,7 +13,6 @@ import filelock
 import psutil
 
 from apps import roles
-from apps.science import plugins
 from apps.science.disk import is_disk_full
 from apps.science.errors import (
     RunEndedError,
@@ -24,8 +23,9 @@ from apps.science.errors import (
 from apps.science.files import write_text
 from apps.science.stopping import RUN_DIR_VARIABLE
 from campaign import reaper
-from campaign.config import TYPES
+from campaign.campaign_type import CampaignType, load_type
 from campaign.context import Context
+from campaign.declared import write_stages
 from campaign.ending import Ending
 from campaign.full_disk import saying_full_disk
 from campaign.guard import guarding_folder, guarding_parts
@@ -72,7 +72,7 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
         If somebody ended it by Ctrl-C or another signal.
     """
     paths = run.paths
-    campaign_type = plugins.load_kind(TYPES, run.config.type)
+    campaign_type = load_type(run.config.type)
     ending = Ending()
     with (
         saying_full_disk(paths),
@@ -86,7 +86,9 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
         paths.stop.unlink(missing_ok=True)
         config = run.config
         ledger = Ledger(paths.ledger)
-        ledger.append("run_started", stages=list(campaign_type.stage_names(config)))
+        stages = campaign_type.stages(config)
+        write_stages(paths, stages)
+        ledger.append("run_started", stages=[stage.name for stage in stages])
         try:
             with (
                 guarding_folder(paths, ending) as look_at_folder,
@@ -118,7 +120,7 @@ def _say_ended(paths: RunDir, ending: Ending) -> str:
 
 
 def _run_type(
-    campaign_type: Any, ctx: Context, look_at_folder: Callable[[], None]
+    campaign_type: CampaignType, ctx: Context, look_at_folder: Callable[[], None]
 ) -> None:
     """Run the type; turn what went wrong into one message that helps."""
     try:

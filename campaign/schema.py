@@ -4,13 +4,12 @@ Editors complete and check by them as one types. They say less than ``weft valid
 which alone knows what fits together, and never refuse what it takes.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from apps.science import plugins
 from apps.science.we.spec import PROPAGATORS
-from campaign.config import PLUG_INS, TYPES
-from campaign.types import _presets
+from campaign.campaign_type import TYPES, load_type
+from campaign.config import PLUG_INS
 from campaign.types._sampling_choice import OF_THE_RUN
 from site_configs.schema import Site
 
@@ -60,17 +59,18 @@ def make_site_schema() -> Schema:
 
 def _define_type(kind: str, presets: bool) -> dict[str, Schema]:
     """Return the definitions of a campaign type; its own is ``type.<kind>``."""
-    found = _define(plugins.load_kind(TYPES, kind).Config, f"type.{kind}")
+    campaign_type = load_type(kind)
+    found = _define(campaign_type.Config, f"type.{kind}")
     for one in list(found.values()):
         keys = one.get("properties", {})
         for key in keys.keys() & KINDS.keys():
             if _is_open(keys[key], found):
                 keys[key] = _choose(key, keys[key].get("description", ""))
     top = found[f"type.{kind}"]
-    if presets and kind == _presets.WITH_PRESETS:
+    if presets and campaign_type.preset_keys:
         # what a preset may give, nobody has to write
         top["required"] = ["name"]
-        for section, key in _list_preset_keys():
+        for section, key in campaign_type.preset_keys():
             where = top["properties"].get(section, {}).get("$ref", "")
             one = found.get(where.rpartition("/")[2], {})
             if key in one.get("required", []):
@@ -84,13 +84,6 @@ def _is_open(one: Schema, found: dict[str, Schema]) -> bool:
     return "kind" in meant.get("properties", {}) or bool(
         meant.get("additionalProperties")
     )
-
-
-def _list_preset_keys() -> Iterator[tuple[str, str]]:
-    for name in _presets.list_presets():
-        for section, settings in _presets.read_settings(name).items():
-            for key in settings:
-                yield section, key
 
 
 def _define(config: type[Any], name: str) -> dict[str, Schema]:

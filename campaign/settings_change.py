@@ -1,19 +1,21 @@
 """What of a run a changed setting touches: the stages that stand against it.
 
 A campaign type may say in READ_BY which kinds of stages first read a setting (dotted;
-the longest that fits counts), and in KEEPS what a stage that has not ended leaves to go
-on from. Of a type that does not, every stage depends on every setting.
+the longest that fits counts). Of a type that does not, every stage depends on every
+setting.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from campaign.declared import Stage, list_kept
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.stage_names import read_stage
+
+ReadBy = Mapping[str, Sequence[str]] | None
+"""Of a campaign type."""
 
 _SIGNS: Final = ("journal/iter_*", "checkpoints/*.pt", "metrics.json")
 """What of a stage that has not ended was some work."""
@@ -52,9 +54,9 @@ def list_changes(old: Any, new: Any, above: str = "") -> list[str]:
 
 
 def find_standing(
-    campaign_type: Any,
+    read_by: ReadBy,
     changes: Sequence[str],
-    stages: Iterable[str],
+    stages: Iterable[Stage],
     paths: RunDir,
     ledger: Ledger,
 ) -> Standing:
@@ -66,18 +68,18 @@ def find_standing(
     """
     standing = Standing([], [], [])
     for stage in stages:
-        if not any(_reads(campaign_type, stage, change) for change in changes):
+        if not any(_reads(read_by, stage, change) for change in changes):
             continue
-        if ledger.was_done(stage):
-            standing.done.append(stage)
-        elif kept := [p for p in find_kept(campaign_type, paths, stage) if p.exists()]:
+        if ledger.was_done(stage.name):
+            standing.done.append(stage.name)
+        elif kept := [p for p in list_kept(paths, stage) if p.exists()]:
             empty = not any(next(p.glob(sign), None) for p in kept for sign in _SIGNS)
-            (standing.empty if empty else standing.begun).append(stage)
+            (standing.empty if empty else standing.begun).append(stage.name)
     return standing
 
 
 def digest_settings(
-    campaign_type: Any, settings: Any, stage: str, files: Mapping[str, str]
+    read_by: ReadBy, settings: Any, stage: Stage, files: Mapping[str, str]
 ) -> dict[str, str]:
     """Return a digest of every setting that a stage is one of the first to read.
 
@@ -89,7 +91,7 @@ def digest_settings(
     read = {
         key: value
         for key, value in _list_leaves(settings)
-        if key not in _NAMES and _reads(campaign_type, stage, key)
+        if key not in _NAMES and _reads(read_by, stage, key)
     }
     return digest_each(read, files)
 
@@ -120,20 +122,8 @@ def _spell(files: Mapping[str, str], value: Any) -> str:
     return known or json.dumps(value, sort_keys=True)
 
 
-def find_kept(campaign_type: Any, paths: RunDir, stage: str) -> list[Path]:
-    """Return what a stage goes on from when it was interrupted."""
-    name = read_stage(stage)
-    keeps: Mapping[str, str] = getattr(campaign_type, "KEEPS", {})
-    if name.kind not in keeps:
-        return []
-    home = RunDir(paths.root, name.protein).home
-    return [home / keeps[name.kind].format(model=name.model)]
-
-
-def _reads(campaign_type: Any, stage: str, change: str) -> bool:
+def _reads(readers: ReadBy, stage: Stage, change: str) -> bool:
     """Tell whether a stage is one of the first that read a setting."""
-    readers: Mapping[str, Sequence[str]] | None
-    readers = getattr(campaign_type, "READ_BY", None)
     if readers is None:
         return True
     parts = change.split(".")
@@ -146,8 +136,7 @@ def _reads(campaign_type: Any, stage: str, change: str) -> bool:
         if not inside:
             return True
         kinds = [kind for key in inside for kind in readers[key]]
-    name = read_stage(stage)
-    if name.kind not in kinds:
+    if stage.kind not in kinds:
         return False
-    mine = parts[0] == "proteins" and len(parts) > 1 and name.protein is not None
-    return not mine or name.protein == parts[1]
+    entry = stage.of.get(parts[0])
+    return entry is None or len(parts) == 1 or entry == parts[1]

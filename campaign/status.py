@@ -7,9 +7,10 @@ from typing import Any
 
 import psutil
 
+from campaign.declared import Stage, read_stages, we_folder
 from campaign.estimate.kept import compare
 from campaign.heartbeat import beats
-from campaign.last_iteration import read_last_iteration, say_iteration, we_folder
+from campaign.last_iteration import read_last_iteration, say_iteration
 from campaign.layout import RunDir
 from campaign.ledger import NOTES, Entry, Ledger
 from campaign.monitoring.blocks import list_lost
@@ -65,7 +66,8 @@ class StatusReader:
         entries = Ledger(paths.ledger).entries()
         names = next((e.stages for e in reversed(entries) if e.stages), [])
         alive = driver_alive(paths)
-        stages = [_stage(paths, name, entries, alive) for name in names]
+        declared = read_stages(paths)
+        stages = [_stage(paths, declared[name], entries, alive) for name in names]
         starts = read_starts(paths.root, clock if alive else None, history.tasks)
         begins = [begin for begin, _ in starts]
         now = _now(paths, clock) if alive else {}
@@ -198,8 +200,9 @@ def _add_forecast(
 
 
 def _stage(
-    paths: RunDir, name: str, entries: list[Entry], alive: bool
+    paths: RunDir, declared: Stage, entries: list[Entry], alive: bool
 ) -> dict[str, Any]:
+    name = declared.name
     mine = [e for e in entries if e.stage == name]
     again = max((k for k, e in enumerate(mine) if e.event == "again"), default=-1)
     mine = [e for e in mine[again + 1 :] if e.event not in NOTES]
@@ -211,7 +214,7 @@ def _stage(
             last.event, last.event
         )
         ended = last.time if last.event in {"done", "failed"} else None
-    folder = we_folder(paths, name)
+    folder = we_folder(paths, declared)
     iteration = read_last_iteration(folder) if folder and last else None
     progress = _progress(paths, name, state)
     if progress and iteration and state == "running":
@@ -219,6 +222,9 @@ def _stage(
         progress["detail"] = "; ".join(text for text in details if text)
     return {
         "name": name,
+        "kind": declared.kind,
+        "brief": declared.brief,
+        "at_once": declared.at_once,
         "state": state,
         "started": started,
         "ended": ended,

@@ -1,17 +1,15 @@
 """The first campaign.yaml that ``weft init`` writes."""
 
-from importlib.resources import files
 from pathlib import Path
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
-from campaign.config import TYPES, CampaignName
+from campaign.campaign_type import load_type
+from campaign.config import CampaignName
 from campaign.schema_command import CAMPAIGN, FOLDER, MODELINE, write_schemas
-from campaign.types._presets import WITH_PRESETS, read_first
 
 
 def write_template(
@@ -23,7 +21,7 @@ def write_template(
 
     Parameters
     ----------
-    preset : published settings that it takes, of a force-field campaign
+    preset : published settings that it takes, of a type that has such
 
     Raises
     ------
@@ -31,22 +29,31 @@ def write_template(
         If the type or the preset does not exist, ``path`` does, or no run can have
         that name.
     """
-    plugins.load_kind(TYPES, kind)
+    campaign_type = load_type(kind)
     _check_name(name)
     if path.exists():
         raise ConfigError(f"{path} exists already. Move it, or choose another --out.")
-    if preset is not None and kind != WITH_PRESETS:
+    if preset is None:
+        text = _read_template(campaign_type.file.with_suffix(".yaml"), kind)
+    elif campaign_type.read_preset is None:
         raise ConfigError(
-            f"Presets are of campaigns of type {WITH_PRESETS}; {kind} has none. Leave "
-            "out --type, or --preset."
+            f"Campaigns of type {kind} have no presets. Leave out --type, or --preset."
         )
-    if preset is not None:
-        text = read_first(preset)
     else:
-        text = (files(TYPES) / f"{kind}.yaml").read_text(encoding="utf-8")
+        text = campaign_type.read_preset(preset)
     write_schemas(path.parent / FOLDER)
     text = f"{MODELINE}{FOLDER}/{CAMPAIGN}\n{text}"
     return write_text(path, text.replace("NAME", _quote(name)))
+
+
+def _read_template(path: Path, kind: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        raise ConfigError(
+            f"The campaign type {kind} has no first campaign ({path}). Write one by "
+            "hand: name, type, and what it asks for."
+        ) from None
 
 
 def _check_name(name: str) -> None:

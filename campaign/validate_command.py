@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from apps import roles
+from campaign.campaign_type import load_type
 from campaign.config import (
     CampaignConfig,
     check_campaign,
@@ -15,7 +16,6 @@ from campaign.config import (
 from campaign.estimate.kept import keep_probe, list_work
 from campaign.estimate.say import list_lines, make_table, stage_seconds
 from campaign.own_command import as_typed
-from campaign.types._presets import say_preset
 from site_configs.load import check_roles, load_site
 from site_configs.paths import check_run_path
 from site_configs.ready import check_filled_in
@@ -45,7 +45,8 @@ def validate_campaign(
     check_filled_in(site)
     check_run_path(site, (runs / config.name).absolute())
     out.print(f"{source} is fine: {config.type} campaign {config.name}.")
-    for line in _describe_preset(config):
+    say_preset = load_type(config.type).say_preset
+    for line in say_preset(config) if say_preset else ():
         out.print(line)
     for name, said in describe_campaign(config).items():
         out.print(f"What is simulated{'' if name is None else f' of {name}'}:")
@@ -56,13 +57,6 @@ def validate_campaign(
     if counted and not probe:
         out.print(f"Times on this site: weft validate {again} --probe")
     out.print(f"Next: weft run {again}")
-
-
-def _describe_preset(config: CampaignConfig) -> list[str]:
-    preset = getattr(config, "preset", None)
-    if preset is None:
-        return []
-    return say_preset(preset, config.model_dump(mode="json"))
 
 
 def _print_estimate(

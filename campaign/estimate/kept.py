@@ -3,15 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from apps.science import plugins
 from apps.science.disk import free_bytes, say_bytes
 from apps.science.files import write_json
-from campaign.config import TYPES, CampaignConfig, dump_campaign
+from campaign.campaign_type import load_type
+from campaign.config import CampaignConfig, dump_campaign
+from campaign.declared import Stages, read_stages, we_folder
 from campaign.estimate.work import Work, as_json, from_json, total_bytes
-from campaign.last_iteration import count_segments, we_folder
+from campaign.last_iteration import count_segments
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
 
@@ -26,8 +28,12 @@ def list_work(config: CampaignConfig) -> list[Work]:
     StructureError
         If a structure cannot be read.
     """
-    counts = getattr(plugins.load_kind(TYPES, config.type), "list_work", None)
-    return [] if counts is None else list(counts(config))
+    campaign_type = load_type(config.type)
+    if campaign_type.list_work is None:
+        return []
+    declared = Stages(campaign_type.stages(config))
+    works = campaign_type.list_work(config)
+    return [replace(work, kind=declared[work.stage].kind) for work in works]
 
 
 def keep_probe(
@@ -78,6 +84,7 @@ def compare(paths: RunDir, stages: Sequence[dict[str, Any]]) -> list[dict[str, A
     kept = read_json(paths.estimate) or {}
     works = {work.stage: work for work in from_json(kept.get("work") or [])}
     expected = kept.get("expected_s") or {}
+    declared = read_stages(paths)
     found = []
     for stage in stages:
         work = works.get(stage["name"])
@@ -89,7 +96,7 @@ def compare(paths: RunDir, stages: Sequence[dict[str, Any]]) -> list[dict[str, A
             "most_bytes": work.n_bytes,
         }  # fmt: skip
         iteration = stage.get("iteration")
-        folder = we_folder(paths, work.stage)
+        folder = we_folder(paths, declared[work.stage])
         if work.unit == "segments" and iteration and folder is not None:
             n_iterations = work.amount / work.side_by_side
             share = iteration["n_iter"] / n_iterations

@@ -7,20 +7,20 @@ there, with everything that a task costs.
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from apps.science import plugins
 from apps.science.errors import ConfigError, WeftError
-from campaign.config import TYPES, CampaignConfig
-from campaign.estimate.work import MINUTES, Work
-from campaign.last_iteration import read_summary, we_folder
+from campaign.campaign_type import CampaignType, load_type
+from campaign.config import CampaignConfig
+from campaign.declared import Stage, read_stages, we_folder
+from campaign.estimate.work import MINUTES
+from campaign.last_iteration import read_summary
 from campaign.layout import RunDir
-from campaign.stage_names import read_stage
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ def probe_campaign(
     from campaign.run import run_campaign
     from campaign.starting import start_campaign
 
-    campaign_type = plugins.load_kind(TYPES, config.type)
-    if not hasattr(campaign_type, "shrink"):
+    campaign_type = load_type(config.type)
+    if campaign_type.shrink is None:
         raise ConfigError(
             f"Campaigns of type {config.type} have no probe. Leave --probe out."
         )
@@ -85,11 +85,13 @@ def probe_campaign(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_miniature(config: CampaignConfig, campaign_type: Any) -> dict[str, Any]:
+def make_miniature(
+    config: CampaignConfig, campaign_type: CampaignType
+) -> dict[str, Any]:
     """Return the settings of the miniature, as campaign.yaml would have them."""
     asked = config.model_dump(mode="json")
     asked["name"] = PROBE_NAME
-    shrunk: dict[str, dict[str, Any]] = campaign_type.shrink(config)
+    shrunk = campaign_type.shrink(config) if campaign_type.shrink else {}
     for section, changes in shrunk.items():
         asked[section] = {**asked[section], **changes}
     if len(getattr(config, "variants", ())) > MOST_VARIANTS:
@@ -100,7 +102,7 @@ def make_miniature(config: CampaignConfig, campaign_type: Any) -> dict[str, Any]
 
 
 def _shrink_experiments(
-    asked: dict[str, Any], shrunk: dict[str, dict[str, Any]]
+    asked: dict[str, Any], shrunk: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return the experiments without what would make their models large again."""
     short = {f"{section}.{key}" for section, found in shrunk.items() for key in found}
@@ -127,11 +129,11 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
     compiled and loaded before them is done once; the others by their tasks.
     """
     from campaign.config import load_campaign
+    from campaign.estimate.kept import list_work
     from campaign.ledger import Ledger
     from campaign.timeline import read_tasks
 
-    config = load_campaign(paths.resolved)
-    works = plugins.load_kind(TYPES, config.type).list_work(config)
+    works, declared = list_work(load_campaign(paths.resolved)), read_stages(paths)
     done = {e.stage for e in Ledger(paths.ledger).entries() if e.event == "done"}
     busy: dict[str, float] = {}
     for task in read_tasks(paths.root):
@@ -141,31 +143,30 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
     for work in works:
         if work.stage not in done or work.amount <= 0 or work.unit == MINUTES:
             continue
-        kind = read_stage(work.stage).kind
-        unit = _last_iteration_s(paths, work) or _last_epoch_s(paths, work)
+        stage = declared[work.stage]
+        unit = _last_iteration_s(paths, stage) or _last_epoch_s(paths, stage)
         if unit is None and work.stage in busy:
             unit = busy[work.stage] / work.amount
         if unit is not None:
-            seconds.setdefault(kind, []).append(unit)
+            seconds.setdefault(work.kind, []).append(unit)
     return Rates({k: max(v) for k, v in seconds.items()}, failure)
 
 
-def _last_iteration_s(paths: RunDir, work: Work) -> float | None:
+def _last_iteration_s(paths: RunDir, stage: Stage) -> float | None:
     """Return the seconds of a worker for a segment; None where it is no WE run."""
-    folder = we_folder(paths, work.stage)
+    folder = we_folder(paths, stage)
     last = None if folder is None else read_summary(folder)
     if not last or not last.get("n_segments") or not last.get("wall_s"):
         return None
     return float(last["wall_s"] * (last.get("n_slots") or 1) / last["n_segments"])
 
 
-def _last_epoch_s(paths: RunDir, work: Work) -> float | None:
+def _last_epoch_s(paths: RunDir, stage: Stage) -> float | None:
     """Return the seconds for a frame that is learnt; None where nothing is trained."""
     import csv
 
-    kind, model, _ = read_stage(work.stage)
-    table = paths.model(model) / "metrics.csv" if kind == "train" and model else None
-    if table is None or not table.is_file():
+    table = paths.root / (stage.trains or "") / "metrics.csv"
+    if not stage.trains or not table.is_file():
         return None
     with table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))

@@ -12,7 +12,6 @@ from campaign.estimate.probe import Rates
 from campaign.estimate.work import MINUTES, Work, total_bytes
 from campaign.monitoring.sentences import about
 from campaign.report.words import number
-from campaign.stage_names import read_stage
 from site_configs.checks.fit import usable_seconds
 from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site
@@ -23,7 +22,7 @@ NARROW = 84
 
 def stage_seconds(work: Work, rates: Rates, site: Site) -> float | None:
     """Return how long a stage takes on the site with all its workers, s, at most."""
-    unit = rates.seconds.get(read_stage(work.stage).kind)
+    unit = rates.seconds.get(work.kind)
     if work.unit == MINUTES:
         return work.limit_s
     if unit is None:
@@ -110,7 +109,7 @@ def say_rates(works: Sequence[Work], rates: Rates, site: Site) -> list[str]:
         f"({told}); waits in a queue come on top."
     )
     for work in works:
-        unit = rates.seconds.get(read_stage(work.stage).kind)
+        unit = rates.seconds.get(work.kind)
         usable = usable_seconds(site, work.role)
         if work.limit_s:
             one = stage_seconds(work, rates, site)

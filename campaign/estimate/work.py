@@ -22,6 +22,7 @@ class Work:
     simulated_ns, n_frames, n_bytes : simulated time, frames and bytes that are kept
     n_particles : of the engine that steps; 0 where none does
     limit_s : the time that it is given; 0 where its amount alone decides
+    kind : of the stage, as it is declared
     """
 
     stage: str
@@ -35,6 +36,7 @@ class Work:
     n_bytes: int = 0
     n_particles: int = 0
     limit_s: float = 0.0
+    kind: str = ""
 
 
 def as_json(works: Sequence[Work]) -> list[dict[str, Any]]:

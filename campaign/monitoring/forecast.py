@@ -7,16 +7,11 @@ not begun has one where another of its kind (train_weighted, train_unweighted) i
 from collections.abc import Sequence
 from typing import Any
 
-from campaign.stage_names import read_stage
-
 LEAST_NOTES = 3
 LEAST_SPAN_S = 8.0
 MOST_AHEAD = 25.0
 """Nothing is said of a time longer than so many times what has been seen."""
 RECENT_S = 900.0
-
-BRIEF = frozenset({"ingest", "experiments", "report"})
-"""Stages that end seconds after what they wait for, and tell no progress."""
 
 
 def seconds_left(notes: Sequence[dict[str, Any]], now: float) -> float | None:
@@ -52,7 +47,10 @@ def forecast(
     None where a stage ahead that takes long has no ground. ``lefts`` holds what
     ``seconds_left`` said of each stage at work.
     """
-    wholes = {s["name"]: _whole(s, lefts.get(s["name"]), now) for s in stages}
+    wholes: dict[str, list[float]] = {}
+    for stage in stages:
+        if whole := _whole(stage, lefts.get(stage["name"]), now):
+            wholes.setdefault(stage["kind"], []).append(whole)
     at_work, ahead = [0.0], 0.0
     uncounted = []
     grounds = 0
@@ -64,12 +62,9 @@ def forecast(
         if state == "running" and left is not None:
             at_work.append(left)
             grounds += 1
-        elif (
-            state in {"queued", "waiting"}
-            and (like := _twin(name, wholes)) is not None
-        ):
-            ahead += like
-        elif read_stage(name).kind in BRIEF:
+        elif state in {"queued", "waiting"} and stage["kind"] in wholes:
+            ahead += max(wholes[stage["kind"]])
+        elif stage["at_once"]:
             uncounted.append(name)
         else:
             return None
@@ -86,13 +81,3 @@ def _whole(stage: dict[str, Any], left: float | None, now: float) -> float | Non
     if stage["state"] == "running" and left is not None:
         return float(now - stage["started"] + left)
     return None
-
-
-def _twin(name: str, wholes: dict[str, float | None]) -> float | None:
-    kind = read_stage(name).kind
-    alike = [
-        whole
-        for other, whole in wholes.items()
-        if other != name and read_stage(other).kind == kind and whole
-    ]
-    return max(alike, default=None)

@@ -8,7 +8,8 @@ from campaign.report.canvas import Canvas
 from campaign.report.page_scores import SMALL_PRINT, leading, score_cell
 from campaign.report.scores import DIVERGENCES, read_scores
 from campaign.report.sources import RunSource
-from campaign.report.verdict import Verdict, headline, headline_facts, kelvin_of
+from campaign.report.top import Verdict, spell_title
+from campaign.report.verdict import headline, headline_facts, kelvin_of
 from campaign.report.worth import read_worth
 from campaign.report.worth_words import say_worth
 
@@ -73,14 +74,13 @@ def judge_proteins(source: RunSource) -> Verdict:
             said.append(f"{_spell(home)}: {worth or headline(scores)}")
     facts = [("Proteins", str(len(source.paths.proteins))), *headline_facts(source)]
     blocks: list[Block] = [Facts(facts, cards=True)]
-    title = str(source.config.get("name") or source.paths.name).replace("_", " ")
+    title = spell_title(str(source.config.get("name") or source.paths.name))
     none = "There is no verdict yet: no model has been benchmarked."
-    return Verdict(title[:1].upper() + title[1:], " ".join(said) or none, blocks)
+    return Verdict(title, " ".join(said) or none, blocks)
 
 
 def _spell(home: RunSource) -> str:
-    text = str(home.paths.protein).replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return spell_title(str(home.paths.protein))
 
 
 def _name(source: RunSource, home: RunSource) -> Cell:

@@ -8,7 +8,7 @@ from campaign.report.blocks import Block, Facts, Fold, Gallery, Note, Section
 from campaign.report.canvas import Canvas
 from campaign.report.ran_account import RunAccount
 from campaign.report.ran_busy import draw_busy
-from campaign.report.ran_pools import IN_DRIVER, time_of
+from campaign.report.ran_pools import time_of
 from campaign.report.ran_rows import draw_rows
 from campaign.report.ran_tables import (
     count_fates,
@@ -33,7 +33,8 @@ def how_it_ran(source: RunSource, canvas: Canvas) -> Section:
         return section
     section.blocks.append(Facts(run_facts(account)))
     section.blocks += _notes(account)
-    colours = style.stage_colours(account.stages)
+    declared = (source.declared[stage] for stage in account.stages)
+    colours = style.stage_colours(declared)
     pools, clock = account.pools, account.clock
     section.blocks.append(
         Gallery([draw_busy(pools, colours, clock, canvas),
@@ -86,7 +87,8 @@ def _notes(account: RunAccount) -> list[Block]:
         )
         notes.append(Note(text, "caution"))
     source = account.source
-    if any(s not in source.done and s not in IN_DRIVER for s in source.stages):
+    elsewhere = source.done | source.declared.in_driver
+    if any(stage not in elsewhere for stage in source.stages):
         notes.append(Note("Tasks that had not ended yet are not counted.", "missing"))
     return notes
 

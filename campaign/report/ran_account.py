@@ -12,7 +12,7 @@ from campaign.monitoring.hours import Shares, add_hours, read_shares
 from campaign.monitoring.notes import events_file
 from campaign.monitoring.pools import count_tries
 from campaign.monitoring.task_times import describe_tasks
-from campaign.report.ran_pools import IN_DRIVER, Pool, pool_names, read_pools
+from campaign.report.ran_pools import Pool, pool_names, read_pools
 from campaign.report.sources import RunSource
 from campaign.timeline import (
     DriverClock,
@@ -47,7 +47,8 @@ class RunAccount:
     @cached_property
     def pools(self) -> list[Pool]:
         """The workers."""
-        return read_pools(self.history, self.starts, self.shares)
+        in_driver = self.source.declared.in_driver
+        return read_pools(self.history, self.starts, self.shares, in_driver)
 
     @cached_property
     def blocks(self) -> list[BlockLife]:
@@ -79,7 +80,7 @@ class RunAccount:
         """Task bodies that ended on workers, by stage."""
         found: dict[str, list[Task]] = {}
         for task in self.history.tasks:
-            if task.stage not in IN_DRIVER:
+            if task.stage not in self.source.declared.in_driver:
                 found.setdefault(task.stage, []).append(task)
         return found
 

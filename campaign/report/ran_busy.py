@@ -17,7 +17,10 @@ N_BINS = 480
 
 
 def draw_busy(
-    pools: Sequence[Pool], colours: dict[str, str], clock: DriverClock, canvas: Canvas
+    pools: Sequence[Pool],
+    colours: style.StageColours,
+    clock: DriverClock,
+    canvas: Canvas,
 ) -> Picture:
     """Draw the busy workers of each pool over time; ``colours`` are of the stages."""
     whole = clock.offsets[-1]

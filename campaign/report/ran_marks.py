@@ -6,7 +6,6 @@ from typing import Any
 from campaign.report import style
 from campaign.report.canvas import make_room, mark_resumes
 from campaign.report.ran_pools import Pool
-from campaign.stage_names import read_stage
 from campaign.timeline import DriverClock
 
 IDLE = "#d9dee4"
@@ -41,14 +40,18 @@ def say_marks(clock: DriverClock, pools: Sequence[Pool]) -> str:
 
 
 def add_legend(
-    axes: Any, stages: Sequence[str], colours: dict[str, str], *, failed: bool = False
+    axes: Any,
+    stages: Sequence[str],
+    colours: style.StageColours,
+    *,
+    failed: bool = False,
 ) -> None:
     """Name the colours above the axes."""
     from matplotlib.patches import Patch
 
     named = {s: s.replace("_", " ") for s in stages}
     if len(named) > MOST_NAMED:  # by kind then
-        kinds = {read_stage(s).kind: s for s in reversed(stages)}
+        kinds = {colours.kinds[s]: s for s in reversed(stages)}
         named = {s: kind for kind, s in reversed(kinds.items())}
     handles = [Patch(color=colours[s], label=label) for s, label in named.items()]
     if failed:

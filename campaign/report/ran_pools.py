@@ -1,6 +1,6 @@
 """What the workers of each pool did: how many were there, how many busy with what."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,9 +10,6 @@ from campaign.monitoring.hours import Shares
 from campaign.report.ran_lanes import Lane, make_lanes
 from campaign.report.ran_steps import Steps, add
 from campaign.timeline import DriverClock, Interval, Task
-
-IN_DRIVER = frozenset({"report"})
-"""Stages that the driver does itself: no worker has part in them."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,23 @@ class WorkerTime:
 
 
 def read_pools(
-    history: History, starts: Sequence[Interval], shares: Shares | None
+    history: History,
+    starts: Sequence[Interval],
+    shares: Shares | None,
+    in_driver: Collection[str] = (),
 ) -> list[Pool]:
-    """Return the pools of a run, those with most work first."""
+    """Return the pools of a run, those with most work first.
+
+    Parameters
+    ----------
+    in_driver : stages that no worker has part in
+    """
     clock = DriverClock(starts)
     blocks = list_blocks(history.events, starts)
     name_of = pool_names({b.executor for b in blocks}, shares)
     tasks: dict[str, list[Task]] = {name_of(b.executor): [] for b in blocks}
     for task in history.tasks:
-        if task.stage not in IN_DRIVER:
+        if task.stage not in in_driver:
             began, ended = clock.read(task.started), clock.read(task.ended)
             tasks.setdefault(name_of(task.role), []).append(
                 replace(task, started=began, ended=ended)

@@ -25,7 +25,10 @@ POOL_INCH = 4.5
 
 
 def draw_rows(
-    pools: Sequence[Pool], colours: dict[str, str], clock: DriverClock, canvas: Canvas
+    pools: Sequence[Pool],
+    colours: style.StageColours,
+    clock: DriverClock,
+    canvas: Canvas,
 ) -> Picture:
     """Draw what each worker did; ``colours`` are of the stages."""
     whole = clock.offsets[-1]

@@ -17,11 +17,11 @@ from apps.science.errors import WeftError
 from apps.science.pcoords.base import PcoordConfig
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.we.spec import PCOORDS
+from campaign.declared import Stages, read_stages
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
 from campaign.report.iterations import Iteration, read_iterations
 from campaign.report.json_files import read_json
-from campaign.stage_names import read_stage
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,11 @@ class RunSource:
         return list(named or dict.fromkeys(e.stage for e in self.entries if e.stage))
 
     @cached_property
+    def declared(self) -> Stages:
+        """What the stages are."""
+        return read_stages(self.paths)
+
+    @cached_property
     def done(self) -> set[str]:
         """Stages recorded as done."""
         return {e.stage for e in self.entries if e.event == "done" and e.stage}
@@ -124,8 +129,8 @@ class RunSource:
     @cached_property
     def asked_models(self) -> list[str]:
         """The first few models that the campaign is to train, by its stages."""
-        named = (read_stage(stage) for stage in self.stages)
-        asked = [s.model for s in named if s.kind == "train" and s.model]
+        named = (self.declared[stage].of.get("models") for stage in self.stages)
+        asked = list(dict.fromkeys(filter(None, named)))
         return asked[:MOST_DRAWN] or list(FIRST_MODELS)
 
     @cached_property

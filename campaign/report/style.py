@@ -5,10 +5,10 @@ differ in their dashes too, so a grey print is readable.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
-from campaign.stage_names import read_stage
+from campaign.declared import Stage
 
 REFERENCE: Final = "#3b4252"
 WEIGHTED: Final = "#00836a"
@@ -78,22 +78,33 @@ def model_dashes(name: str) -> Any:
     return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")
 
 
-def stage_colours(stages: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each stage; those of a kind have tints of one colour.
+class StageColours(dict[str, str]):
+    """A colour for each stage by its name.
 
-    A kind is train_weighted and train_unweighted, or sample@one and sample@two.
+    Attributes
+    ----------
+    kinds : of each stage, by its name
     """
+
+    def __init__(self, colours: dict[str, str], kinds: dict[str, str]) -> None:
+        super().__init__(colours)
+        self.kinds = kinds
+
+
+def stage_colours(stages: Iterable[Stage]) -> StageColours:
+    """Return a colour for each stage; those of a kind have tints of one colour."""
+    stages = list(stages)
     hues = itertools.cycle(APP_COLOURS)
     hue_of: dict[str, str] = {}
     seen: dict[str, int] = {}
     colours = {}
     for stage in stages:
-        kind = read_stage(stage).kind
+        kind = stage.kind
         hue = hue_of.setdefault(kind, "") or next(hues)
         hue_of[kind] = hue
         seen[kind] = seen.get(kind, -1) + 1
-        colours[stage] = _tint(hue, min(0.6, 0.45 * seen[kind]))
-    return colours
+        colours[stage.name] = _tint(hue, min(0.6, 0.45 * seen[kind]))
+    return StageColours(colours, {stage.name: stage.kind for stage in stages})
 
 
 def _tint(colour: str, white: float) -> str:

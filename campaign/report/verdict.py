@@ -1,8 +1,5 @@
 """What the run showed, in one sentence made of its numbers, and how far to trust it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
 from campaign.report import words
@@ -14,22 +11,13 @@ from campaign.report.page_ensemble import segment_ps
 from campaign.report.page_scores import leading
 from campaign.report.scores import Score, read_details, read_scores, read_set
 from campaign.report.sources import RunSource
+from campaign.report.top import Verdict, say_unfinished, spell_title, time_facts
 from campaign.report.worth import read_worth
 from campaign.report.worth_words import say_worth, tabulate_worth
-from campaign.timeline import orchestration_share, wall_seconds
 
 FEW_ITERATIONS = 100
 FEW_EFFECTIVE = 100
 """Effective frames under which a density in 100 bins is mostly noise."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The top of the page."""
-
-    title: str
-    headline: str
-    blocks: Sequence[Block]
 
 
 def give_verdict(source: RunSource) -> Verdict:
@@ -47,12 +35,7 @@ def give_verdict(source: RunSource) -> Verdict:
         blocks.append(tabulate_worth(worth))
     if scores:
         blocks += show_steps(source, worth)
-    left = [s for s in source.stages if s not in source.done and s != "report"]
-    if left:
-        named = words.joined([s.replace("_", " ") for s in left])
-        done = len([s for s in source.stages if s in source.done])
-        text = f"This run is not finished: {done} of {len(source.stages)} stages are "
-        blocks.append(Note(text + f"done. Still to come: {named}.", "missing"))
+    blocks += say_unfinished(source)
     doubts = cautions(source, scores)
     if scores:
         doubts.extend(find_doubts(source))
@@ -72,8 +55,7 @@ def title(source: RunSource) -> str:
     """Return the protein's name as the campaign has it."""
     fold = source.asked_system.get("fold")
     name = source.paths.protein or fold or source.config.get("name")
-    text = str(name or source.paths.name).replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return spell_title(str(name or source.paths.name))
 
 
 def headline(scores: dict[str, Score]) -> str:
@@ -134,10 +116,7 @@ def headline_facts(source: RunSource) -> list[tuple[str, str]]:
         if picoseconds:
             rows.append(("Sampled by WE", words.simulated(n_segments * picoseconds)))
         rows.append(("WE iterations", f"{len(source.journal):,}"))
-    rows.append(("Time taken", words.duration(wall_seconds(source.paths.root))))
-    share = orchestration_share(source.paths.root)
-    rows.append(("Orchestration", words.percent(share)))
-    return rows
+    return rows + time_facts(source)
 
 
 def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:

@@ -1,19 +1,34 @@
 """From a trained model to its judgement: its own WE run against the reference."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from apps.roles import ANALYSIS
+from apps.roles import ANALYSIS, MD
 from apps.science.files import make_folder
 from apps.science.seeds import derive_seed
 from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
+from campaign.declared import Stage
+from campaign.layout import RunDir
+from campaign.stage_names import at_protein
 from campaign.types._experiments import Variant
 from campaign.types._force_field_config import Config
 from campaign.types._learning_stages import Learnt
 from campaign.types._protein import Protein
 from campaign.types._sampling_choice import count_segment
 from campaign.we_stage import WERun, drive_we
+
+
+def declare_benchmark(variant: Variant, protein: str | None) -> Stage:
+    """Return the stage that judges a model of a protein, None for an only one."""
+    folder = str(RunDir(Path(), protein).benchmark(variant.name))
+    return Stage(
+        at_protein(f"benchmark_{variant.name}", protein), "benchmark",
+        f"run the model {variant.name} and compare it with the reference", MD,
+        of={"models": variant.name} | ({"proteins": protein} if protein else {}),
+        we=folder, keeps=[folder],
+    )  # fmt: skip
 
 
 class BenchmarkStages:

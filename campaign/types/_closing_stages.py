@@ -3,8 +3,22 @@
 from collections.abc import Sequence
 
 from campaign.context import Context, StageFuture
+from campaign.declared import DRIVER, Stage
 from campaign.layout import RunDir
 from campaign.types._experiments import Variant
+
+
+def declare_closing(experiments: bool) -> list[Stage]:
+    """Return the last stages of a campaign, with experiments or without."""
+    table = Stage(
+        "experiments", brief="one table of all models, what differs and every figure",
+        role=DRIVER, at_once=True,
+    )  # fmt: skip
+    page = Stage(
+        "report", brief="the page to look at", role=DRIVER, at_once=True,
+        writes_page=True,
+    )  # fmt: skip
+    return [table, page] if experiments else [page]
 
 
 def compare_experiments(

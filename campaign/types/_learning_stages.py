@@ -12,11 +12,13 @@ from typing import Any, Final
 
 import yaml
 
+from apps.roles import TRAIN
 from apps.science.cg.mapping.config import MADE_OF_FRAMES
 from apps.science.files import write_text
 from apps.science.learning.names import ENDING
 from apps.science.seeds import derive_seed
 from campaign.context import Context, StageFuture
+from campaign.declared import Stage
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
 from campaign.types._experiments import Variant
@@ -73,14 +75,34 @@ def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
     return found
 
 
-def learning_stage_names(config: LearningConfig, paths: RunDir) -> list[str]:
+def declare_learning(config: LearningConfig) -> list[Stage]:
     """Return the stages from the first prior to the last training."""
+    paths = RunDir(Path())
     learnt = share_out(config.variants, paths)
-    return list(dict.fromkeys((
-        *(one.prior_stage for one in learnt.values()),
-        *(one.dataset_stage for one in learnt.values()),
-        *(f"train_{name}" for name in learnt),
-    )))  # fmt: skip
+    priors = {one.prior_stage: one.prior_of for one in learnt.values()}
+    datasets = {one.dataset_stage: one.dataset_of for one in learnt.values()}
+    return [
+        *(
+            Stage(name, "prior", f"fit the prior{_of(of)} and the force map")
+            for name, of in priors.items()
+        ),
+        *(
+            Stage(name, "dataset", f"write what the prior leaves to learn{_of(of)}")
+            for name, of in datasets.items()
+        ),
+        *(
+            Stage(
+                f"train_{name}", "train", f"train the model {name}", TRAIN,
+                of={"models": name}, trains=(folder := str(paths.model(name))),
+                keeps=[folder],
+            )
+            for name in learnt
+        ),
+    ]  # fmt: skip
+
+
+def _of(model: str) -> str:
+    return f" of {model}" if model else ""
 
 
 def _say_ending(stage: str, folder: Path, trained: StageFuture) -> None:

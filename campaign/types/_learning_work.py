@@ -1,14 +1,12 @@
 """What learning a force field takes, wherever its frames come from."""
 
-from pathlib import Path
 from typing import Any, Final
 
 from apps.roles import ANALYSIS, TRAIN
 from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.estimate.work import MINUTES, Work
-from campaign.layout import RunDir
 from campaign.types._learning_config import LearningConfig
-from campaign.types._learning_stages import learning_stage_names
+from campaign.types._learning_stages import declare_learning
 
 _BEAD_IN_DATASET = 72
 """Positions, forces of atoms, prior and difference, twice where frames are shared."""
@@ -24,17 +22,17 @@ def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[W
     n_frames : that are learnt from, at most
     n_beads : of the largest protein
     """
-    names = learning_stage_names(config, RunDir(Path()))
-    trainings = {f"train_{v.name}": v.training for v in config.variants}
+    trainings = {v.name: v.training for v in config.variants}
     works = []
-    for stage in names:
-        if stage in trainings:
-            works.append(_train(stage, trainings[stage], n_frames))
+    for stage in declare_learning(config):
+        if stage.kind == "train":
+            asked = trainings[stage.of["models"]]
+            works.append(_train(stage.name, asked, n_frames))
         else:
             n_bytes = n_frames * n_beads * _BEAD_IN_DATASET
-            kept = n_bytes if stage.startswith("dataset") else 0
+            kept = n_bytes if stage.kind == "dataset" else 0
             works.append(
-                Work(stage, ANALYSIS, n_frames, "frames", 1, 1, n_bytes=kept)
+                Work(stage.name, ANALYSIS, n_frames, "frames", 1, 1, n_bytes=kept)
             )
     return works
 

@@ -13,8 +13,6 @@ import yaml
 from apps.science.errors import ConfigError
 
 _FOLDER: Final = files("campaign.types") / "presets"
-WITH_PRESETS: Final = "force_field"
-"""The type of campaign that has presets."""
 _SYSTEM: Final = "system"
 _SUFFIX: Final = ".yaml"
 
@@ -48,7 +46,15 @@ def _read(name: str) -> dict[str, Any]:
     return found
 
 
-def read_first(name: str) -> str:
+def preset_keys() -> Iterator[tuple[str, str]]:
+    """Yield section and key of every setting that a preset gives."""
+    for name in list_presets():
+        for section, settings in read_settings(name).items():
+            for key in settings:
+                yield section, key
+
+
+def read_preset(name: str) -> str:
     """Return the text of a first campaign.yaml with this preset.
 
     Raises
@@ -107,13 +113,11 @@ def _lay_over(below: Any, above: Any) -> Any:
     return {**{k: v for k, v in below.items() if k not in above}, **filled}
 
 
-def say_preset(name: str, now: Mapping[str, Any]) -> list[str]:
-    """Return what a preset set and what a person set instead, a line each.
-
-    Parameters
-    ----------
-    now : the settings of the campaign, as plain values
-    """
+def say_preset(config: Any) -> list[str]:
+    """Return what a preset set and what a person set instead, a line each."""
+    name, now = config.preset, config.model_dump(mode="json")
+    if name is None:
+        return []
     asked = _read(name)
     lines, instead = [f"Preset {name}: {asked['about']}."], []
     for section, settings in asked["settings"].items():

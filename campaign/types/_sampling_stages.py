@@ -5,18 +5,38 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from apps.roles import ANALYSIS
+from apps.roles import ANALYSIS, MD
 from apps.science.seeds import derive_seed
 from apps.science.systems.info import read_system_info
 from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
+from campaign.declared import Stage
+from campaign.layout import RunDir
+from campaign.stage_names import at_protein
 from campaign.types._force_field_config import Config
 from campaign.types._protein import Protein
 from campaign.types._sampling_choice import fill_pcoord, fill_propagator
 from campaign.we_stage import WERun, drive_we
 
 Futures = list["Future[Any]"]
+
+
+def declare_sampling(protein: str | None) -> list[Stage]:
+    """Return the stages of a protein, None for an only one, up to its segments."""
+    we = str(RunDir(Path(), protein).we)
+    of = {"proteins": protein} if protein else {}
+
+    def one(name: str, brief: str, role: str, **more: Any) -> Stage:
+        return Stage(at_protein(name, protein), name, brief, role, of=of, **more)
+
+    return [
+        one("prepare", "build, minimise and equilibrate the system", MD),
+        one("reference", "plain molecular dynamics, which models are judged by", MD),
+        one("tica", "find the slow coordinates of the reference", ANALYSIS),
+        one("sample", "sample by weighted ensemble", MD, we=we, keeps=[we]),
+        one("ingest", "check and gather the segments", ANALYSIS, at_once=True),
+    ]
 
 
 class SamplingStages:

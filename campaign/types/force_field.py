@@ -6,25 +6,29 @@ a WE run of its own dynamics against plain MD.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 from campaign.context import Context
-from campaign.layout import RunDir
-from campaign.stage_names import at_protein
-from campaign.types._benchmark_stages import BenchmarkStages
-from campaign.types._closing_stages import compare_experiments, report
+from campaign.declared import Stage
+from campaign.types._benchmark_stages import BenchmarkStages, declare_benchmark
+from campaign.types._closing_stages import (
+    compare_experiments,
+    declare_closing,
+    report,
+)
 from campaign.types._feature_check import check_beads, check_pcoord
 from campaign.types._force_field_config import Config
 from campaign.types._force_field_work import list_work, shrink
 from campaign.types._learning_config import LEARNING_READ_BY
-from campaign.types._learning_stages import LearningStages, learning_stage_names
+from campaign.types._learning_stages import LearningStages, declare_learning
+from campaign.types._pages import parts, sources, verdict
+from campaign.types._presets import preset_keys, read_preset, say_preset
 from campaign.types._protein import list_proteins
-from campaign.types._sampling_stages import SamplingStages
+from campaign.types._sampling_stages import SamplingStages, declare_sampling
 
 __all__ = [
-    "KEEPS", "READ_BY", "Config", "check", "describe", "list_work", "run", "shrink",
-    "stage_names",
+    "READ_BY", "Config", "check", "describe", "list_work", "parts",
+    "preset_keys", "read_preset", "run", "say_preset", "shrink", "sources", "stages", "verdict",
 ]  # fmt: skip
 
 READ_BY = {
@@ -50,22 +54,17 @@ None: what a preset sets is read as if it were written, and how many tasks work 
 time changes no figure.
 """
 
-KEEPS = {
-    "sample": "we", "train": "models/{model}", "benchmark": "benchmark/{model}",
-}  # fmt: skip
-"""Where a stage goes on from, which does not fit other settings."""
 
-
-def stage_names(config: Config) -> Sequence[str]:
+def stages(config: Config) -> Sequence[Stage]:
     """Return the stages of a campaign in the order they are shown."""
-    first = ("prepare", "reference", "tica", "sample", "ingest")
-    judged = [f"benchmark_{variant.name}" for variant in config.variants]
     return (
-        *(at_protein(stage, name) for name in config.systems for stage in first),
-        *learning_stage_names(config, RunDir(Path())),
-        *(at_protein(stage, name) for stage in judged for name in config.systems),
-        *(["experiments"] if config.experiments.asked else []),
-        "report",
+        *(stage for name in config.systems for stage in declare_sampling(name)),
+        *declare_learning(config),
+        *(
+            declare_benchmark(variant, name)
+            for variant in config.variants for name in config.systems
+        ),
+        *declare_closing(config.experiments.asked),
     )  # fmt: skip
 
 
@@ -91,13 +90,12 @@ def run(ctx: Context) -> None:
 
     sampling = [SamplingStages(ctx, config, protein) for protein in proteins]
     ready = []
-    for stages in sampling:
-        prepared = stages.prepare()
-        reference = stages.reference(after=[prepared])
-        ready.append(stages.tica(after=[prepared, reference]))
+    for one in sampling:
+        prepared = one.prepare()
+        reference = one.reference(after=[prepared])
+        ready.append(one.tica(after=[prepared, reference]))
     ingested = [
-        stages.sample(after=[tica])
-        for stages, tica in zip(sampling, ready, strict=True)
+        one.sample(after=[tica]) for one, tica in zip(sampling, ready, strict=True)
     ]
 
     homes = [protein.paths for protein in proteins]

@@ -12,6 +12,7 @@ from typing import Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from apps.roles import MD
 from apps.science.cg.dataset.own_frames import NATIVE
 from apps.science.cg.dataset.own_frames_check import check_length, check_own_frames
 from apps.science.cg.dataset.own_frames_config import OwnFramesConfig
@@ -20,8 +21,13 @@ from apps.science.seeds import derive_seed
 from apps.science.systems.info import PROTEIN_PDB
 from apps.science.units import FS_PER_PS, count_whole
 from campaign.context import Context, StageFuture
+from campaign.declared import Stage
 from campaign.layout import RunDir
-from campaign.types._closing_stages import compare_experiments, report
+from campaign.types._closing_stages import (
+    compare_experiments,
+    declare_closing,
+    report,
+)
 from campaign.types._experiments import Variant
 from campaign.types._feature_check import check_count, check_joined, check_models
 from campaign.types._frames_work import list_work, shrink
@@ -35,11 +41,13 @@ from campaign.types._learning_stages import (
     Futures,
     LearningStages,
     Learnt,
-    learning_stage_names,
+    declare_learning,
 )
+from campaign.types._pages import parts, sources, verdict
 
 __all__ = [
-    "KEEPS", "READ_BY", "Config", "check", "list_work", "run", "shrink", "stage_names",
+    "READ_BY", "Config", "check", "list_work", "parts", "run", "shrink", "sources",
+    "stages", "verdict",
 ]  # fmt: skip
 
 READ_BY = {
@@ -49,11 +57,6 @@ READ_BY = {
     "simulation": ["benchmark"],
 }  # fmt: skip
 """The first stages that a setting goes into; all that comes after follows from them."""
-
-KEEPS = {"train": "models/{model}", "benchmark": "benchmark/{model}"}
-"""Where a stage goes on from, which does not fit other settings."""
-
-
 _MOST_FRAMES: Final = 50_000_000
 
 
@@ -129,12 +132,23 @@ class Config(LearningConfig):
         return self
 
 
-def stage_names(config: Config) -> Sequence[str]:
+def stages(config: Config) -> Sequence[Stage]:
     """Return the stages of a campaign in the order they are shown."""
     return (
-        "import", *learning_stage_names(config, RunDir(Path())),
-        *(f"benchmark_{variant.name}" for variant in config.variants),
-        *(["experiments"] if config.experiments.asked else []), "report",
+        Stage("import", brief="take the frames in, and find their slow coordinates"),
+        *declare_learning(config),
+        *(declare_judging(variant) for variant in config.variants),
+        *declare_closing(config.experiments.asked),
+    )
+
+
+def declare_judging(variant: Variant) -> Stage:
+    """Return the stage that judges a model by plain dynamics."""
+    folder = str(RunDir(Path()).benchmark(variant.name))
+    return Stage(
+        f"benchmark_{variant.name}", "benchmark",
+        f"run the model {variant.name} and compare it with the frames", MD,
+        of={"models": variant.name}, keeps=[folder],
     )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
+from apps.roles import TRAIN
 from campaign.context import Context
+from campaign.declared import Stage
 from campaign.types import _force_field_config
 from campaign.types._learning_stages import LearningStages
 
-__all__ = ["Config", "check", "run", "stage_names"]
+__all__ = ["Config", "check", "run", "stages"]
 
 DATASET_VARIABLE = "WEFT_TEST_DATASET"
 
@@ -19,8 +21,8 @@ class Config(_force_field_config.Config):
     type: Literal["toy_training"] = "toy_training"  # type: ignore[assignment]
 
 
-def stage_names(config: Config) -> Sequence[str]:
-    return ("train_weighted",)
+def stages(config: Config) -> Sequence[Stage]:
+    return [Stage("train_weighted", "train", "train", TRAIN)]
 
 
 def check(config: Config) -> None:

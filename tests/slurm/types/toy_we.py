@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from apps.roles import MD
 from apps.science.we.config import WEConfig
 from apps.science.we.spec import PropagationSpec
 from campaign.config import CampaignConfig
 from campaign.context import Context
+from campaign.declared import Stage
 from campaign.we_stage import WERun, drive_we
 
-__all__ = ["Config", "check", "run", "stage_names"]
+__all__ = ["Config", "check", "run", "stages"]
 
 STEPS_PER_SECOND = 60_000  # of one segment, roughly
 
@@ -22,8 +24,8 @@ class Config(CampaignConfig):
     sample: WEConfig
 
 
-def stage_names(config: Config) -> Sequence[str]:
-    return ("sample",)
+def stages(config: Config) -> Sequence[Stage]:
+    return [Stage("sample", brief="sample a toy", role=MD, we="we")]
 
 
 def check(config: Config) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asked_campaign import PRIOR, Start, change
 
+from campaign.declared import Stage, write_stages
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.starting import start_campaign
@@ -21,6 +22,8 @@ def begun(tmp_path: Path) -> RunDir:
     ledger.append("started", "prepare")
     ledger.append("done", "prepare", seconds=61.0, outputs={})
     ledger.append("started", "sample")
+    sample = Stage("sample", brief="sample by weighted ensemble", we="we")
+    write_stages(paths, [Stage("prepare"), sample, Stage("report", at_once=True)])
     return paths
 
 

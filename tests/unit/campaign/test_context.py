@@ -11,6 +11,7 @@ import pytest
 from apps.science.errors import WeftError
 from campaign.config import CampaignConfig
 from campaign.context import Context, Outdated
+from campaign.declared import Stage, write_stages
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
 from site_configs.load import load_site
@@ -39,6 +40,7 @@ class Chain:
         """Run what is left; return which stages that was."""
         self.ran = []
         config = CampaignConfig(name="mine", type="force_field", seed=self.seed)
+        write_stages(self.paths, [Stage("sample", keeps=["we"])])
         ctx = Context(config, self.paths, load_site("local"), outdated=outdated)
         before: list[Future[list[Path]]] = []
         for name in self.NAMES:

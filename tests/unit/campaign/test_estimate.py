@@ -7,6 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from campaign.campaign_type import load_type
 from campaign.config import load_campaign
 from campaign.estimate.kept import (
     compare,
@@ -47,7 +48,7 @@ def test_segments_time_and_frames_follow_from_the_settings(alanine) -> None:
 
 
 def test_stages_that_take_time_are_those_of_the_campaign(alanine) -> None:
-    named = list(force_field.stage_names(alanine))
+    named = [stage.name for stage in force_field.stages(alanine)]
     worked = [work.stage for work in list_work(alanine)]
     assert [stage for stage in named if stage in worked] == worked
     assert set(named) - set(worked) == {"tica", "ingest", "report"}
@@ -61,7 +62,7 @@ def test_the_work_is_read_back_and_later_fields_are_passed_over(alanine) -> None
 
 
 def test_a_miniature_is_a_campaign_of_the_same_system(alanine, tmp_path) -> None:
-    small = make_miniature(alanine, force_field)
+    small = make_miniature(alanine, load_type("force_field"))
     path = tmp_path / "campaign.yaml"
     path.write_text(json.dumps(small))
     found = load_campaign(path)
@@ -98,7 +99,7 @@ def test_a_budget_is_the_time_of_a_training(alanine_yaml, tmp_path) -> None:
     table = make_table(list(works.values()), site, None, 200)
     assert "30 min of training" in [str(cell) for cell in table.columns[1].cells]
     small = tmp_path / "small.yaml"
-    small.write_text(json.dumps(make_miniature(config, force_field)))
+    small.write_text(json.dumps(make_miniature(config, load_type("force_field"))))
     for variant in load_campaign(small).variants:
         assert (variant.training.n_epochs, variant.training.budget_minutes) == (2, None)
 

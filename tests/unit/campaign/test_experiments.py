@@ -12,7 +12,6 @@ from apps.science.errors import ConfigError
 from campaign.config import dump_campaign, load_campaign, parse_campaign
 from campaign.experiments import Experiment, write_experiments
 from campaign.layout import RunDir
-from campaign.stage_names import StageName, read_stage
 from campaign.types import force_field
 from campaign.types._experiments import Variant
 from campaign.types._learning_stages import share_out
@@ -41,6 +40,10 @@ def load(tmp_path: Path) -> Load:
     return load_changed
 
 
+def name_stages(config: force_field.Config) -> list[str]:
+    return [stage.name for stage in force_field.stages(config)]
+
+
 def by_name(config: force_field.Config) -> dict[str, Variant]:
     return {v.name: v for v in config.variants}
 
@@ -51,7 +54,7 @@ def test_weighted_and_unweighted_are_the_usual_models(load: Load) -> None:
         "weighted": True, "unweighted": False
     }  # fmt: skip
     assert {v.seed for v in found.values()} == {3}
-    assert "experiments" not in force_field.stage_names(load())
+    assert "experiments" not in name_stages(load())
 
 
 def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
@@ -75,7 +78,7 @@ def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
     assert len({one.prior for one in learnt.values()}) == 2
     assert len({one.dataset for one in learnt.values()}) == 4
     assert learnt["a_seed_1_weight_cutoff_0"].prior == Path("run/cg/prior.yaml")
-    names = force_field.stage_names(config)
+    names = name_stages(config)
     assert len(set(names)) == len(names)
     assert "experiments" in names
 
@@ -154,13 +157,15 @@ def test_a_campaign_is_read_again_as_it_was_written(load: Load) -> None:
 
 def test_stages_of_several_proteins_say_whose_they_are(load: Load) -> None:
     proteins = {"one": {"fold": "chignolin"}, "two": {"sequence": "GGGGG"}}
-    names = force_field.stage_names(load(system=None, proteins=proteins))
+    config = load(system=None, proteins=proteins)
+    names = name_stages(config)
     assert "sample@two" in names
     assert names.count("train_weighted") == 1
     assert names[-2] == "benchmark_unweighted@two"
-    assert read_stage("benchmark_unweighted@two") == StageName(
-        "benchmark", "unweighted", "two"
-    )
+    last = force_field.stages(config)[-2]
+    assert (last.name, last.kind) == (names[-2], "benchmark")
+    assert last.of == {"models": "unweighted", "proteins": "two"}
+    assert last.we == "proteins/two/benchmark/unweighted"
 
 
 def test_proteins_must_agree_and_be_there(load: Load) -> None:

@@ -256,9 +256,10 @@ def test_without_ground_nothing_is_foreseen(points) -> None:
 
 def stages(**states: str) -> list[dict[str, Any]]:
     return [
-        {"name": n, "state": s, "seconds": 90.0 if s == "done" else None, "started": 0}
+        {"name": n, "kind": n.split("_")[0], "at_once": n == "report", "state": s,
+         "seconds": 90.0 if s == "done" else None, "started": 0}
         for n, s in states.items()
-    ]
+    ]  # fmt: skip
 
 
 def test_the_end_is_foreseen_once_every_long_stage_has_a_twin() -> None:

@@ -10,13 +10,12 @@ import yaml
 from asked_campaign import PRIOR, Start, change, finish, settle
 
 from apps.science.errors import ConfigError
-from apps.science.plugins import load_kind
-from campaign.config import TYPES, load_campaign
+from campaign.campaign_type import load_type
+from campaign.config import load_campaign
 from campaign.context import Outdated
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening import Allowed, open_campaign
-from campaign.stage_names import read_stage
 
 REPOSITORY = Path(__file__).parents[3]
 AGAIN = Allowed(outdated=Outdated(again=True))
@@ -122,20 +121,20 @@ def test_a_training_that_has_begun_is_not_thrown_away(start: Start) -> None:
 
 @pytest.mark.parametrize("kind", ["force_field", "frames"])
 def test_settings_and_stages_that_a_type_tells_of_exist(kind: str) -> None:
-    module = load_kind(TYPES, kind)
+    campaign_type = load_type(kind)
     source = REPOSITORY / "examples"
     name = {"force_field": "02_alanine_dipeptide", "frames": "04_own_frames"}[kind]
     config = load_campaign(source / name / "campaign.yaml")
     body = config.model_dump(mode="json")
-    stages = {read_stage(stage).kind for stage in module.stage_names(config)}
-    for setting, readers in module.READ_BY.items():
+    kinds = {stage.kind for stage in campaign_type.stages(config)}
+    assert campaign_type.READ_BY is not None
+    for setting, readers in campaign_type.READ_BY.items():
         inner: Any = body
         for key in setting.split("."):
             assert key in inner, setting
             inner = inner[key]
-        assert set(readers) <= stages, setting
-    assert set(module.KEEPS) <= stages
-    told = {setting.split(".")[0] for setting in module.READ_BY}
+        assert set(readers) <= kinds, setting
+    told = {setting.split(".")[0] for setting in campaign_type.READ_BY}
     assert set(body) - told == {"name", "type"}
 
 

@@ -61,7 +61,7 @@ def test_what_is_written_wins_key_by_key_and_is_told(tmp_path: Path) -> None:
     assert (model.kind, model.num_layers, model.cutoff_lower_angstrom) == (
         "torchmd_net", 1, 0
     )  # fmt: skip
-    *lines, last = say_preset("thesis", config.model_dump(mode="json"))
+    *lines, last = say_preset(config)
     assert "Tables 4.1 to 4.3" in lines[0]
     assert "  training: n_epochs 50, batch_size 20" in "\n".join(lines)
     assert last == (
@@ -76,7 +76,7 @@ def test_each_of_several_proteins_has_the_conditions(tmp_path: Path) -> None:
     assert {s.solvent for s in config.systems.values()} == {"tip3pfb"}
     proteins["b"] |= {"pressure_atm": 2}
     config = load(tmp_path, system=None, proteins=proteins)
-    said = say_preset("thesis", config.model_dump(mode="json"))[-1]
+    said = say_preset(config)[-1]
     assert said == "  Set otherwise here: proteins.b.pressure_atm 2 (1)"
 
 
@@ -103,5 +103,5 @@ def test_every_preset_has_a_first_campaign(tmp_path: Path) -> None:
         assert load_campaign(path).preset == name
     with pytest.raises(ConfigError, match="presets that exist"):
         write_template(tmp_path / "no.yaml", "mine", "force_field", "thsis")
-    with pytest.raises(ConfigError, match="frames has none"):
+    with pytest.raises(ConfigError, match="frames have no presets"):
         write_template(tmp_path / "no.yaml", "mine", "frames", "thesis")

@@ -17,7 +17,7 @@ from apps.science import plugins
 from campaign.config import TYPES
 from campaign.schema import KINDS, make_campaign_schema, make_site_schema
 from campaign.schema_command import FOLDER, MODELINE, SITE
-from campaign.types._presets import list_presets, read_first
+from campaign.types._presets import list_presets, read_preset
 
 REPOSITORY = Path(__file__).parents[3]
 WEFT = Path(sys.executable).with_name("weft")
@@ -46,7 +46,7 @@ FIRST = {
        for p in sorted(REPOSITORY.glob("examples/*/*.yaml"))},
     **{kind: (files(TYPES) / f"{kind}.yaml").read_text("utf-8")
        for kind in plugins.list_kinds(TYPES)},
-    **{name: read_first(name) for name in list_presets()},
+    **{name: read_preset(name) for name in list_presets()},
 }  # fmt: skip
 
 

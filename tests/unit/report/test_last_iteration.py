@@ -7,7 +7,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from campaign.declared import Stage, write_stages
 from campaign.last_iteration import read_last_iteration, say_iteration
+from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.status import read_status
 
@@ -24,6 +26,7 @@ def sampling(synthetic: ModuleType, tmp_path: Path) -> Path:
     ledger = Ledger(root / "ledger.jsonl")
     ledger.append("run_started", stages=["prepare", "sample", "report"])
     ledger.append("started", "sample")
+    write_stages(RunDir(root), [Stage("sample", we="we")])
     return root
 
 

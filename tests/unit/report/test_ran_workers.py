@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from campaign.declared import Stage
 from campaign.report.ran_lanes import Lane, make_lanes
 from campaign.report.ran_marks import FAILED, IDLE
 from campaign.report.ran_pools import Pool, time_of
@@ -134,7 +135,7 @@ def test_stages_of_a_kind_share_a_hue_and_no_two_stages_a_colour() -> None:
         "train_weighted", "train_unweighted", "benchmark_weighted",
         "benchmark_unweighted",
     ]  # fmt: skip
-    colours = stage_colours(stages)
+    colours = stage_colours(Stage(s, s.split("_")[0]) for s in stages)
     assert len(set(colours.values())) == len(stages)
     plain = [c for s, c in colours.items() if "unweighted" not in s]
     assert plain == list(APP_COLOURS[: len(plain)])
