@@ -20,8 +20,7 @@ class Verdict:
 
 def say_state(source: RunSource) -> Verdict:
     """Return the top of a run whose type has no verdict: how far it has come."""
-    done = [stage for stage in source.stages if stage in source.done]
-    headline = f"{len(done)} of {words.count(len(source.stages), 'stage')} are done."
+    headline = "Every stage is done." if not list_left(source) else "Not finished yet."
     if not source.stages:
         headline = "There is no verdict yet: the run does not say what was asked for."
     blocks: list[Block] = [Facts(time_facts(source), cards=True)]
