@@ -274,8 +274,9 @@ def export(
         typer.Option("--out", help="Folder to write.", show_default="RUN/export/..."),
     ] = None,
     stage: Annotated[
-        str, typer.Option(help="Stage that sampled, or benchmark_<model>.")
-    ] = "sample",
+        str | None,
+        typer.Option(help="Stage that ran WE.", show_default="the first that did"),
+    ] = None,
 ) -> None:
     """Write the segments of a WE stage, with their weights, for other tools."""
     from campaign.export import export_run

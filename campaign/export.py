@@ -28,13 +28,14 @@ def export_run(
     form: str = "dcd",
     iterations: str | None = None,
     out: Path | None = None,
-    stage: str = "sample",
+    stage: str | None = None,
 ) -> Exported:
     """Write the segments of one WE stage of a run in a format of other tools.
 
     Parameters
     ----------
     form : one of FORMATS
+    stage : which ran WE; None is the first that did
     iterations : ``A:B``, both included; None is all
     out : folder to write; None is export/<stage>_<format> in the run folder
 
@@ -62,7 +63,7 @@ def export_run(
     return export_trajectory(folder, topology, out, kind, first, last, frame_ps)
 
 
-def _find_stage(paths: RunDir, stage: str) -> tuple[str, Path]:
+def _find_stage(paths: RunDir, stage: str | None) -> tuple[str, Path]:
     """Return a stage that sampled by WE, as it is called, and its folder."""
     check_is_run(paths.root, paths.resolved)
     declared = read_stages(paths)
@@ -72,14 +73,20 @@ def _find_stage(paths: RunDir, stage: str) -> tuple[str, Path]:
         if (folder := we_folder(paths, declared[name])) is not None
         and (folder / "propagation.json").exists()
     }
-    if paths.protein and at_protein(stage, paths.protein) in folders:
-        stage = at_protein(stage, paths.protein)
-    if stage not in folders:
+    mine = [
+        name
+        for name in folders
+        if paths.protein in {None, declared[name].of.get("proteins")}
+    ]
+    asked = (at_protein(stage, paths.protein), stage) if stage else mine
+    found = next((name for name in asked if name in folders), None)
+    if found is None:
+        what = f" {stage!r}" if stage else ""
         raise ConfigError(
-            f"{paths.root.name} has no weighted-ensemble stage {stage!r} to export. "
-            f"Those that began: {', '.join(folders) or 'none'}."
+            f"{paths.root.name} has no weighted-ensemble stage{what} to export. Those "
+            f"that began: {', '.join(folders) or 'none'}."
         )
-    return stage, folders[stage]
+    return found, folders[found]
 
 
 def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Array:
