@@ -178,7 +178,7 @@ def _drive(
     except KeyboardInterrupt:
         out.print(f"\nStopped. Nothing is lost; continue with: weft resume {shown}")
         raise typer.Exit(1) from None
-    out.print(f"Done. Report: {_relative(report)}")
+    out.print("Done." if report is None else f"Done. Report: {_relative(report)}")
 
 
 def _leave_to_itself(

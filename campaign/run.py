@@ -48,8 +48,8 @@ LEAVE_S = 120.0
 """Parsl waits for a scheduler for a minute; nothing honest takes longer than two."""
 
 
-def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
-    """Run what is left of a campaign to its end; return the report's path.
+def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path | None:
+    """Run what is left of a campaign to its end; return the report, if there is one.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path:
             reaper.reap(paths.root)
             if not ending.folder_gone:
                 ledger.append("run_ended")
-    return paths.report
+    return paths.report if paths.report.exists() else None
 
 
 def _say_ended(paths: RunDir, ending: Ending) -> str:

@@ -1,4 +1,4 @@
-"""A campaign type outside weft, as docs/add-a-type.md has it: all that weft does to it."""
+"""A campaign type outside weft, as docs/add-a-type.md has it, and all of weft on it."""
 
 import json
 import re
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from campaign.watching.page.page import Page
 
 DOCS = Path(__file__).parents[2] / "docs" / "add-a-type.md"
