@@ -28,7 +28,8 @@ from campaign.types._sampling_stages import SamplingStages, declare_sampling
 
 __all__ = [
     "READ_BY", "Config", "check", "describe", "list_work", "parts",
-    "preset_keys", "read_preset", "run", "say_preset", "shrink", "sources", "stages", "verdict",
+    "preset_keys", "read_preset", "run", "say_preset", "shrink", "sources", "stages",
+    "verdict",
 ]  # fmt: skip
 
 READ_BY = {
