@@ -11,7 +11,7 @@ PROTEINS: Final = "proteins"
 
 @dataclass(frozen=True)
 class RunDir:
-    """The folder runs/<name>/ and where everything in it lies."""
+    """The folder ``runs/<name>/`` and where everything in it lies."""
 
     root: Path
     protein: str | None = None

@@ -25,6 +25,8 @@ WORDS = {
 BOUNDS = {
     "exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤",
 }  # fmt: skip
+MACHINES_OWN = 1e15
+"""Bounds from here on are the computer's."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,11 @@ def _say_type(one: dict[str, Any], defs: dict[str, Any]) -> str:
     if kind == "object" and "properties" in one:
         return _join([one["properties"].get("kind", {}).get("const", "settings")])
     words = WORDS.get(kind, kind)
-    limits = [f"{sign} {one[name]:g}" for name, sign in BOUNDS.items() if name in one]
+    limits = [
+        f"{sign} {one[name]:g}"
+        for name, sign in BOUNDS.items()
+        if name in one and one[name] < MACHINES_OWN
+    ]
     return f"{words} {', '.join(limits)}".strip()
 
 

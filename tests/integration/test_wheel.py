@@ -1,12 +1,16 @@
 """The wheel, installed outside the checkout, runs the alanine example."""
 
 import json
+import runpy
+import shutil
 import subprocess
 import sysconfig
 from importlib.metadata import Distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -50,3 +54,20 @@ def test_its_types_and_its_page_are_for_others(packages: Path) -> None:
     assert set(said["Requires-Python"].split(",")) == {">=3.11", "<3.14"}
     for part in ("apps", "campaign", "site_configs"):
         assert (packages / part / "py.typed").exists()
+
+
+def test_with_a_public_address_its_page_has_links_and_the_picture(
+    tmp_path: Path, monkeypatch
+) -> None:
+    for name in ("setup.py", "README.md", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    with (tmp_path / "pyproject.toml").open("a") as project:
+        project.write('[project.urls]\nSource = "https://weft.example/weft/"\n')
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **known: given.update(known))
+    runpy.run_path(str(tmp_path / "setup.py"))
+    page = given["long_description"]
+    source = "https://weft.example/weft"
+    assert f"]({source}/raw/main/docs/images/report.png)" in page
+    assert f"[docs/sites.md]({source}/blob/main/docs/sites.md)" in page
+    assert "](docs/" not in page
