@@ -158,11 +158,12 @@ def test_what_is_named_here_is_used() -> None:
         assert [n for n in named if not re.search(rf"\b{n}\b", text)] == [], place
 
 
-def test_the_versions_here_are_within_the_bounds() -> None:
+@pytest.mark.parametrize("package", ["parsl", "westpa", "torch"])
+def test_the_version_here_is_within_its_bounds(package: str) -> None:
+    pytest.importorskip(package)  # other Pythons are tried without torch
     text = (REPOSITORY / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
     asked = {r.name: r for r in map(Requirement, project["dependencies"])}
-    for name in ("parsl", "westpa", "torch"):
-        bounds = asked[name].specifier
-        assert {"<", ">="} <= {one.operator for one in bounds}
-        assert version(name).partition("+")[0] in bounds
+    bounds = asked[package].specifier
+    assert {"<", ">="} <= {one.operator for one in bounds}
+    assert version(package).partition("+")[0] in bounds
