@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,11 @@ _RIGHTS: Final = 0o644 << 16
 
 _OF_A_RUN: Final = (
     "resolved.yaml", "site.yaml", "site.py", "environment.json", "estimate.json",
-    "inputs/*", "cg/**/*.yaml", "cg/**/*.json", "experiments/*.csv",
-    "models/*/config.yaml", "models/*/metrics.csv", "models/*/ending.json",
-    "models/*/checkpoints/best.pt",
+    "inputs/*", "experiments/*.csv",
+)  # fmt: skip
+_OF_WHAT_IS_LEARNT: Final = (
+    "cg/**/*.yaml", "cg/**/*.json", "models/*/config.yaml", "models/*/metrics.csv",
+    "models/*/ending.json", "models/*/checkpoints/best.pt",
 )  # fmt: skip
 _OF_A_PROTEIN: Final = (
     "system/system.json", "system/protein.pdb", "system/topology.pdb",
@@ -71,7 +73,7 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
     ConfigError
         If it is no run folder, or the file's name does not end with .zip.
     """
-    paths = RunDir(RunDir.at(run_dir).root)
+    paths = replace(RunDir.at(run_dir), protein=None)
     check_is_run(paths.root, paths.resolved, paths.campaign)
     target = out or paths.report.parent / f"{paths.name}_supplement.zip"
     if target.suffix.lower() != ".zip":
@@ -122,7 +124,8 @@ def _find_files(paths: RunDir) -> list[Path]:
     found = {
         path
         for folder, patterns in (
-            (paths.root, _OF_A_RUN), *((home, _OF_A_PROTEIN) for home in homes)
+            (paths.root, _OF_A_RUN), *((home, _OF_A_PROTEIN) for home in homes),
+            *((run.home, _OF_WHAT_IS_LEARNT) for run in paths.each_learner()),
         )
         for pattern in patterns
         for path in folder.glob(pattern)

@@ -43,14 +43,19 @@ class Places:
 def list_roots(paths: RunDir) -> list[Path]:
     """Return the run folder and where it was when its models were trained."""
     found = [paths.root]
-    for config in sorted(paths.model("any").parent.glob("*/config.yaml")):
+    configs = [
+        (config, len(config.relative_to(paths.root).parents))
+        for run in paths.each_learner()
+        for config in sorted(run.model("any").parent.glob("*/config.yaml"))
+    ]
+    for config, depth in configs:
         try:
             asked = yaml.safe_load(config.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
             continue
         out = asked.get("out") if isinstance(asked, dict) else None
         if isinstance(out, str) and out.startswith("/"):
-            found.append(Path(out).parent.parent)
+            found += [*Path(out, config.name).parents][depth - 1 : depth]
     return list(dict.fromkeys(root for root in found if root != Path("/")))
 
 

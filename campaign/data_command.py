@@ -35,7 +35,10 @@ def describe(path: Path) -> list[dict[str, Any]]:
     if not path.is_dir():
         return [_describe_file(path)]
     run = RunDir.at(path)
-    files = [*(home.segments for home in run.each_protein()), run.dataset]
+    files = [
+        *(home.segments for home in run.each_protein()),
+        *(home.dataset for home in run.each_learner()),
+    ]
     found = [p for p in files if p.exists()]
     if not found:
         raise DataError(

@@ -49,9 +49,13 @@ def write_experiments(
     Both can be written again at any time from what training and benchmarks left.
     """
     rows: dict[str, dict[str, Any]] = {
-        one.name: _describe(one, asked) | _read_training(paths, one.name)
-        for one in asked
+        one.name: _describe(one, asked) for one in asked
     }
+    for run in homes if homes[0].learns_each else [paths]:
+        above = f"{run.protein}." if run.protein else ""
+        for one in asked:
+            losses = _read_training(run, one.name)
+            rows[one.name] |= {above + key: value for key, value in losses.items()}
     for home in homes:
         bodies = {
             one.name: body

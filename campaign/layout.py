@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from apps.science.stopping import STOP_FILE
 
 PROTEINS: Final = "proteins"
@@ -16,14 +18,17 @@ class RunDir:
     root: Path
     protein: str | None = None
     """Which one of a campaign of several; its data lie in proteins/<protein>/."""
+    learns_each: bool = False
+    """Whether each protein has a prior, a training set and models of its own."""
 
     @classmethod
     def at(cls, folder: Path) -> "RunDir":
         """Return the run that a folder is of: runs/<name>[/proteins/<protein>]."""
         folder = folder.absolute()
+        run = cls(folder)
         if folder.parent.name == PROTEINS:
-            return cls(folder.parent.parent, folder.name)
-        return cls(folder)
+            run = cls(folder.parent.parent, folder.name)
+        return replace(run, learns_each=_learns_each(run.resolved))
 
     @property
     def name(self) -> str:
@@ -45,6 +50,15 @@ class RunDir:
         if self.protein is not None or not self.proteins:
             return [self]
         return [replace(self, protein=name) for name in self.proteins]
+
+    @property
+    def learner(self) -> str | None:
+        """The protein that models are learnt from alone; None where from all."""
+        return self.protein if self.learns_each else None
+
+    def each_learner(self) -> list["RunDir"]:
+        """Return the run of each that models are learnt from: mostly this one."""
+        return self.each_protein() if self.learns_each else [self]
 
     # what was asked, with every default, where and with what
     @property
@@ -189,8 +203,8 @@ class RunDir:
 
     @property
     def prior(self) -> Path:
-        """Fitted prior, one for all proteins."""
-        return self.root / "cg" / "prior.yaml"
+        """Fitted prior, one for all proteins that are learnt from together."""
+        return self._learnt / "cg" / "prior.yaml"
 
     def beside_prior(self, name: str, variant: str = "") -> Path:
         """Return what a prior's fit says of this protein's data."""
@@ -198,12 +212,12 @@ class RunDir:
 
     @property
     def dataset(self) -> Path:
-        """Training set, one for all proteins."""
-        return self.root / "cg" / "dataset.h5"
+        """Training set, likewise."""
+        return self._learnt / "cg" / "dataset.h5"
 
     def model(self, name: str) -> Path:
         """Return the folder of one trained model."""
-        return self.root / "models" / name
+        return self._learnt / "models" / name
 
     def checkpoint(self, name: str) -> Path:
         """Return the best checkpoint of one model."""
@@ -222,3 +236,16 @@ class RunDir:
     def experiments(self) -> Path:
         """Tables of a campaign's experiments."""
         return self.root / "experiments"
+
+    @property
+    def _learnt(self) -> Path:
+        return self.home if self.learns_each else self.root
+
+
+def _learns_each(resolved: Path) -> bool:
+    """Tell whether a campaign asked for models of each protein."""
+    try:
+        asked = yaml.safe_load(resolved.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(asked, dict) and asked.get("learn") == "each"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from apps.science.errors import ConfigError
+from campaign.model_folder import find_model
 from campaign.terminal import make_console
 
 
@@ -42,7 +43,7 @@ def simulate(
         typer.Option(help="Beads to start from: PDB, XTC, DCD..., or a starts.npz."),
     ] = None,
     protein: Annotated[
-        str | None, typer.Option(help="Which, if the model knows several.")
+        str | None, typer.Option(help="Which, if model or run has several.")
     ] = None,
     prior: Annotated[
         Path | None, typer.Option(help="TorchMD prior of torchmd-net's checkpoint.")
@@ -58,6 +59,7 @@ def simulate(
     ] = "auto",
 ) -> None:  # fmt: skip
     """Run copies of a trained model and write what they do."""
+    model = find_model(model, protein)
     from apps.science.cg.simulation.files import Form
     from apps.science.cg.simulation.simulate import Settings
     from apps.science.cg.simulation.simulate import simulate as run

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from campaign.model_folder import find_model
 from campaign.terminal import make_console
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def tune(
         bool, typer.Option("--whole", help="Measure up to the largest block.")
     ] = False,
     protein: Annotated[
-        str | None, typer.Option(help="Which, if the model knows several.")
+        str | None, typer.Option(help="Which, if model or run has several.")
     ] = None,
     prior: Annotated[
         Path | None, typer.Option(help="TorchMD prior of torchmd-net's checkpoint.")
@@ -39,6 +40,7 @@ def tune(
     ] = "auto",
 ) -> None:  # fmt: skip
     """Find how many replicas of a model to advance together on this machine."""
+    model = find_model(model, protein)
     from apps.science.cg.simulation.block_size import cache_file, keep_tuning
     from apps.science.cg.simulation.tuning import tune_model
 

@@ -91,12 +91,11 @@ def _say_system(source: RunSource, cites: Citations) -> str:
     salt = asked.get("ionic_strength_molar")
     if salt:
         said.append(f" at an ionic strength of {words.number(salt)} M")
-    kelvin = words.number(asked.get("temperature_kelvin"))
     said.append(
-        f", at {kelvin} K by Langevin dynamics (middle scheme"
-        f"{cites.cite('lfmiddle')}, friction "
+        f", at {_spell_of_each(homes, 'temperature_kelvin', 'K')} by Langevin dynamics "
+        f"(middle scheme{cites.cite('lfmiddle')}, friction "
         f"{words.number(asked.get('friction_per_ps'))} ps⁻¹, time step "
-        f"{words.number(asked.get('timestep_fs'))} fs) with bonds to hydrogen "
+        f"{_spell_of_each(homes, 'timestep_fs', 'fs')}) with bonds to hydrogen "
         "constrained"
     )
     mass = asked.get("hydrogen_mass_amu")
@@ -128,6 +127,17 @@ def _say_system(source: RunSource, cites: Citations) -> str:
             f"of {spell_time(tica.get('lag_ps'))}."
         )
     return "".join(said)
+
+
+def _spell_of_each(homes: list[RunSource], key: str, unit: str) -> str:
+    """Return a setting of the systems, where it differs with whose it is."""
+    found: dict[str, list[str]] = {}
+    for home in homes:
+        value = f"{words.number(home.asked_system.get(key))} {unit}"
+        found.setdefault(value, []).append(str(home.paths.protein).replace("_", " "))
+    if len(found) == 1:
+        return next(iter(found))
+    return words.joined([f"{v} ({', '.join(names)})" for v, names in found.items()])
 
 
 def _say_starts(home: RunSource) -> str:

@@ -52,6 +52,8 @@ def say_learning(source: RunSource, cites: Citations) -> str:
         how = FORCE_MAPS.get(chosen, "mapped with least noise on held-out frames")
         said.append(f" and forces {how}{cites.cite('force_maps', 'force_matching')}")
     said.append(". ")
+    if several and source.paths.learns_each:
+        said.append("Each protein had a prior, a training set and models of its own. ")
     said += _say_prior(home, kind, cites)
     said += _say_network(source, cites)
     said += _say_training(source, maps, cites)
@@ -149,7 +151,10 @@ def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
     asked = training.get("learning_rate")
     if asked != "auto":
         return words.number(asked)
-    endings = [read_json(source.paths.model(m) / ENDING) or {} for m in source.models]
+    endings = [
+        read_json(run.model(m) / ENDING) or {}
+        for run in source.paths.each_learner() for m in source.models
+    ]  # fmt: skip
     found = {e["learning_rate"] for e in endings if e.get("learning_rate")}
     if not found:  # no training has ended yet
         return "from range tests"
@@ -160,7 +165,10 @@ def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
 def _spell_length(source: RunSource, training: dict[str, Any]) -> str:
     """Return how long training lasted: epochs that were run, or those asked for."""
     minutes = training.get("budget_minutes")
-    run = [len(c) for m in source.models for c in [_epochs(source, m)] if len(c)]
+    run = [
+        n for one in source.paths.each_learner() for m in source.models
+        if (n := len(_epochs(RunSource(one), m)))
+    ]  # fmt: skip
     if not run:
         if minutes:
             return f"{words.number(minutes)} minutes"

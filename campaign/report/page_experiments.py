@@ -36,10 +36,11 @@ def experiments(source: RunSource, canvas: Canvas) -> Section:
         text = f"Of {len(rows)} models, the other parts draw {MOST_DRAWN}: the first "
         section.blocks.append(Note(text + "and those of the best mean rank."))
     proteins: list[str | None] = [*source.paths.proteins] or [None]
+    trained = [*_LOSSES, *_TRAINING]
+    told = {"name", *trained, *(f"{p}.{key}" for p in proteins for key in trained)}
     settings = [
         key for key in rows[0]
-        if key not in ("name", *_LOSSES, *_TRAINING)
-        and key.rpartition(".")[2] not in _RESULTS
+        if key not in told and key.rpartition(".")[2] not in _RESULTS
     ]  # fmt: skip
     for protein in proteins:
         section.blocks.append(_table(rows, settings, protein))
@@ -67,7 +68,10 @@ def _table(
             interval = " to ".join(map(words.divergence, ends))
         lines.append([
             Cell(row["name"], ", ".join(f"{k} {row[k]}" for k in settings if row[k])),
-            *(Cell(words.number(_number(row.get(key)), 5)) for key in _LOSSES),
+            *(
+                Cell(words.number(_number(row.get(above + key, row.get(key))), 5))
+                for key in _LOSSES
+            ),
             Cell(words.divergence(_number(row.get(above + "kl_tic0"))), interval),
             Cell(words.percent(1.0 - _number(row.get(above + "outside")))),
             Cell(f"{near} of {n}" if n else words.NONE),

@@ -22,11 +22,10 @@ WHAT = {"difference": "mean difference", "outside": "weight outside the 99 % are
 
 def proteins(source: RunSource, canvas: Canvas) -> Section:
     """Tabulate how far each model is from each protein's reference."""
-    section = Section(
-        "proteins",
-        "Proteins",
-        "One model was learnt from all of these: how does it do on each?",
-    )
+    question = "One model was learnt from all of these: how does it do on each?"
+    if source.paths.learns_each:
+        question = "Each of these has models of its own: how near do they come to it?"
+    section = Section("proteins", "Proteins", question)
     homes = [RunSource(home) for home in source.paths.each_protein()]
     models = list(dict.fromkeys(m for home in homes for m in home.models))
     for metric, kind in TABULATED:

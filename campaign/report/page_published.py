@@ -110,7 +110,10 @@ def published(source: RunSource, canvas: Canvas) -> Section:
     models = list(dict.fromkeys(
         m for one in judged for found in one.scores.values() for m in found
     ))  # fmt: skip
-    weighted = {m: _is_weighted(source, m) for m in models}
+    weighted = {
+        m: _is_weighted(one.home, m)
+        for one in judged for found in one.scores.values() for m in found
+    }  # fmt: skip
     heads = ["Protein"]
     for model in models:
         kind = "weighted" if weighted[model] else "unweighted"
@@ -126,7 +129,8 @@ def published(source: RunSource, canvas: Canvas) -> Section:
             rows = [_row(one, metric, models, weighted, numbers) for one in having]
             tables.append(Table(title, heads, rows))
     said = " ".join(filter(None, [_summarise(numbers, models), _say_length(source)]))
-    section.blocks += [Text(said), *tables, Text(_SMALL_PRINT)]
+    alike = ", as was done here" if source.paths.learns_each else ""
+    section.blocks += [Text(said), *tables, Text(f"{_SMALL_PRINT}{alike}.")]
     text = io.StringIO()
     heads = list(numbers[0]) if numbers else []
     table = csv.DictWriter(text, heads, lineterminator="\n")
@@ -145,7 +149,7 @@ _SMALL_PRINT: Final = (
     "other. The references are not the same, and divergences of histograms depend on "
     "their bins, so this says which models are good, not that one copy of an "
     "experiment beats another. The thesis trained a pair of models on each protein "
-    "alone."
+    "alone"
 )
 
 
@@ -219,8 +223,8 @@ def _say_length(source: RunSource) -> str:
     )
 
 
-def _is_weighted(source: RunSource, model: str) -> bool:
-    return "unweighted" not in name_own_loss(source.paths, model)
+def _is_weighted(home: RunSource, model: str) -> bool:
+    return "unweighted" not in name_own_loss(home.paths, model)
 
 
 def _name(home: RunSource) -> str:

@@ -158,7 +158,10 @@ class RunSource:
         """Trained or benchmarked models; weighted and unweighted come first."""
         found = {
             p.name
-            for folder in (self.paths.model("any").parent, self._benchmarks)
+            for folder in (
+                *(run.model("any").parent for run in self.paths.each_learner()),
+                self._benchmarks,
+            )
             if folder.is_dir()
             for p in folder.iterdir()
             if p.is_dir()

@@ -77,7 +77,7 @@ class BenchmarkStages:
         outputs = [folder / name for name in names]
         reads = [
             paths.reference_frames, paths.mapping, paths.tica, learnt.prior,
-            self.ctx.paths.checkpoint(variant.name), *([native] if native else []),
+            paths.checkpoint(variant.name), *([native] if native else []),
         ]  # fmt: skip
         return self.ctx.drive(stage, outputs, work, after, reads=reads)
 

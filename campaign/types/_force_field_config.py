@@ -160,8 +160,12 @@ class Config(LearningConfig):
     )
     proteins: dict[ProteinName, SystemConfig] = Field(
         default_factory=dict,
-        description="In place of system: several proteins by name, learnt from "
-        "together.",
+        description="In place of system: several proteins by name.",
+    )
+    learn: Literal["together", "each"] = Field(
+        "together",
+        description="Several proteins: one prior, training set and set of models from "
+        "all of them, or for each of them its own.",
     )
     reference: ReferenceConfig = Field(description="Plain MD, the ground truth.")
     sample: SampleConfig = Field(description="Weighted-ensemble sampling.")
@@ -176,11 +180,6 @@ class Config(LearningConfig):
         named.update(self.proteins)
         return named
 
-    @property
-    def conditions(self) -> SystemConfig:
-        """The system that speaks for all in what they must agree in."""
-        return next(iter(self.systems.values()))
-
     @model_validator(mode="before")
     @classmethod
     def _fill_in_preset(cls, value: Any) -> Any:
@@ -194,7 +193,9 @@ class Config(LearningConfig):
                 f"A campaign has a system (one protein) or proteins (several by name); "
                 f"found {found}. Give one of them."
             )
-        first = self.conditions
+        if self.learn == "each":
+            return self
+        first = next(iter(self.systems.values()))
         for name, system in self.proteins.items():
             for what in ("temperature_kelvin", "timestep_fs", "beads"):
                 ours, theirs = getattr(first, what), getattr(system, what)
@@ -202,7 +203,7 @@ class Config(LearningConfig):
                     raise ValueError(
                         f"proteins.{name}.{what} is {theirs}, that of "
                         f"{next(iter(self.proteins))} {ours}. One model is learnt from "
-                        "all of them: give them the same."
+                        "all of them: give them the same, or set learn: each."
                     )
         return self
 
@@ -211,7 +212,7 @@ class Config(LearningConfig):
         for name, system in self.systems.items():
             where = f"proteins.{name}" if name else "system"
             check_kelvin(system.temperature_kelvin, f"{where}.temperature_kelvin")
-        check_prior_kelvin(self, self.conditions.temperature_kelvin)
+            check_prior_kelvin(self, system.temperature_kelvin)
         return self
 
     @model_validator(mode="after")
@@ -242,10 +243,10 @@ class Config(LearningConfig):
 
     @model_validator(mode="after")
     def _lengths_are_whole(self) -> Self:
-        step = self.conditions.timestep_fs
-        reference = self.reference
+        systems, reference = self.systems.values(), self.reference
         interval_fs = reference.frame_interval_ps * FS_PER_PS
-        count_steps(interval_fs, step, "reference.frame_interval_ps", "steps")
+        for step in (system.timestep_fs for system in systems):
+            count_steps(interval_fs, step, "reference.frame_interval_ps", "steps")
         n_frames = count_steps(
             reference.walk_length_ps, reference.frame_interval_ps,
             "reference.walk_length_ps (in ps, not fs)", "frames",
@@ -255,19 +256,20 @@ class Config(LearningConfig):
             self.tica.lag_ps, reference.frame_interval_ps,
             "tica.lag_ps (in ps, not fs)", "frames",
         )  # fmt: skip
-        for name, we, timestep in (
-            ("sample", self.sample, read_timestep(self.sample, self.conditions)),
-            ("benchmark", self.benchmark, self.benchmark.timestep_fs),
+        for name, we, timesteps in (
+            ("sample", self.sample, [read_timestep(self.sample, s) for s in systems]),
+            ("benchmark", self.benchmark, [self.benchmark.timestep_fs]),
         ):
-            count_steps(
-                we.frame_interval_fs, timestep, f"{name}.frame_interval_fs", "steps"
-            )
+            for step in timesteps:
+                count_steps(
+                    we.frame_interval_fs, step, f"{name}.frame_interval_fs", "steps"
+                )
             n_frames = count_steps(
                 we.segment_length_fs, we.frame_interval_fs,
                 f"{name}.segment_length_fs", "frames",
             )  # fmt: skip
             check_frames(n_frames, name, "a segment")
-        for system in self.systems.values():
+        for system in systems:
             check_choice(self.sample, system)
         if self.benchmark.bins.n_dim != 2:
             raise ValueError(

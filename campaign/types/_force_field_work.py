@@ -1,5 +1,6 @@
 """What a force-field campaign will do, counted from its settings, and its miniature."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from apps.roles import MD
@@ -10,6 +11,7 @@ from campaign.estimate.work import Work
 from campaign.stage_names import at_protein
 from campaign.types._force_field_config import BenchmarkConfig, Config, SampleConfig
 from campaign.types._learning_work import list_learning, shrink_training
+from campaign.types._protein import group_proteins
 
 _POSITION, _WITH_FORCE, _STATE = 12, 24, 24
 """Bytes of an atom in a frame, with its force, and at the end of a segment."""
@@ -29,20 +31,25 @@ def list_work(config: Config) -> list[Work]:
     """
     works: list[Work] = []
     sizes = {name: estimate_size(s) for name, s in config.systems.items()}
-    n_frames = n_beads = 0
+    n_beads = {
+        name: size.n_residues * _BEADS[config.systems[name].beads]
+        for name, size in sizes.items()
+    }
+    n_frames = {}
     for name, size in sizes.items():
         works += [_prepare(config, name, size), _reference(config, name, size)]
-        sampled = _sample(config, name, size)
-        works.append(sampled)
-        beads = size.n_residues * _BEADS[config.systems[name].beads]
-        n_frames += sampled.n_frames
-        n_beads = max(n_beads, beads)
-    works += list_learning(config, n_frames, n_beads)
+        works.append(sampled := _sample(config, name, size))
+        n_frames[name] = sampled.n_frames
+    for group in group_proteins(Path(), config):
+        names = [protein.name for protein in group]
+        works += list_learning(
+            config, sum(n_frames[n] for n in names), max(n_beads[n] for n in names),
+            group[0].paths,
+        )  # fmt: skip
     for variant in config.variants:
-        for name, size in sizes.items():
+        for name in sizes:
             stage = at_protein(f"benchmark_{variant.name}", name)
-            beads = size.n_residues * _BEADS[config.systems[name].beads]
-            works.append(_judge(config, stage, beads))
+            works.append(_judge(config, stage, n_beads[name]))
     return works
 
 

@@ -21,6 +21,7 @@ from campaign.context import Context, StageFuture
 from campaign.declared import Stage
 from campaign.layout import RunDir
 from campaign.report.json_files import read_json
+from campaign.stage_names import at_protein
 from campaign.types._experiments import Variant
 from campaign.types._learning_config import LearningConfig
 
@@ -40,22 +41,24 @@ class Learnt:
     ----------
     prior_of, dataset_of : the first model that has this prior, this training set;
         empty for those of the first model of all
+    learner : the protein that it is learnt from alone; None where from all
     """
 
     prior: Path
     dataset: Path
     prior_of: str
     dataset_of: str
+    learner: str | None
 
     @property
     def prior_stage(self) -> str:
         """The stage that fits the prior."""
-        return f"prior_{self.prior_of}".rstrip("_")
+        return at_protein(f"prior_{self.prior_of}".rstrip("_"), self.learner)
 
     @property
     def dataset_stage(self) -> str:
         """The stage that writes the training set."""
-        return f"dataset_{self.dataset_of}".rstrip("_")
+        return at_protein(f"dataset_{self.dataset_of}".rstrip("_"), self.learner)
 
 
 def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
@@ -70,30 +73,38 @@ def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
         found[variant.name] = Learnt(
             paths.prior.parent / prior_of / paths.prior.name,
             paths.dataset.parent / dataset_of / paths.dataset.name,
-            prior_of, dataset_of,
+            prior_of, dataset_of, paths.learner,
         )  # fmt: skip
     return found
 
 
-def declare_learning(config: LearningConfig) -> list[Stage]:
-    """Return the stages from the first prior to the last training."""
-    paths = RunDir(Path())
+def declare_learning(config: LearningConfig, paths: RunDir) -> list[Stage]:
+    """Return the stages from the first prior to the last training.
+
+    Parameters
+    ----------
+    paths : seen from the run folder; of the protein that is learnt from alone
+    """
     learnt = share_out(config.variants, paths)
     priors = {one.prior_stage: one.prior_of for one in learnt.values()}
     datasets = {one.dataset_stage: one.dataset_of for one in learnt.values()}
+    whose = {"proteins": paths.learner} if paths.learner else {}
     return [
         *(
-            Stage(name, "prior", f"fit the prior{_of(of)} and the force map")
+            Stage(name, "prior", f"fit the prior{_of(of)} and the force map", of=whose)
             for name, of in priors.items()
         ),
         *(
-            Stage(name, "dataset", f"write what the prior leaves to learn{_of(of)}")
+            Stage(
+                name, "dataset", f"write what the prior leaves to learn{_of(of)}",
+                of=whose,
+            )
             for name, of in datasets.items()
         ),
         *(
             Stage(
-                f"train_{name}", "train", f"train the model {name}", TRAIN,
-                of={"models": name}, trains=(folder := str(paths.model(name))),
+                _train_stage(name, paths), "train", f"train the model {name}", TRAIN,
+                of={**whose, "models": name}, trains=(folder := str(paths.model(name))),
                 keeps=[folder],
             )
             for name in learnt
@@ -103,6 +114,10 @@ def declare_learning(config: LearningConfig) -> list[Stage]:
 
 def _of(model: str) -> str:
     return f" of {model}" if model else ""
+
+
+def _train_stage(model: str, paths: RunDir) -> str:
+    return at_protein(f"train_{model}", paths.learner)
 
 
 def _say_ending(stage: str, folder: Path, trained: StageFuture) -> None:
@@ -118,7 +133,7 @@ class LearningStages:
 
     Parameters
     ----------
-    homes : where the data of each protein lie
+    homes : where the data of each protein lie that is learnt from
     """
 
     def __init__(
@@ -129,8 +144,8 @@ class LearningStages:
         temperature_kelvin: float,
     ) -> None:
         self.ctx, self.config, self.homes = ctx, config, homes
-        self.temperature_kelvin = temperature_kelvin
-        self.learnt = share_out(config.variants, ctx.paths)
+        self.paths, self.temperature_kelvin = homes[0], temperature_kelvin
+        self.learnt = share_out(config.variants, self.paths)
         self._shared: dict[str, StageFuture] = {}
 
     def prior(self, variant: Variant, after: Sequence[StageFuture]) -> StageFuture:
@@ -208,8 +223,8 @@ class LearningStages:
         """Train one model, in one process or in several."""
         from apps.train import train_model
 
-        paths, learnt = self.ctx.paths, self.learnt[variant.name]
-        stage, folder = f"train_{variant.name}", paths.model(variant.name)
+        paths, learnt = self.paths, self.learnt[variant.name]
+        stage, folder = _train_stage(variant.name, paths), paths.model(variant.name)
         job = {
             "task": "force_matching",
             "dataset": str(learnt.dataset),

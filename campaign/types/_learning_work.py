@@ -5,6 +5,7 @@ from typing import Any, Final
 from apps.roles import ANALYSIS, TRAIN
 from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.estimate.work import MINUTES, Work
+from campaign.layout import RunDir
 from campaign.types._learning_config import LearningConfig
 from campaign.types._learning_stages import declare_learning
 
@@ -14,7 +15,9 @@ _CHECKPOINTS, _CHECKPOINT = 4, 4_000_000
 _FEW_EPOCHS: Final = 2
 
 
-def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[Work]:
+def list_learning(
+    config: LearningConfig, n_frames: int, n_beads: int, paths: RunDir
+) -> list[Work]:
     """Return the stages from the first prior to the last training.
 
     Parameters
@@ -24,7 +27,7 @@ def list_learning(config: LearningConfig, n_frames: int, n_beads: int) -> list[W
     """
     trainings = {v.name: v.training for v in config.variants}
     works = []
-    for stage in declare_learning(config):
+    for stage in declare_learning(config, paths):
         if stage.kind == "train":
             asked = trainings[stage.of["models"]]
             works.append(_train(stage.name, asked, n_frames))

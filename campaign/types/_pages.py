@@ -47,6 +47,7 @@ def parts(source: RunSource) -> Mapping[str, Part]:
 
     one_of_several = source.paths.protein is not None
     all_of_several = not one_of_several and bool(source.paths.proteins)
+    learns = not (all_of_several if source.paths.learns_each else one_of_several)
     kinds = {source.declared[stage].kind for stage in source.stages}
     sampled = not all_of_several and (not kinds or "sample" in kinds)
     asked = any((source.config.get("experiments") or {}).values())
@@ -58,7 +59,7 @@ def parts(source: RunSource) -> Mapping[str, Part]:
         ("What was run", what_was_run, True),
         ("The weighted-ensemble run", weighted_ensemble, sampled),
         ("Prior and force map", prior, not all_of_several),
-        ("Training", training, not one_of_several),
+        ("Training", training, learns),
         ("Densities and maps", densities, not all_of_several),
         ("Stability and structures", stability, not all_of_several),
         ("How it ran", how_it_ran, not one_of_several),

@@ -1,9 +1,9 @@
 """One protein of a campaign: its settings, its files, and the names of its stages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from apps.science.systems.config import SystemConfig
-from campaign.context import Context
 from campaign.layout import RunDir
 from campaign.stage_names import at_protein
 from campaign.types._force_field_config import Config
@@ -28,9 +28,16 @@ class Protein:
         return at_protein(name, self.name)
 
 
-def list_proteins(ctx: Context, config: Config) -> list[Protein]:
+def list_proteins(root: Path, config: Config) -> list[Protein]:
     """Return the proteins of a campaign, in the order of its file."""
+    learns_each = config.learn == "each"
     return [
-        Protein(name, system, replace(ctx.paths, protein=name))
+        Protein(name, system, RunDir(root, name, learns_each))
         for name, system in config.systems.items()
     ]
+
+
+def group_proteins(root: Path, config: Config) -> list[list[Protein]]:
+    """Return the proteins in groups, of which each is learnt from together."""
+    proteins = list_proteins(root, config)
+    return [[one] for one in proteins] if config.learn == "each" else [proteins]

@@ -6,9 +6,10 @@ a WE run of its own dynamics against plain MD.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
-from campaign.context import Context
+from campaign.context import Context, StageFuture
 from campaign.declared import Stage
 from campaign.types._benchmark_stages import BenchmarkStages, declare_benchmark
 from campaign.types._closing_stages import (
@@ -20,10 +21,10 @@ from campaign.types._feature_check import check_beads, check_pcoord
 from campaign.types._force_field_config import Config
 from campaign.types._force_field_work import list_work, shrink
 from campaign.types._learning_config import LEARNING_READ_BY
-from campaign.types._learning_stages import LearningStages, declare_learning
+from campaign.types._learning_stages import LearningStages, Learnt, declare_learning
 from campaign.types._pages import parts, sources, verdict
 from campaign.types._presets import preset_keys, read_preset, say_preset
-from campaign.types._protein import list_proteins
+from campaign.types._protein import group_proteins, list_proteins
 from campaign.types._sampling_stages import SamplingStages, declare_sampling
 
 __all__ = [
@@ -36,6 +37,7 @@ READ_BY = {
     "preset": [],
     "seed": ["prepare"], "system": ["prepare"], "proteins": ["prepare", "prior"],
     "mapping": ["prepare"],
+    "learn": ["prior", "dataset", "train"],
     "reference": ["reference"], "reference.lineage_block_ps": ["tica"],
     "tica": ["tica"],
     "sample": ["sample"], "sample.platform": ["reference"],
@@ -60,7 +62,10 @@ def stages(config: Config) -> Sequence[Stage]:
     """Return the stages of a campaign in the order they are shown."""
     return (
         *(stage for name in config.systems for stage in declare_sampling(name)),
-        *declare_learning(config),
+        *(
+            stage for group in group_proteins(Path(), config)
+            for stage in declare_learning(config, group[0].paths)
+        ),
         *(
             declare_benchmark(variant, name)
             for variant in config.variants for name in config.systems
@@ -87,34 +92,40 @@ def describe(config: Config) -> dict[str | None, dict[str, str]]:
 def run(ctx: Context) -> None:
     """Submit the chain; the DAG's edges are the futures handed on."""
     config = cast(Config, ctx.config)
-    proteins = list_proteins(ctx, config)
+    proteins = list_proteins(ctx.paths.root, config)
 
-    sampling = [SamplingStages(ctx, config, protein) for protein in proteins]
-    ready = []
-    for one in sampling:
+    sampling: dict[str | None, SamplingStages] = {}
+    ready: dict[str | None, StageFuture] = {}
+    for protein in proteins:
+        one = sampling[protein.name] = SamplingStages(ctx, config, protein)
         prepared = one.prepare()
         reference = one.reference(after=[prepared])
-        ready.append(one.tica(after=[prepared, reference]))
-    ingested = [
-        one.sample(after=[tica]) for one, tica in zip(sampling, ready, strict=True)
-    ]
+        ready[protein.name] = one.tica(after=[prepared, reference])
 
-    homes = [protein.paths for protein in proteins]
-    kelvin = config.conditions.temperature_kelvin
-    learning = LearningStages(ctx, config, homes, kelvin)
-    trained = {}
-    for variant in config.variants:
-        prior = learning.prior(variant, after=ingested)
-        dataset = learning.dataset(variant, after=[prior])
-        trained[variant.name] = learning.train(variant, after=[dataset])
+    learnt: dict[tuple[str, str | None], Learnt] = {}
+    trained: dict[tuple[str, str | None], StageFuture] = {}
+    for group in group_proteins(ctx.paths.root, config):
+        names = [protein.name for protein in group]
+        ingested = [sampling[name].sample(after=[ready[name]]) for name in names]
+        kelvin = group[0].system.temperature_kelvin
+        learning = LearningStages(ctx, config, [p.paths for p in group], kelvin)
+        for variant in config.variants:
+            prior = learning.prior(variant, after=ingested)
+            dataset = learning.dataset(variant, after=[prior])
+            model = learning.train(variant, after=[dataset])
+            for name in names:
+                learnt[variant.name, name] = learning.learnt[variant.name]
+                trained[variant.name, name] = model
 
     judged = [
         BenchmarkStages(ctx, config, protein).benchmark(
-            variant, learning.learnt[variant.name], after=[trained[variant.name]]
+            variant, learnt[variant.name, protein.name],
+            after=[trained[variant.name, protein.name]],
         )
         for variant in config.variants
         for protein in proteins
-    ]
+    ]  # fmt: skip
     if config.experiments.asked:
+        homes = [protein.paths for protein in proteins]
         judged = [compare_experiments(ctx, config.variants, homes, after=judged)]
     report(ctx, after=judged)

@@ -136,7 +136,7 @@ def stages(config: Config) -> Sequence[Stage]:
     """Return the stages of a campaign in the order they are shown."""
     return (
         Stage("import", brief="take the frames in, and find their slow coordinates"),
-        *declare_learning(config),
+        *declare_learning(config, RunDir(Path())),
         *(declare_judging(variant) for variant in config.variants),
         *declare_closing(config.experiments.asked),
     )

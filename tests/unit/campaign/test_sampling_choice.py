@@ -48,7 +48,7 @@ def test_what_is_not_given_is_all_atom_dynamics_binned_on_two_tics(
     assert fill_pcoord(config.sample.pcoord, paths) == {
         "kind": "tica", "model": str(paths.tica), "mapping": str(paths.mapping)
     }  # fmt: skip
-    assert fill_propagator(config.sample, config.conditions, "/run/system") == {
+    assert fill_propagator(config.sample, config.system, "/run/system") == {
         "kind": "openmm", "system_dir": "/run/system", "timestep_fs": 4.0,
         "temperature_kelvin": 300.0, "friction_per_ps": 1.0, "n_steps": 100,
         "n_steps_per_frame": 10, "platform": "auto", "exact_replay": True,
@@ -57,7 +57,7 @@ def test_what_is_not_given_is_all_atom_dynamics_binned_on_two_tics(
 
 def test_settings_that_are_given_go_before_those_of_the_system(tmp_path: Path) -> None:
     config = load(tmp_path, "propagator: {kind: openmm, timestep_fs: 2}")
-    found = fill_propagator(config.sample, config.conditions)
+    found = fill_propagator(config.sample, config.system)
     assert (found["timestep_fs"], found["n_steps"]) == (2, 200)
 
 
