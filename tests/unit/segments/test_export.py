@@ -15,6 +15,8 @@ from apps.science.propagators.base import Frames, States
 from apps.science.segments import export, topology
 from apps.science.segments.closed import read_segments
 from apps.science.we.storage import journal, shards
+from campaign.declared import Stage, write_stages
+from campaign.layout import RunDir
 
 N_ATOMS, N_FRAMES, N_ITERATIONS, N_SEGMENTS, PS = 12, 3, 4, 7, 0.5
 WEFT = Path(sys.executable).with_name("weft")
@@ -41,6 +43,7 @@ def we(tmp_path: Path) -> Path:
         velocities=start_positions(),
     )  # fmt: skip
     (folder.parent / "resolved.yaml").write_text("name: run\n")
+    write_stages(RunDir(folder.parent), [Stage("sample", we="we")])
     return folder
 
 
