@@ -10,8 +10,13 @@ from scipy.signal import lfilter
 
 from apps.science.arrays import Array
 from apps.science.benchmark.judge import join_correlated
-from apps.science.metrics import end_to_end, folded, passage, timescales
-from apps.science.metrics.base import Beads, Comparison, Passage, WeightedSet
+from apps.science.metrics.conformations import end_to_end, folded, passage, timescales
+from apps.science.metrics.conformations.base import (
+    Beads,
+    Comparison,
+    Passage,
+    WeightedSet,
+)
 from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
 

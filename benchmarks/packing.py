@@ -37,7 +37,7 @@ from apps.science.cg.simulation.block_size import (
     measure_blocks,
     name_device,
 )
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Inference, Propagator
 

@@ -267,7 +267,7 @@ def lightning(dataset: Path, size: Any, batch: int, n_epochs: int) -> Trainer:
 
 def describe_lightning(size: Any) -> dict[str, Any]:
     """Return torchmd-net's settings of the network that weft's model builds."""
-    from apps.science.models.torchmd_net import Config
+    from apps.science.models.potentials.torchmd_net import Config
 
     c = Config(**size)
     return {

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.science.errors import ConfigError, DataError
+from campaign.outside_code import use_code_of
 from campaign.report.words import number
 from campaign.terminal import make_console
 
@@ -97,6 +98,10 @@ def benchmark(
     from apps.science.benchmark.judge_models import judge_models
     from apps.science.benchmark.plain_dynamics import RunSettings
 
+    console = make_console()
+    runs = [reference, *(Path(split_name(text)[1]) for text in models)]
+    for sentence in dict.fromkeys(said for path in runs for said in use_code_of(path)):
+        console.print(sentence, soft_wrap=True)
     settings = RunSettings(
         n_ps=run_ps, n_replicas=replicas, frame_interval_ps=frame_ps,
         timestep_fs=timestep_fs, temperature_kelvin=temperature, device=device,
@@ -121,7 +126,6 @@ def benchmark(
                     f"OTHER={text}"
                 )
             judged[name] = model
-    console = make_console()
     # what it warns of is said once, below the table
     logging.getLogger("apps.science.benchmark").addHandler(logging.NullHandler())
     body = judge_models(

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ _RIGHTS: Final = 0o644 << 16
 
 _OF_A_RUN: Final = (
     "resolved.yaml", "site.yaml", "site.py", "environment.json", "estimate.json",
-    "inputs/*", "experiments/*.csv",
+    "inputs/**/*", "experiments/*.csv",
 )  # fmt: skip
 _OF_WHAT_IS_LEARNT: Final = (
     "cg/**/*.yaml", "cg/**/*.json", "models/*/config.yaml", "models/*/metrics.csv",
@@ -84,9 +84,8 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
         raise ConfigError(f"{target} is a folder. Name a file to write.")
     inputs = read_inputs(paths)
     copies = {i.written: i.copy or f"inputs/{i.name}" for i in inputs}
-    places = Places(
-        list_roots(paths), {i.original: copies[i.written] for i in inputs} | copies
-    )
+    moved = {i.original: copies[i.written] for i in inputs} | copies
+    places = Places(list_roots(paths), moved | _find_folders(moved))
     left_out = [
         f"inputs/{i.name} ({i.size} bytes, sha256 {i.sha256})"
         for i in inputs if i.copy is None
@@ -100,6 +99,16 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
             listed = "".join(sorted(lines, key=lambda line: line.split("  ", 1)[1]))
             _write(packed, f"{top}/{MANIFEST}", listed.encode())
     return Bundle(target, len(lines) + 1, left_out)
+
+
+def _find_folders(copies: Mapping[str, str]) -> dict[str, str]:
+    """Return where the folders of plug-ins went, by where the files in them did."""
+    found = {}
+    for path, copy in copies.items():
+        top, name, *rest = Path(copy).parts
+        if rest:
+            found[path.removesuffix("/".join(["", *rest]))] = f"{top}/{name}"
+    return found
 
 
 def _list_members(
@@ -130,6 +139,7 @@ def _find_files(paths: RunDir) -> list[Path]:
         for pattern in patterns
         for path in folder.glob(pattern)
         if path.is_file() and not path.name.startswith(".")
+        and "__pycache__" not in path.parts
     }  # fmt: skip
     return sorted(found, key=lambda path: path.relative_to(paths.root).as_posix())
 

@@ -59,6 +59,10 @@ OtherVersions = Annotated[
         "--other-versions", help="Go on with other packages than it was begun with."
     ),
 ]
+NewPlugins = Annotated[
+    bool,
+    typer.Option("--new-plugins", help="Take plug-ins as they are now; keep the done."),
+]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders go.")]
 
 out = make_console(soft_wrap=True)
@@ -107,10 +111,13 @@ def run(
     walltime: Walltime = None,
 ) -> None:
     """Run a campaign from its start."""
+    from campaign.outside_code import use_code_for
     from campaign.starting import start_campaign
     from campaign.submit import check_walltime
 
     check_walltime(walltime)
+    for sentence in use_code_for(campaign):
+        out.print(sentence)
     _drive(start_campaign(campaign, site, runs).root, detach, submit, walltime, [])
 
 
@@ -123,13 +130,18 @@ def resume(
     again: Again = False,
     keep: Keep = False,
     other_versions: OtherVersions = False,
+    new_plugins: NewPlugins = False,
 ) -> None:
     """Continue a campaign that was stopped or killed."""
+    from campaign.outside_code import renew_code, use_code_of
     from campaign.submit import check_walltime
 
     check_walltime(walltime)
     if again and keep:
         raise ConfigError("--again and --keep contradict each other. Give one of them.")
+    said = renew_code(run_dir) if new_plugins else []
+    for sentence in [*said, *use_code_of(run_dir)]:
+        out.print(sentence)
     asked = {
         "--again": again, "--keep": keep, "--other-versions": other_versions,
     }  # fmt: skip
@@ -280,7 +292,10 @@ def export(
 ) -> None:
     """Write the segments of a WE stage, with their weights, for other tools."""
     from campaign.export import export_run
+    from campaign.outside_code import use_code_of
 
+    for sentence in use_code_of(run_dir):
+        out.print(sentence)
     done = export_run(run_dir, form, iterations, folder, stage)
     out.print(
         f"Wrote {done.n_frames} frames: {done.n_segments} segments of "

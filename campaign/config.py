@@ -6,16 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from apps.science import plugins
 from apps.science.config_base import StrictConfig
 from apps.science.errors import ConfigError, WeftError
-from apps.science.input_files import InputFiles
+from apps.science.input_files import InputFiles, find_folder
 from apps.science.strict_yaml import load_yaml
 from campaign.campaign_type import TYPES, load_type
 
-MODEL_KINDS = "apps.science.models"
+MODEL_KINDS = "apps.science.models.potentials"
 PLUG_INS = {"model": MODEL_KINDS, "pcoord": "apps.science.pcoords"}
 """Sections whose keys depend on their kind."""
 
@@ -29,7 +35,12 @@ class CampaignConfig(StrictConfig):
     """What every campaign type has; a type adds its own sections."""
 
     name: CampaignName = Field(description="Name of the run folder under runs/.")
-    type: str = Field(description="Campaign type: a file in campaign/types/.")
+    type: str = Field(description="Campaign type, such as force_field.")
+    plugins: Path | None = Field(
+        None,
+        description="Folder of kinds of your own: propagators/, pcoords/, models/, "
+        "metrics/, tasks/, types/, sites/. It is code that runs.",
+    )
     seed: int = Field(
         1, ge=0, lt=2**63, description="Decides every random number of the campaign."
     )
@@ -39,6 +50,18 @@ class CampaignConfig(StrictConfig):
         description="Input files up to this size are copied into the run folder; a "
         "larger one stays where it is and is known by its sha256.",
     )
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _is_named(cls, written: Any) -> Any:
+        if written == "":  # not the folder that one happens to be in
+            raise ValueError("has no value. Give it one, or leave the key out")
+        return written
+
+    @field_validator("plugins")
+    @classmethod
+    def _find_plugins(cls, written: Path | None, info: ValidationInfo) -> Path | None:
+        return None if written is None else find_folder(written, info)
 
 
 def load_campaign(path: Path, files: InputFiles | None = None) -> CampaignConfig:
@@ -75,6 +98,8 @@ def parse_campaign(
 ) -> CampaignConfig:
     """Turn the contents of a campaign.yaml into its type's Config.
 
+    From then on plug-ins are found in the folder that it names, and in no other.
+
     Parameters
     ----------
     source : names the file in messages
@@ -83,6 +108,11 @@ def parse_campaign(
     files = files or InputFiles(source.parent)
     if source.name.startswith("resolved."):
         raw = _forget(raw)
+    folder = raw.get("plugins")
+    if isinstance(folder, str) and folder:
+        plugins.use_folder(files.find_folder(Path(folder)))
+    else:
+        plugins.use_folder(None)
     kind = raw.get("type")
     if not isinstance(kind, str):
         kinds = ", ".join(plugins.list_kinds(TYPES))

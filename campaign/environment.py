@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from apps.science.plugin_places import list_distributions
+
 PACKAGES = (
     "weft", "parsl", "westpa", "openmm", "torch", "torchmd-net", "torchmd", "mdtraj",
     "deeptime", "h5py", "numpy", "numba", "scipy", "pydantic",
@@ -41,7 +43,8 @@ def describe_environment(site: str, source: Path) -> dict[str, Any]:
         "gpus": _ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES}
+        | list_distributions(),
         "formats": {
             what: str(importlib.import_module(module).SCHEMA)
             for what, module in FORMATS.items()

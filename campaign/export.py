@@ -95,7 +95,7 @@ def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Arra
     # a run folder may have been moved
     beside = [given, folder / given.name, paths.system / given.name]
     starts = read_starts(next((p for p in beside if p.exists()), given))
-    if spec.propagator["kind"] != "openmm":
+    if _what_moves(spec) != "atoms":
         return starts.positions
     from apps.science.systems.info import read_system_info
 
@@ -103,16 +103,22 @@ def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Arra
     return recorded
 
 
+def _what_moves(spec: PropagationSpec) -> str:
+    """Return atoms, beads or points."""
+    return str(plugins.load_kind(PROPAGATORS, spec.propagator["kind"]).Config.moves)
+
+
 def _topology(paths: RunDir, spec: PropagationSpec, starts: Array) -> Any:
     """Return the mdtraj Topology of what the propagator records."""
     from apps.science.cg.mapping.mapping import read_mapping
     from apps.science.segments import topology
 
-    if spec.propagator["kind"] == "openmm":
+    moved = _what_moves(spec)
+    if moved == "atoms":
         from apps.science.systems.info import PROTEIN_PDB
 
         return topology.read_atoms(paths.system / PROTEIN_PDB)
-    if spec.propagator["kind"] == "cg":
+    if moved == "beads":
         return topology.make_beads(read_mapping(paths.mapping))
     return topology.make_points(starts.shape[1])
 

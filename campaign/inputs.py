@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from apps.science.errors import ConfigError
 from apps.science.files import atomic_path, hash_file, write_json
+from apps.science.input_files import PLUGINS
+from apps.science.plugin_places import list_files
 from campaign.layout import RunDir
 
 SCHEMA: Final = "weft-inputs-1"
@@ -55,7 +58,11 @@ class Input:
 
 
 def copy_inputs(
-    paths: RunDir, named: Mapping[str, Path], most_bytes: float, known: list[Input]
+    paths: RunDir,
+    named: Mapping[str, Path],
+    most_bytes: float,
+    known: list[Input],
+    in_folders: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[Input]:
     """Copy files into the run folder, and note each with its hash.
 
@@ -64,6 +71,7 @@ def copy_inputs(
     named : by its path as it is written, where each file is
     most_bytes : a larger one stays where it is, and is known by its hash
     known : those noted before, which are kept
+    in_folders : of those of them that are plug-ins, the folder, which keeps its order
 
     Raises
     ------
@@ -71,32 +79,91 @@ def copy_inputs(
         If a file cannot be read, or its copy not be written.
     """
     inputs = list(known)
+    trees: dict[Path, Path] = {}
     for written, path in named.items():
         if any(one.written == written for one in inputs):
             continue
         if path.is_relative_to(paths.inputs):
             continue  # resolved.yaml names the copies themselves
+        tree = in_folders.get(written)
         try:
-            inputs.append(_take(paths, written, path, most_bytes, inputs))
+            if tree is not None:
+                top = trees.setdefault(tree, _name_copy(paths, PLUGINS, inputs))
+                to = top / path.relative_to(tree)
+                inputs.append(_take(paths, written, path, to))
+            elif path.stat().st_size > most_bytes:
+                inputs.append(_take(paths, written, path, None))
+            else:
+                to = _name_copy(paths, path.name, inputs)
+                inputs.append(_take(paths, written, path, to))
         except OSError as error:
             raise ConfigError(
                 f"The input file {path} cannot be copied into the run folder: "
                 f"{error.strerror or error}."
             ) from None
     if inputs:
-        files = [asdict(one) for one in inputs]
-        write_json(paths.input_list, {"schema": SCHEMA, "files": files})
+        _write_list(paths, inputs)
     return inputs
 
 
-def _take(
-    paths: RunDir, written: str, path: Path, most_bytes: float, others: list[Input]
-) -> Input:
+def renew_plugins(paths: RunDir, top: Path) -> list[str]:
+    """Copy a folder of plug-ins again, as it is where it came from.
+
+    Parameters
+    ----------
+    top : its copy in the run folder
+
+    Returns
+    -------
+    paths in it of the files that are others now, new, or gone
+
+    Raises
+    ------
+    ConfigError
+        If it is not known where it came from, or that is not there.
+    """
+    inside = str(top.relative_to(paths.root))
+    known = read_inputs(paths)
+    before = {
+        one.copy.removeprefix(f"{inside}/"): one
+        for one in known
+        if one.copy and one.copy.startswith(f"{inside}/")
+    }
+    if not before:
+        raise ConfigError(
+            f"{paths.input_list} does not say where {inside} came from. Run the "
+            "campaign under another name to take its plug-ins anew."
+        )
+    name, one = next(iter(before.items()))
+    folder = Path(one.original.removesuffix(f"/{name}"))
+    written = one.written.removesuffix(f"/{name}")
+    now = {path.as_posix(): folder / path for path in list_files(folder)}
+    taken = {
+        name: _take(paths, f"{written}/{name}", path, top / name)
+        for name, path in now.items()
+    }
+    for name in set(before) - set(now):
+        (top / name).unlink(missing_ok=True)
+    others = [one for one in known if one not in before.values()]
+    _write_list(paths, [*others, *taken.values()])
+    return sorted(
+        name
+        for name in set(before) | set(taken)
+        if name not in taken
+        or name not in before
+        or taken[name].sha256 != before[name].sha256
+    )
+
+
+def _write_list(paths: RunDir, inputs: list[Input]) -> None:
+    files = [asdict(one) for one in inputs]
+    write_json(paths.input_list, {"schema": SCHEMA, "files": files})
+
+
+def _take(paths: RunDir, written: str, path: Path, to: Path | None) -> Input:
     stat = path.stat()
     copy = None
-    if stat.st_size <= most_bytes:
-        taken = {paths.root / one.copy for one in others if one.copy}
-        to = _free_name(paths.inputs / path.name, taken | {paths.input_list})
+    if to is not None:
         with atomic_path(to) as temporary:
             shutil.copyfile(path, temporary)
         os.utime(to, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -105,6 +172,13 @@ def _take(
     else:
         digest = hash_file(path)
     return Input(written, str(path), copy, stat.st_size, digest, stat.st_mtime_ns)
+
+
+def _name_copy(paths: RunDir, name: str, others: list[Input]) -> Path:
+    """Return where in inputs/ something is copied to that is called ``name``."""
+    copies = [paths.root / one.copy for one in others if one.copy]
+    taken = {paths.inputs / one.relative_to(paths.inputs).parts[0] for one in copies}
+    return _free_name(paths.inputs / name, taken | {paths.input_list})
 
 
 def _free_name(path: Path, taken: set[Path]) -> Path:
@@ -188,9 +262,15 @@ def check_inputs(
             goes_on = f"its copy, {one.copy}" if one.copy else "what was read of it"
             said.append(
                 f"{original} was changed since the run began, which goes on with "
-                f"{goes_on}. To use the changed file, run it under another name."
+                f"{goes_on}. To use the changed file, {_say_how(one)}."
             )
     return said, lost
+
+
+def _say_how(one: Input) -> str:
+    if one.copy and len(Path(one.copy).parts) > 2:  # of a folder of plug-ins
+        return "resume with --new-plugins, which leaves what is done, or run it anew"
+    return "run it under another name"
 
 
 def restore_copies(paths: RunDir, lost: list[Input]) -> None:

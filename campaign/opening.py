@@ -176,7 +176,8 @@ def _copy_new_inputs(paths: RunDir, environment: dict[str, Any]) -> CampaignConf
     config, files, _ = _read_config(paths, environment)
     there = {name: path for name, path in files.named.items() if path.is_file()}
     known = inputs.read_inputs(paths)
-    if not inputs.copy_inputs(paths, there, config.copy_inputs_mb * 1e6, known):
+    most = config.copy_inputs_mb * 1e6
+    if not inputs.copy_inputs(paths, there, most, known, files.in_folders):
         return config
     return _read_config(paths, environment)[0]
 
@@ -287,13 +288,14 @@ def _read_resolved(paths: RunDir) -> str:
 def _stages_of(resolved: str, paths: RunDir) -> Stages:
     """Return the stages of the campaign as it was; none where it no longer parses."""
     copies = inputs.list_copies(paths, inputs.read_inputs(paths))
-    try:
-        was = campaign_config.parse_campaign(
-            yaml.safe_load(resolved), paths.resolved, InputFiles(paths.root, copies)
-        )
-        return Stages(load_type(was.type).stages(was))
-    except ConfigError:
-        return Stages()
+    with plugins.staying_with_folder():
+        try:
+            was = campaign_config.parse_campaign(
+                yaml.safe_load(resolved), paths.resolved, InputFiles(paths.root, copies)
+            )
+            return Stages(load_type(was.type).stages(was))
+        except ConfigError:
+            return Stages()
 
 
 def _compare_environment(run: Opened, was: dict[str, Any], *, decisive: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from apps.science.errors import ConfigError
+from campaign.outside_code import use_code_of
 from campaign.terminal import make_console
 
 
@@ -38,6 +39,8 @@ def report(
         )
     console = make_console(soft_wrap=True)
     read_status(run_dir)
+    for sentence in use_code_of(run_dir):
+        console.print(sentence)
     console.print(f"Report: {_from_here(write_report(run_dir.absolute()))}")
     if not bundle:
         return

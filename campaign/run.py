@@ -36,6 +36,7 @@ from campaign.ledger import Ledger
 from campaign.limits import describe_limit
 from campaign.monitoring.pool_watcher import watching_pools
 from campaign.opening import Opened
+from campaign.outside_code import say_code
 from campaign.own_command import as_typed
 from campaign.run_folder import check_umask, explain_lock_error
 from campaign.said import heard_by
@@ -86,6 +87,8 @@ def run_campaign(run: Opened, watch: Callable[[RunDir], Any]) -> Path | None:
         paths.stop.unlink(missing_ok=True)
         config = run.config
         ledger = Ledger(paths.ledger)
+        for sentence in say_code():
+            log.warning("%s", sentence)
         stages = campaign_type.stages(config)
         write_stages(paths, stages)
         ledger.append("run_started", stages=[stage.name for stage in stages])
@@ -162,7 +165,7 @@ def _site(paths: RunDir, ending: Ending) -> Iterator[Site]:
     from site_configs.pools.parsl_parts import watch_commands
 
     site = load_site(str(paths.site))
-    tag = {RUN_DIR_VARIABLE: str(paths.root)}
+    tag = {RUN_DIR_VARIABLE: str(paths.root)} | plugins.describe_environment()
     os.environ.update(tag)
     config = build_config(site, paths.parsl, tag, roles.ALL)
     dfk = None

@@ -7,6 +7,7 @@ import typer
 
 from apps.science.errors import ConfigError
 from campaign.model_folder import find_model
+from campaign.outside_code import use_code_of
 from campaign.terminal import make_console
 
 
@@ -68,6 +69,8 @@ def simulate(
     written = choose(form, get_args(Form), "--format")
     computed = choose(inference, get_args(Inference), "--inference")
     out = make_console(soft_wrap=True)
+    for sentence in use_code_of(model):
+        out.print(sentence)
     settings = Settings(
         n_replicas=replicas, n_steps=steps, n_steps_per_frame=every,
         temperature_kelvin=temperature, ladder_kelvin=_parse(temperatures),

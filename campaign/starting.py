@@ -63,7 +63,7 @@ def start_campaign(source: Path, site_name: str, runs: Path) -> RunDir:
         copy_site(site_name, draft.site)
         write_json(draft.environment, describe_environment(site_name, source))
         most = config.copy_inputs_mb * 1e6
-        taken = inputs.copy_inputs(draft, files.named, most, [])
+        taken = inputs.copy_inputs(draft, files.named, most, [], files.in_folders)
         copied = InputFiles(source.parent, inputs.list_copies(draft, taken))
         write_estimate(draft, config, runs, site_name)
         config = campaign_config.load_campaign(source, copied)

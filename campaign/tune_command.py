@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.model_folder import find_model
+from campaign.outside_code import use_code_of
 from campaign.terminal import make_console
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def tune(
     from apps.science.cg.simulation.tuning import tune_model
 
     out = make_console(soft_wrap=True)
+    for sentence in use_code_of(model):
+        out.print(sentence)
     out.print("  block   segment, s   replica-steps/s")
     tuning = tune_model(
         model, device, inference, steps, largest, whole, protein,

@@ -15,6 +15,7 @@ from campaign.config import (
 )
 from campaign.estimate.kept import keep_probe, list_work
 from campaign.estimate.say import list_lines, make_table, stage_seconds
+from campaign.outside_code import use_code_for
 from campaign.own_command import as_typed
 from site_configs.load import check_roles, load_site
 from site_configs.paths import check_run_path
@@ -38,6 +39,8 @@ def validate_campaign(
     ConfigError, SiteError
         If anything is wrong.
     """
+    for line in use_code_for(source):
+        out.print(line)
     config = load_campaign(source)
     check_campaign(config)
     site = load_site(site_name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.strict_yaml import load_yaml
 from site_configs.errors import SiteError
@@ -14,33 +15,35 @@ from site_configs.mistakes import explain_mistakes, refuse_empty
 from site_configs.python_site import check_python_site
 from site_configs.schema import Site
 
-_FOLDER = Path(__file__).resolve().parent
+_SITES = "site_configs"
 
 
 def list_sites() -> list[tuple[str, str]]:
-    """Return name and description of every shipped site, local first."""
-    sites = [load_site(path.stem) for path in sorted(_FOLDER.glob("*.yaml"))]
+    """Return name and description of every site that has a name, local first."""
+    sites = [load_site(name) for name in plugins.list_kinds(_SITES)]
     sites.sort(key=lambda site: (site.name != "local", site.name))
     return [(site.name, site.description) for site in sites]
 
 
 def site_path(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped site, or the path of one's own.
+    """Return the file of a site that has a name, or the path of one's own.
+
+    Names are those of shipped sites, of installed packages, and of the ``sites`` of a
+    folder of plug-ins in use.
 
     Raises
     ------
     SiteError
         If neither exists; the message lists the sites that do.
     """
-    shipped = _FOLDER / f"{name_or_path}.yaml"
-    if "/" not in str(name_or_path) and shipped.is_file():
-        return shipped
+    names = plugins.list_kinds(_SITES)
+    if str(name_or_path) in names:
+        return plugins.find_file(_SITES, str(name_or_path))
     path = Path(name_or_path)
     if path.is_file():
         return path.resolve()
-    stems = sorted(p.stem for p in _FOLDER.glob("*.yaml"))
     raise SiteError(
-        f"There is no site {str(name_or_path)!r}. Sites: {', '.join(stems)}; "
+        f"There is no site {str(name_or_path)!r}. Sites: {', '.join(names)}; "
         "or give the path of a YAML or Python file of your own."
     )
 

@@ -22,6 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from sockets import watching_sockets
 
+pytest.register_assert_rewrite("apps.contracts")
 pytest_plugins = ("side_by_side", "random_outcomes")
 REPOSITORY = Path(__file__).parents[1]
 ALANINE = REPOSITORY / "examples" / "02_alanine_dipeptide" / "campaign.yaml"

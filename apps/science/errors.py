@@ -24,6 +24,10 @@ class UnknownKindError(ConfigError):
     """A plug-in kind does not exist."""
 
 
+class PluginError(ConfigError):
+    """A plug-in from outside weft cannot be used."""
+
+
 class StructureError(WeftError):
     """A structure cannot be turned into a simulation system."""
 

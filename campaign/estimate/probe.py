@@ -74,13 +74,14 @@ def probe_campaign(
             yaml.safe_dump(make_miniature(config, campaign_type), sort_keys=False),
             encoding="utf-8",
         )
-        paths = start_campaign(source, site, folder)
-        failure = ""
-        try:
-            run_campaign(open_campaign(paths.root), watch)
-        except WeftError as error:
-            failure = str(error).splitlines()[0]
-        return read_rates(paths, failure)
+        with plugins.staying_with_folder():  # the miniature's copy goes with it
+            paths = start_campaign(source, site, folder)
+            failure = ""
+            try:
+                run_campaign(open_campaign(paths.root), watch)
+            except WeftError as error:
+                failure = str(error).splitlines()[0]
+            return read_rates(paths, failure)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import WeftError
-from apps.science.metrics._basins import find_valleys
+from apps.science.metrics.conformations._basins import find_valleys
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
 from campaign.report.sources import RunSource

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.science.arrays import Array, IntArray
-from apps.science.metrics._geometry import measure_distances, measure_gyration
+from apps.science.metrics.conformations._geometry import (
+    measure_distances,
+    measure_gyration,
+)
 from apps.science.segments.frames import WeightedFrames
 
 N_TIME_BINS = 25

@@ -94,6 +94,7 @@ def _say_network(source: RunSource, cites: Citations) -> list[str]:
         size += f" of width {model.get('width')}"
     else:
         text = f"a network of kind {kind}"
+        size = size if model.get("num_layers") else "of our own"
     if model.get("embedding_dimension"):
         size += f" and {model['embedding_dimension']} channels"
     if model.get("cutoff_angstrom"):

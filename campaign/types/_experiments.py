@@ -18,7 +18,7 @@ from apps.science.cg.dataset.write import DatasetConfig
 from apps.science.cg.mapping.config import MADE_OF_FRAMES, FrameChoice, MappingConfig
 from apps.science.cg.prior.priors import PriorConfig
 from apps.science.config_base import StrictConfig
-from apps.science.models.base import ModelConfig
+from apps.science.models.potentials.base import ModelConfig
 from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.config import MODEL_KINDS
 

@@ -13,7 +13,7 @@ from apps.science.cg.force_field import load_checkpoint
 from apps.science.cg.mapping.mapping import AtomGroup, Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import format_tables
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 
 PATH = Path(__file__).parent / "data" / "checkpoint_v2.pt"
 MODEL = {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1, "num_rbf": 8}

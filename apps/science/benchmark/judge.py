@@ -17,11 +17,12 @@ from apps.science.errors import (
     StoppedError,
 )
 from apps.science.files import atomic_path, hash_file, write_json
-from apps.science.metrics._basins import say_crossings
-from apps.science.metrics._blocks import join_correlated
-from apps.science.metrics._geometry import measure_gyration
-from apps.science.metrics._tic import project_all
-from apps.science.metrics.base import (
+from apps.science.metrics.conformations._basins import say_crossings
+from apps.science.metrics.conformations._blocks import join_correlated
+from apps.science.metrics.conformations._geometry import measure_gyration
+from apps.science.metrics.conformations._tic import project_all
+from apps.science.metrics.conformations.base import (
+    PACKAGE,
     Beads,
     Comparison,
     Metric,
@@ -30,8 +31,8 @@ from apps.science.metrics.base import (
     Result,
     WeightedSet,
 )
-from apps.science.metrics.chirality import list_centres
-from apps.science.metrics.timescales import (
+from apps.science.metrics.conformations.chirality import list_centres
+from apps.science.metrics.conformations.timescales import (
     MIN_CROSSINGS,
     count_basins,
     count_crossings,
@@ -44,7 +45,7 @@ from apps.science.statistics import effective_sample_size
 log = logging.getLogger(__name__)
 
 SCHEMA = "weft-metrics-1"
-METRICS = "apps.science.metrics"
+METRICS = PACKAGE
 _OF_BROKEN_FRAMES = {"stability"}
 """Metrics that say something of frames that are not finite."""
 _FROZEN_ANGSTROM = 1e-4

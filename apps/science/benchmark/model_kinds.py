@@ -16,7 +16,7 @@ from apps.science.benchmark.reference_set import ReferenceSet
 from apps.science.cg.dataset.brought_frames import bring_frames
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
-from apps.science.metrics.base import Passage, ProjectsFrames
+from apps.science.metrics.conformations.base import Passage, ProjectsFrames
 from apps.science.seeds import derive_seed
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.units import FS_PER_PS

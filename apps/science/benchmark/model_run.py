@@ -9,7 +9,7 @@ import yaml
 
 from apps.science.arrays import Array, IntArray
 from apps.science.errors import DataError
-from apps.science.metrics.base import Passage, ProjectsFrames
+from apps.science.metrics.conformations.base import Passage, ProjectsFrames
 from apps.science.resampling import MIN_BLOCKS
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import open_store

@@ -30,9 +30,12 @@ from apps.science.cg.internal_coordinates import measure_distances
 from apps.science.cg.mapping.mapping import Mapping, build_mapping, read_mapping
 from apps.science.errors import DataError
 from apps.science.files import atomic_path, hash_file, write_json
-from apps.science.metrics._distribution import DistributionMetric, observe_all
-from apps.science.metrics._transitions import find_interval
-from apps.science.metrics.base import WeightedSet
+from apps.science.metrics.conformations._transitions import find_interval
+from apps.science.metrics.conformations.base import WeightedSet
+from apps.science.metrics.conformations.distribution import (
+    DistributionMetric,
+    observe_all,
+)
 from apps.science.pcoords._features import FeatureKind
 from apps.science.pcoords.tica import N_TO_LOOK_AT, fit_tica, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames

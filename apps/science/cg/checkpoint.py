@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from apps.science.errors import DataError
 from apps.science.learning import checkpoint
-from apps.science.models.base import (
+from apps.science.models.potentials.base import (
     build_network,
     complete_settings,
     read_config,
@@ -20,7 +20,7 @@ from apps.science.models.base import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from apps.science.models._network import Network
+    from apps.science.models.potentials.network import Network
 
 UNITS: Final = "positions Angstrom, energies kcal/mol, forces kcal/mol/Angstrom"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from apps.science.cg.prior.terms import Prior
-    from apps.science.models._network import Network
+    from apps.science.models.potentials.network import Network
 
 
 class ForceField:
@@ -37,7 +37,7 @@ class ForceField:
     ) -> None:
         import torch
 
-        from apps.science.models._sequence import number_along_chains
+        from apps.science.models.potentials._sequence import number_along_chains
 
         self.mapping = mapping
         self.n_beads = mapping.n_beads

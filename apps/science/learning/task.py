@@ -164,16 +164,16 @@ def load_task(kind: str) -> ModuleType:
     """
     if "." not in kind:
         module = plugins.load_kind(PACKAGE, kind)
-        if hasattr(module, "__path__"):
-            module = importlib.import_module(f"{module.__name__}.task")
-        return module
-    try:
-        module = importlib.import_module(kind)
-    except ModuleNotFoundError as error:
-        raise UnknownKindError(
-            f"task: {kind} cannot be imported ({error}). Its folder has to be one that "
-            "Python imports from, on every node: see PYTHONPATH."
-        ) from None
+    else:
+        try:
+            module = importlib.import_module(kind)
+        except ModuleNotFoundError as error:
+            raise UnknownKindError(
+                f"task: {kind} cannot be imported ({error}). Its folder has to be one "
+                "that Python imports from, on every node: see PYTHONPATH."
+            ) from None
+    if "." not in kind and hasattr(module, "__path__"):
+        module = importlib.import_module(f"{module.__name__}.task")
     for name in ("Job", "Task"):
         if not hasattr(module, name):
             raise UnknownKindError(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from apps.science.benchmark.judge import (
+    METRICS,
     SCHEMA,
     drop_burn_in,
     make_beads,
@@ -14,9 +15,9 @@ from apps.science.benchmark.judge import (
     slowest_values,
 )
 from apps.science.errors import NumericalError, ShapeMismatchError
-from apps.science.metrics import tic0
-from apps.science.metrics._blocks import join_correlated
-from apps.science.metrics.base import Comparison, WeightedSet
+from apps.science.metrics.conformations import tic0
+from apps.science.metrics.conformations._blocks import join_correlated
+from apps.science.metrics.conformations.base import Comparison, WeightedSet
 from apps.science.pcoords._tica_model import TicaModel
 from apps.science.plugins import list_kinds
 from apps.science.resampling import plan_resampling
@@ -92,7 +93,7 @@ def bench(tmp_path, calpha_chain):
 def test_every_metric_is_reported_with_intervals_and_floor(bench, margin) -> None:
     found = bench(as_set(chains(2000, 2, bend=1.0)))
     assert found["schema"] == SCHEMA
-    assert set(found["metrics"]) == set(list_kinds("apps.science.metrics"))
+    assert set(found["metrics"]) == set(list_kinds(METRICS))
     for name, metric in found["metrics"].items():
         assert metric["defined"] == (name not in UNDEFINED)
         assert bool(metric["figures"]) == metric["defined"]
@@ -264,7 +265,7 @@ def ran_away_late() -> np.ndarray:
 )
 def test_odd_trajectories_are_judged_to_the_end(bench, frames, said) -> None:
     found = bench(as_set(frames))
-    assert set(found["metrics"]) == set(list_kinds("apps.science.metrics"))
+    assert set(found["metrics"]) == set(list_kinds(METRICS))
     assert found["metrics"]["stability"]["figures"]["broken"]["value"] >= 0
     warnings = found["model_warnings"]
     assert [w for w in warnings if said in w] if said else not warnings

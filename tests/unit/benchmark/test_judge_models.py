@@ -27,7 +27,10 @@ from apps.science.cg.mapping.mapping import build_mapping, read_mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
-from apps.science.metrics._geometry import measure_angles, measure_distances
+from apps.science.metrics.conformations._geometry import (
+    measure_angles,
+    measure_distances,
+)
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.systems.config import SystemConfig
 from apps.science.systems.info import read_system_info

@@ -11,7 +11,7 @@ from apps.science.cg.mapping.mapping import Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ShapeMismatchError
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 
 MODEL = {"kind": "cgschnet", "embedding_dimension": 16, "num_layers": 1}
 

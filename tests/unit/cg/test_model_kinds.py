@@ -16,7 +16,7 @@ from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.torchmd_yaml import write_tables
 from apps.science.errors import ConfigError, DataError, ShapeMismatchError
 from apps.science.files import hash_file
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from apps.science.segments.frames import WeightedFrames
 
 N = 6
@@ -116,7 +116,7 @@ def test_a_prior_that_lacks_a_bead_is_refused(reference, tmp_path) -> None:
 
 @pytest.mark.random_outcome
 def test_a_go_model_stays_near_its_native(reference, tmp_path, margin) -> None:
-    from apps.science.metrics._geometry import measure_rmsd
+    from apps.science.metrics.conformations._geometry import measure_rmsd
 
     frames = GoModel(3.0).make_frames(reference, SHORT, tmp_path)
     rmsd = measure_rmsd(frames.positions, make_helix()).mean()

@@ -7,6 +7,7 @@ weighted loss finds the free energy of x; where they can, both losses share a mi
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-import apps.science.models
 from apps.science.cg.checkpoint import load_network
 from apps.science.cg.dataset.file import SCHEMA, create_file
 from apps.science.learning.loop import train
+from apps.science.plugins import staying_with_folder, use_folder
 from apps.science.tasks.force_matching.config import TrainingConfig, TrainingJob
 
 HERE = Path(__file__).parent
@@ -39,13 +40,11 @@ EXACT = toy.exact_density()
 
 
 @pytest.fixture(autouse=True)
-def polynomial(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the folder of test models one of the folders of models."""
-    monkeypatch.setattr(
-        apps.science.models,
-        "__path__",
-        [*apps.science.models.__path__, str(HERE / "plugins")],
-    )
+def polynomial() -> Iterator[None]:
+    """Use the models of the folder of plug-ins beside this file."""
+    with staying_with_folder():
+        use_folder(HERE / "outside")
+        yield
 
 
 def write_frames(pcoord: int, seed: int, path: Path) -> Path:

@@ -14,7 +14,7 @@ from apps.science.cg.force_field import load_checkpoint, load_force_field
 from apps.science.errors import DataError
 from apps.science.files import hash_file
 from apps.science.learning.checkpoint_file import ForeignCheckpointError
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from apps.science.tasks.force_matching.data import read_training_data
 
 WEFT = Path(sys.executable).with_name("weft")

@@ -8,7 +8,7 @@ from apps.science.learning.schedule import (
     MovingAverage,
     build_optimiser,
 )
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from apps.science.tasks.force_matching.config import TrainingConfig
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from apps.science.metrics.base import Beads, Comparison, WeightedSet
+from apps.science.metrics.conformations.base import Beads, Comparison, WeightedSet
 from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
 

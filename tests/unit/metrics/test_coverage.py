@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.science.metrics import coverage, folded
+from apps.science.metrics.conformations import coverage, folded
 
 
 def plane(points):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from apps.science.metrics import (
+from apps.science.metrics.conformations import (
     angles,
     bonds,
     dihedrals,
@@ -13,8 +13,12 @@ from apps.science.metrics import (
     rmsd,
     tic0,
 )
-from apps.science.metrics._distribution import Transport, bound_masses, observe_all
-from apps.science.metrics.base import WeightedSet
+from apps.science.metrics.conformations.base import WeightedSet
+from apps.science.metrics.conformations.distribution import (
+    Transport,
+    bound_masses,
+    observe_all,
+)
 
 
 def pair(lengths):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from apps.science.metrics._geometry import (
+from apps.science.metrics.conformations._geometry import (
     far_pairs,
     measure_angles,
     measure_dihedrals,

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from apps.science.metrics import passage, timescales
-from apps.science.metrics._basins import find_valleys
-from apps.science.metrics._transitions import (
+from apps.science.metrics.conformations import passage, timescales
+from apps.science.metrics.conformations._basins import find_valleys
+from apps.science.metrics.conformations._transitions import (
     first_passage_time,
     implied_timescales,
     pair_frames,
 )
-from apps.science.metrics.base import Passage, WeightedSet
+from apps.science.metrics.conformations.base import Passage, WeightedSet
 from apps.science.segments.frames import WeightedFrames
 
 TWO = np.array([[0.98, 0.02], [0.01, 0.99]])

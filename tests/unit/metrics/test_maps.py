@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.science.metrics import contacts, stability, tica2d
-from apps.science.metrics.base import WeightedSet
+from apps.science.metrics.conformations import contacts, stability, tica2d
+from apps.science.metrics.conformations.base import WeightedSet
 
 
 def test_contact_maps_put_each_pair_in_its_place(sets) -> None:

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from apps.science.metrics import chirality, folded, native_contacts, stability
-from apps.science.metrics._distribution import observe_all
+from apps.science.metrics.conformations import (
+    chirality,
+    folded,
+    native_contacts,
+    stability,
+)
+from apps.science.metrics.conformations.distribution import observe_all
 from apps.science.units import thermal_energy
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.science.metrics.base import Beads, Comparison, WeightedSet
-from apps.science.metrics.torsions import Metric
+from apps.science.metrics.conformations.base import Beads, Comparison, WeightedSet
+from apps.science.metrics.conformations.torsions import Metric
 from apps.science.resampling import plan_resampling
 from apps.science.segments.frames import WeightedFrames
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from apps.science.errors import ShapeMismatchError
-from apps.science.metrics._geometry import measure_dihedrals
-from apps.science.models._cgnet_net import _dihedrals
-from apps.science.models.base import build_network, read_config
+from apps.science.metrics.conformations._geometry import measure_dihedrals
+from apps.science.models.potentials._cgnet_net import _dihedrals
+from apps.science.models.potentials.base import build_network, read_config
 
 EMBEDDINGS = torch.arange(1, 6)
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from apps.science.models import _pairs
-from apps.science.models._sequence import number_along_chains
-from apps.science.models._spline import Knots, weigh_taps
-from apps.science.models.base import (
+from apps.science.models.potentials import _pairs
+from apps.science.models.potentials._sequence import number_along_chains
+from apps.science.models.potentials._spline import Knots, weigh_taps
+from apps.science.models.potentials.base import (
     build_network,
     complete_settings,
     describe_briefly,
@@ -77,7 +77,7 @@ def test_a_crowd_has_all_its_neighbours(
     positions = 2.0 * torch.randn(1, 90, 3, generator=generator, dtype=torch.float64)
     near = network.energy_and_forces(positions, name_beads(90))
     monkeypatch.setattr(
-        "apps.science.models._pairs.N_BEADS_ALL_PAIRS", 100
+        "apps.science.models.potentials._pairs.N_BEADS_ALL_PAIRS", 100
     )  # every pair, whatever its length
     every = network.energy_and_forces(positions, name_beads(90))
     torch.testing.assert_close(near, every, rtol=1e-9, atol=1e-9)

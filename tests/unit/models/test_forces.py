@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.science.errors import ConfigError
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 
 SMALL = {"embedding_dimension": 16, "num_layers": 2}
 MODELS: dict[str, dict[str, Any]] = {

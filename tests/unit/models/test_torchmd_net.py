@@ -3,8 +3,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from apps.science.models.base import build_network, read_config
-from apps.science.models.torchmd_net import Config
+from apps.science.models.potentials.base import build_network, read_config
+from apps.science.models.potentials.torchmd_net import Config
 
 EMBEDDINGS = torch.tensor([4, 4, 5, 8, 6, 13, 2, 13, 7, 4])
 

@@ -14,10 +14,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from apps.science.models._cgschnet_net import CGSchNetNetwork
-from apps.science.models._network import Network
-from apps.science.models._pairs import PairList, PairSet
-from apps.science.models._torchmd_net_net import TorchMDNetNetwork
+from apps.science.models.potentials._cgschnet_net import CGSchNetNetwork
+from apps.science.models.potentials._pairs import PairList, PairSet
+from apps.science.models.potentials._torchmd_net_net import TorchMDNetNetwork
+from apps.science.models.potentials.network import Network
 
 SPACINGS_ANGSTROM: Final = (0.1, 0.05, 0.025, 0.0125)
 """Tried in turn."""

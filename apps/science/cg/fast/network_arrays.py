@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from apps.science.arrays import Array, IntArray
 from apps.science.cg.fast.filters import FilterTables, list_kinds, tabulate
-from apps.science.models._cgschnet_net import CGSchNetNetwork
-from apps.science.models._network import Network
-from apps.science.models._torchmd_net_net import TorchMDNetNetwork
+from apps.science.models.potentials._cgschnet_net import CGSchNetNetwork
+from apps.science.models.potentials._torchmd_net_net import TorchMDNetNetwork
+from apps.science.models.potentials.network import Network
 
 SILU: Final = 0
 TANH: Final = 1

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apps.science.errors import DataError
-from apps.science.models.torchmd_net import Config
+from apps.science.models.potentials.torchmd_net import Config
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from apps.science.models._torchmd_net_net import TorchMDNetNetwork
+    from apps.science.models.potentials._torchmd_net_net import TorchMDNetNetwork
 
 ARCHITECTURE: Final = "graph-network"
 
@@ -80,7 +80,7 @@ def restore_graph_network(
     """
     import torch
 
-    from apps.science.models._torchmd_net_net import TorchMDNetNetwork
+    from apps.science.models.potentials._torchmd_net_net import TorchMDNetNetwork
 
     asked = _read_settings(settings, path)
     network = TorchMDNetNetwork(

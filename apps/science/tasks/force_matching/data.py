@@ -29,7 +29,7 @@ from apps.science.cg.dataset.file import (
 from apps.science.cg.dataset.rows import MappedRows
 from apps.science.cg.dataset.split import VALIDATION
 from apps.science.errors import DataError, ShapeMismatchError
-from apps.science.models._sequence import number_along_chains
+from apps.science.models.potentials._sequence import number_along_chains
 from apps.science.seeds import derive_seed
 
 _log = logging.getLogger(__name__)

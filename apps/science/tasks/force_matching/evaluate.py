@@ -10,7 +10,7 @@ from torch import Tensor
 
 from apps.science.arrays import IntArray
 from apps.science.learning.ranks import Ranks
-from apps.science.models._network import Network
+from apps.science.models.potentials.network import Network
 from apps.science.tasks.force_matching.config import TrainingConfig
 from apps.science.tasks.force_matching.data import Protein, TrainingData
 from apps.science.tasks.force_matching.loss import (

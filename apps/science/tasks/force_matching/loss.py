@@ -15,7 +15,7 @@ from torch import Tensor
 
 from apps.science.arrays import Array
 from apps.science.errors import WeightError
-from apps.science.models._network import Network
+from apps.science.models.potentials.network import Network
 from apps.science.statistics import effective_sample_size
 from apps.science.tasks.force_matching.config import TrainingConfig
 

@@ -12,8 +12,12 @@ from apps.science.files import hash_file
 from apps.science.learning import task
 from apps.science.learning.ranks import Ranks
 from apps.science.learning.task import Share
-from apps.science.models._network import Network
-from apps.science.models.base import build_network, describe_briefly, read_config
+from apps.science.models.potentials.base import (
+    build_network,
+    describe_briefly,
+    read_config,
+)
+from apps.science.models.potentials.network import Network
 from apps.science.tasks.force_matching.batches import Batches
 from apps.science.tasks.force_matching.config import TrainingJob
 from apps.science.tasks.force_matching.data import read_training_data

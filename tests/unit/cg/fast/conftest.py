@@ -11,7 +11,7 @@ from apps.science.cg.force_field import ForceField
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.cg.prior.tables import PriorTables
 from apps.science.cg.prior.terms import build_prior
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 
 GRAPH = {"kind": "torchmd_net", "embedding_dimension": 32, "num_layers": 2}
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from apps.science.cg.fast.network_arrays import SILU, TANH, can_tabulate
 from apps.science.cg.fast.tabulated import TabulatedForceField
 from apps.science.cg.force_field import ForceField
 from apps.science.errors import ConfigError
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from apps.science.propagators.cg import choose_inference
 
 Fields = Callable[..., ForceField]

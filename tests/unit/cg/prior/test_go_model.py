@@ -7,7 +7,7 @@ import torch
 from apps.science.cg.prior.go_model import GoForceField, fit_go_model
 from apps.science.cg.prior.torchmd_yaml import read_tables, write_tables
 from apps.science.errors import ShapeMismatchError, StructureError
-from apps.science.metrics._geometry import measure_rmsd
+from apps.science.metrics.conformations._geometry import measure_rmsd
 from apps.science.propagators.base import States
 from apps.science.propagators.cg import Config, Propagator
 

@@ -28,7 +28,7 @@ from apps.science.cg.simulation.model_starts import (
 )
 from apps.science.cg.simulation.simulate import Settings, simulate
 from apps.science.errors import ConfigError, ShapeMismatchError
-from apps.science.models.base import build_network, read_config
+from apps.science.models.potentials.base import build_network, read_config
 from campaign.cli import app
 
 TABLES = PriorTables(

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from apps.science.benchmark.judge import compare_sets
-from apps.science.metrics.base import Beads
+from apps.science.metrics.conformations.base import Beads
 from apps.science.pcoords.tica import TicaModel, read_tica
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.segments.store import create_store
