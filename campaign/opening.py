@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from apps.science import plugins
 from apps.science.errors import ConfigError
 from apps.science.files import write_json, write_text
 from apps.science.input_files import InputFiles

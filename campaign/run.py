@@ -13,6 +13,7 @@ import filelock
 import psutil
 
 from apps import roles
+from apps.science import plugins
 from apps.science.disk import is_disk_full
 from apps.science.errors import (
     RunEndedError,

@@ -25,6 +25,8 @@ GROUPS: Final = (
 USUAL_FAMILY: Final = {"models": "potentials", "metrics": "conformations"}
 """Of what lies straight in the folder of a group that has families."""
 
+_INNER: Final = {"tasks": "task.py", "types": "type.py"}
+"""What a kind that is a folder has in it."""
 MOST_MB: Final = 100
 _SITES: Final = "site_configs"
 _NO_KINDS: Final = {"base", "network", "distribution"}
@@ -116,7 +118,7 @@ def list_in_folder(folder: Path, shelf: Shelf) -> Iterator[Place]:
 def _list_files(folder: Path, where: Path, shelf: Shelf) -> Iterator[Place]:
     package = ".".join([_name_package(folder), *where.relative_to(folder).parts])
     endings = {".yaml", ".py"} if shelf.group == "sites" else {".py"}
-    inner = {"__init__.py", "task.py"} if shelf.group == "tasks" else {"__init__.py"}
+    inner = {"__init__.py", _INNER.get(shelf.group, "__init__.py")}
     for path in sorted(where.iterdir()) if where.is_dir() else ():
         is_package = path.is_dir() and any((path / name).is_file() for name in inner)
         is_family = where.name == shelf.group and path.name in _families(shelf.group)

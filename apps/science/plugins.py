@@ -36,7 +36,6 @@ _NEEDS: Final = {
     "pcoords": ("Config", "ProgressCoordinate"),
     "models": ("Config", "build"),
     "metrics": ("Metric",),
-    "types": ("Config", "run"),
 }
 _NAMED: Final = {"propagators", "pcoords", "models"}
 """Groups whose Config says its kind."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from apps.science import plugins
 from apps.science.errors import ConfigError, WeftError
 from campaign.campaign_type import CampaignType, load_type
 from campaign.config import CampaignConfig

@@ -10,7 +10,6 @@ import pytest
 
 from apps.science import plugin_places, plugins
 from apps.science.errors import PluginError, UnknownKindError
-from apps.science.learning.task import load_task
 from apps.science.models.potentials.base import read_config
 from site_configs.load import load_site
 
@@ -182,6 +181,9 @@ def test_a_family_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_task_is_a_file_or_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from apps.science.learning.task import load_task
+
     (tmp_path / "tasks" / "large").mkdir(parents=True)
     (tmp_path / "tasks" / "large" / "task.py").write_text("Job, Task = 1, 2")
     (tmp_path / "tasks" / "small.py").write_text("Job = 1")
