@@ -10,8 +10,6 @@ from apps.science.plugins import list_kinds
 
 
 class TestConformationMetrics(ConformationMetricContract):
-    @pytest.fixture(
-        scope="class", params=list_kinds(ConformationMetricContract.package)
-    )
+    @pytest.fixture(params=list_kinds(ConformationMetricContract.package))
     def kind(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)

@@ -41,7 +41,7 @@ COMMANDS = read_commands()
 
 
 def test_files_that_docstrings_and_comments_name_exist() -> None:
-    theirs = {"site.py", "process_worker_pool.py"}
+    theirs = {"site.py", "type.py", "process_worker_pool.py"}
     sources = [p for part in ("apps", "campaign", "site_configs")
                for p in (REPOSITORY / part).rglob("*.py")]  # fmt: skip
     known = {path.name for path in sources} | theirs
