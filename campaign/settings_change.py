@@ -23,6 +23,9 @@ _SIGNS: Final = ("journal/iter_*", "checkpoints/*.pt", "metrics.json")
 _NAMES: Final = ("name", "type")
 """Settings that change no figure of any stage."""
 
+_WHERE: Final = "plugins"
+"""A place alone; which kinds are taken from it, other settings say."""
+
 
 class Standing(NamedTuple):
     """What stands against changed settings.
@@ -124,6 +127,8 @@ def _spell(files: Mapping[str, str], value: Any) -> str:
 
 def _reads(readers: ReadBy, stage: Stage, change: str) -> bool:
     """Tell whether a stage is one of the first that read a setting."""
+    if change == _WHERE:
+        return False
     if readers is None:
         return True
     parts = change.split(".")

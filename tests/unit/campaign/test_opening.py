@@ -135,7 +135,7 @@ def test_settings_and_stages_that_a_type_tells_of_exist(kind: str) -> None:
             inner = inner[key]
         assert set(readers) <= kinds, setting
     told = {setting.split(".")[0] for setting in campaign_type.READ_BY}
-    assert set(body) - told == {"name", "type"}
+    assert set(body) - told == {"name", "type", "plugins"}
 
 
 def rewrite_environment(paths: RunDir, **packages: str) -> None:
