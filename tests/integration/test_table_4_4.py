@@ -134,7 +134,8 @@ def test_each_is_learnt_from_alone(run_dir: Path) -> None:
             found = [(spec.parent / used[k]).resolve() for k in ("checkpoint", "prior")]
             best = home / "models" / model / "checkpoints" / "best.pt"
             assert found == [best, home / "cg" / "prior.yaml"]
-    rows = list(csv.DictReader((run_dir / "experiments/table.csv").open()))
+    table = (run_dir / "experiments/table.csv").read_text()
+    rows = list(csv.DictReader(table.splitlines()))
     losses = {row[f"{p}.val_loss_weighted"] for row in rows for p in PROTEINS}
     assert len(losses - {""}) == 4
 
