@@ -137,6 +137,7 @@ def check_campaign(config: CampaignConfig) -> None:
         If the campaign cannot work (a structure that no force field knows, say).
     """
     try:
+        plugins.load_all()
         load_type(config.type).check(config)
     except WeftError as error:
         raise ConfigError(str(error)) from error

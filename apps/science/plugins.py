@@ -53,12 +53,37 @@ def use_folder(folder: Path | None) -> None:
     Raises
     ------
     PluginError
-        If it does not exist, has no plug-in, or has a kind that exists elsewhere too.
+        If it does not exist, or has no plug-in; or if a kind, there or of an installed
+        package, exists elsewhere too.
     """
     os.environ.pop(VARIABLE, None)
     if folder is not None:
         check_folder(folder.absolute())
+    for shelf in _list_shelves():
+        places = _find(name_shelf(shelf), folder and folder.absolute())
+        for kind in places:
+            _choose(places, kind, shelf)
+    if folder is not None:
         os.environ[VARIABLE] = str(folder.absolute())
+
+
+def load_all() -> None:
+    """Import each kind of the folder in use, and each metric from outside.
+
+    Metrics are computed at the end of a campaign, all that there are: one that cannot
+    be imported is better known before it begins.
+
+    Raises
+    ------
+    PluginError
+        If one cannot be.
+    """
+    folder = folder_in_use()
+    for shelf in _list_shelves():
+        inside = [] if folder is None else list(list_in_folder(folder, shelf))
+        outside = list(list_entry_points(shelf)) if shelf.group == "metrics" else []
+        for place in [*inside, *outside] if shelf.group != "sites" else ():
+            load_kind(name_shelf(shelf), place.kind)
 
 
 @contextmanager
@@ -86,10 +111,8 @@ def check_folder(folder: Path) -> None:
     PluginError
         As ``use_folder``.
     """
-    files = list_files(folder)
-    shelves = [shelf for group in GROUPS for shelf in list_shelves(group)]
-    found = {shelf: list(list_in_folder(folder, shelf)) for shelf in shelves}
-    if not any(found.values()):
+    files, shelves = list_files(folder), _list_shelves()
+    if not any(list(list_in_folder(folder, shelf)) for shelf in shelves):
         raise PluginError(
             f"plugins: {folder} has no plug-in. Expected one file per kind in folders "
             f"called {', '.join(GROUPS)}."
@@ -97,9 +120,10 @@ def check_folder(folder: Path) -> None:
     for shelf in shelves:
         if shelf.family is not None:
             _check_families(folder, shelf.group, files)
-    for shelf, inside in found.items():
-        for place in inside:
-            _choose(_find(name_shelf(shelf), folder), place.kind, shelf)
+
+
+def _list_shelves() -> list[Shelf]:
+    return [shelf for group in GROUPS for shelf in list_shelves(group)]
 
 
 def _check_families(folder: Path, group: str, files: list[Path]) -> None:

@@ -121,6 +121,16 @@ def test_a_kind_that_exists_twice_is_refused_with_both_places(
         assert plugins.folder_in_use() is None
 
 
+def test_an_installed_kind_that_weft_has_is_refused_without_a_folder_too(
+    installed: Path,
+) -> None:
+    (points,) = installed.glob("*.dist-info/entry_points.txt")
+    points.write_text("[weft.metrics]\nrmsd = their_kinds.coordinate\n")
+    plugin_places._entry_points.cache_clear()
+    with pytest.raises(PluginError, match="'rmsd' exists twice in metrics"):
+        plugins.use_folder(None)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -137,6 +147,30 @@ def test_what_is_no_plug_in_is_refused_in_words(
     plugins.use_folder(tmp_path)
     with pytest.raises(PluginError, match=said):
         plugins.load_kind(PCOORDS, "mine")
+
+
+def test_all_of_a_folder_is_looked_at_before_anything_begins(tmp_path: Path) -> None:
+    write(tmp_path / "pcoords" / "fine.py")
+    plugins.use_folder(tmp_path)
+    plugins.load_all()
+    metric = tmp_path / "metrics" / "broken.py"
+    metric.parent.mkdir()
+    metric.write_text("class Metrics: ...")
+    with pytest.raises(PluginError, match=r"broken\.py, has no Metric"):
+        plugins.load_all()
+
+
+def test_a_folder_with_much_in_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "pcoords" / "fine.py")
+    (tmp_path / "runs").mkdir()  # no folder of plug-ins: left where it is
+    (tmp_path / "runs" / "large.h5").write_bytes(bytes(4000))
+    monkeypatch.setattr(plugin_places, "MOST_MB", 0.002)
+    plugins.use_folder(tmp_path)
+    (tmp_path / "pcoords" / "large.npy").write_bytes(bytes(4000))
+    with pytest.raises(PluginError, match="holds more than"):
+        plugins.use_folder(tmp_path)
 
 
 def test_a_folder_without_plug_ins_is_refused(tmp_path: Path) -> None:
