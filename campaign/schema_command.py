@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from apps.science.errors import ConfigError
 from apps.science.files import make_folder, write_text
 from campaign.own_command import as_typed
 from campaign.terminal import make_console
@@ -19,13 +20,31 @@ MODELINE: Final = "# yaml-language-server: $schema="
 
 
 def schema(
+    campaign: Annotated[
+        Path | None,
+        typer.Argument(help="A campaign.yaml whose plug-ins are described as well."),
+    ] = None,
     folder: Annotated[
-        Path, typer.Option("--out", help="Folder to write.", show_default=FOLDER)
-    ] = Path(FOLDER),
+        Path | None,
+        typer.Option(
+            "--out", help="Folder to write.", show_default=f"{FOLDER} beside it"
+        ),
+    ] = None,
 ) -> None:
     """Write JSON schemas, by which editors complete and check YAML files."""
+    from campaign.outside_code import use_code_for
+
     out = make_console(soft_wrap=True)
-    written = write_schemas(folder)
+    if campaign is not None:
+        if not campaign.is_file():
+            raise ConfigError(
+                f"There is no file {campaign}. Name a campaign.yaml whose plug-ins are "
+                "to be described, or none."
+            )
+        for sentence in use_code_for(campaign):
+            out.print(sentence)
+    above = Path() if campaign is None else campaign.parent
+    written = write_schemas(above / FOLDER if folder is None else folder)
     out.print(f"Wrote {' and '.join(as_typed(path) for path in written)}.")
     for what, path in zip(("campaign.yaml", "a site file"), written, strict=True):
         out.print(f"First line of {what}: {MODELINE}{path.as_posix()}")

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -16,7 +17,7 @@ import yaml
 from apps.science import plugins
 from campaign.config import TYPES
 from campaign.schema import KINDS, make_campaign_schema, make_site_schema
-from campaign.schema_command import FOLDER, MODELINE, SITE
+from campaign.schema_command import CAMPAIGN, FOLDER, MODELINE, SITE
 from campaign.types._presets import list_presets, read_preset
 
 REPOSITORY = Path(__file__).parents[3]
@@ -43,7 +44,8 @@ def say(check: Any, text: Any) -> list[str]:
 
 FIRST = {
     **{p.parent.name + p.name: p.read_text("utf-8")
-       for p in sorted(REPOSITORY.glob("examples/*/*.yaml"))},
+       for p in sorted(REPOSITORY.glob("examples/*/*.yaml"))
+       if not (p.parent / "my_plugins").exists()},
     **{kind: (files(TYPES) / f"{kind}.yaml").read_text("utf-8")
        for kind in plugins.list_kinds(TYPES)},
     **{name: read_preset(name) for name in list_presets()},
@@ -138,3 +140,30 @@ def test_init_writes_what_its_first_line_names(tmp_path: Path) -> None:
     os.truncate(named, 0)
     weft("schema", "--out", f"here/{FOLDER}")
     assert json.loads(named.read_text("utf-8")) == make_campaign_schema()
+
+
+def test_plug_ins_of_a_campaign_are_described_with_it(tmp_path: Path) -> None:
+    example = shutil.copytree(REPOSITORY / "examples" / "08_plug_in", tmp_path / "mine")
+    done = subprocess.run(
+        [WEFT, "schema", "mine/campaign.yaml"], cwd=tmp_path, text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert "brings code that is not weft's" in done.stdout
+    written = json.loads((example / FOLDER / CAMPAIGN).read_text("utf-8"))
+    check = jsonschema.Draft7Validator(written)
+    campaign = yaml.safe_load((example / "campaign.yaml").read_text("utf-8"))
+    assert say(check, campaign) == []
+    campaign["sample"]["pcoord"]["ends"] = 3
+    assert any("ends" in one for one in say(check, campaign))
+    without = jsonschema.Draft7Validator(make_campaign_schema())
+    assert any("end_distance" in one for one in say(without, campaign))
+
+
+def test_a_campaign_that_is_not_there_is_said(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [WEFT, "schema", "mine.yaml"], cwd=tmp_path, text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "no file mine.yaml" in done.stderr
+    assert not list(tmp_path.iterdir())
