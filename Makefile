@@ -1,5 +1,5 @@
 # Two commands: `make demo` and `make test`. Everything lands in .venv.
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 # one thread per worker: two workers on two cores with two threads each can be
