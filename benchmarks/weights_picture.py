@@ -24,7 +24,7 @@ from matplotlib import pyplot as plt
 from apps.science.arrays import Array
 from apps.science.pcoords._features import dihedral_angles
 from apps.science.pcoords._torsions import find_torsions
-from campaign.report import style
+from campaign.report.kit import style
 
 HIDDEN, SEEN = "phi", "psi"
 N_BINS = 36

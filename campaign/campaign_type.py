@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from campaign.context import Context
     from campaign.declared import Stage
     from campaign.estimate.work import Work
-    from campaign.report.build import Part
-    from campaign.report.sources import RunSource
-    from campaign.report.top import Verdict
+    from campaign.report.kit.build import Part
+    from campaign.report.kit.sources import RunSource
+    from campaign.report.kit.top import Verdict
 
 TYPES: Final = "campaign.types"
 

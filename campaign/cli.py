@@ -12,14 +12,14 @@ from typing import Annotated
 import typer
 
 from apps.science.errors import ConfigError, WeftError
-from campaign.benchmark_command import benchmark
-from campaign.faults import leave_quietly, say_fault, terminal_is_gone
-from campaign.own_command import as_typed
-from campaign.report_command import report
-from campaign.schema_command import schema
-from campaign.simulate_command import simulate
-from campaign.terminal import make_console, speak_any_encoding
-from campaign.tune_command import tune
+from campaign.commands.benchmark import benchmark
+from campaign.commands.faults import leave_quietly, say_fault, terminal_is_gone
+from campaign.commands.own_command import as_typed
+from campaign.commands.report import report
+from campaign.commands.schema import schema
+from campaign.commands.simulate import simulate
+from campaign.commands.terminal import make_console, speak_any_encoding
+from campaign.commands.tune import tune
 from site_configs.errors import SiteError
 
 app = typer.Typer(
@@ -80,7 +80,7 @@ def init(
     ] = None,
 ) -> None:
     """Write a first campaign.yaml to edit."""
-    from campaign.template import write_template
+    from campaign.commands.init import write_template
 
     write_template(path, name, kind, preset)
     out.print(f"Wrote {path}. Edit it, then: weft validate {as_typed(path)}")
@@ -96,7 +96,7 @@ def validate(
     ] = False,
 ) -> None:
     """Check a campaign and a site, and say what it will take; start nothing."""
-    from campaign.validate_command import validate_campaign
+    from campaign.commands.validate import validate_campaign
 
     validate_campaign(campaign, site, runs, probe, out)
 
@@ -111,9 +111,9 @@ def run(
     walltime: Walltime = None,
 ) -> None:
     """Run a campaign from its start."""
-    from campaign.outside_code import use_code_for
-    from campaign.starting import start_campaign
-    from campaign.submit import check_walltime
+    from campaign.driver.submit import check_walltime
+    from campaign.opening.outside_code import use_code_for
+    from campaign.opening.start import start_campaign
 
     check_walltime(walltime)
     for sentence in use_code_for(campaign):
@@ -133,8 +133,8 @@ def resume(
     new_plugins: NewPlugins = False,
 ) -> None:
     """Continue a campaign that was stopped or killed."""
-    from campaign.outside_code import renew_code, use_code_of
-    from campaign.submit import check_walltime
+    from campaign.driver.submit import check_walltime
+    from campaign.opening.outside_code import renew_code, use_code_of
 
     check_walltime(walltime)
     if again and keep:
@@ -160,7 +160,7 @@ def stop(
     ] = 600.0,
 ) -> None:
     """Ask a running driver to finish its tasks and leave."""
-    from campaign.stop import ask_to_stop, interrupt, wait_until_left
+    from campaign.driver.stop import ask_to_stop, interrupt, wait_until_left
 
     paths = ask_to_stop(run_dir)
     if now:
@@ -177,9 +177,9 @@ def _drive(
     if detach or submit:
         _leave_to_itself(run_dir, submit, walltime, options)
         return
-    from campaign.display import watch
-    from campaign.opening import Allowed, open_campaign
+    from campaign.opening.resume import Allowed, open_campaign
     from campaign.run import run_campaign
+    from campaign.watching.display import watch
 
     run = open_campaign(run_dir, Allowed.of(options))
     for sentence in run.said:
@@ -196,9 +196,9 @@ def _drive(
 def _leave_to_itself(
     run_dir: Path, submit: bool, walltime: str | None, options: list[str]
 ) -> None:
-    from campaign.detach import start_detached
-    from campaign.opening import Allowed, open_campaign
-    from campaign.submit import submit_driver
+    from campaign.driver.detach import start_detached
+    from campaign.driver.submit import submit_driver
+    from campaign.opening.resume import Allowed, open_campaign
 
     run = open_campaign(run_dir, Allowed.of(options))
     for sentence in run.said:
@@ -224,7 +224,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh.")] = False,
 ) -> None:
     """Show what is done, running and left."""
-    from campaign.status import StatusReader
+    from campaign.watching.status import StatusReader
 
     reader = StatusReader(run_dir)
     found = reader.read()
@@ -233,7 +233,7 @@ def status(
         return
     from rich.live import Live
 
-    from campaign.display import status_view
+    from campaign.watching.display import status_view
 
     if not watch:
         out.print(status_view(found, out.width))
@@ -255,7 +255,7 @@ def watch(
     ] = 8350,
 ) -> None:
     """Serve a page that shows a run as it goes on; end it with Ctrl-C."""
-    from campaign.watch.server import WatchServer
+    from campaign.watching.page.server import WatchServer
 
     # started in the background of a script it would inherit SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -291,8 +291,8 @@ def export(
     ] = None,
 ) -> None:
     """Write the segments of a WE stage, with their weights, for other tools."""
-    from campaign.export import export_run
-    from campaign.outside_code import use_code_of
+    from campaign.commands.export import export_run
+    from campaign.opening.outside_code import use_code_of
 
     for sentence in use_code_of(run_dir):
         out.print(sentence)
@@ -311,7 +311,7 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in a data file: frames, weights, units, hashes."""
-    from campaign.data_command import describe, show
+    from campaign.commands.data import describe, show
 
     if as_json:
         print(json.dumps(describe(path), indent=1))
@@ -339,7 +339,7 @@ def sites_show(
     site: Annotated[str, typer.Argument(help="Name, YAML or Python file.")],
 ) -> None:
     """Show a site with every default, and the scripts it would submit."""
-    from campaign.sites_command import show_site
+    from campaign.commands.sites import show_site
 
     show_site(site, out)
 
@@ -356,7 +356,7 @@ def sites_check(
     ] = 60.0,
 ) -> None:
     """Check that a site can be used from here, and what its workers see."""
-    from campaign.sites_command import check
+    from campaign.commands.sites import check
 
     status = check(site, make_console(), submit, runs, wait_s)
     if status:

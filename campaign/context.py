@@ -22,15 +22,15 @@ from apps.science.disk import is_disk_full
 from apps.science.errors import WeftError
 from apps.science.files import write_json
 from apps.task_log import note
-from campaign.aside import set_aside
 from campaign.campaign_type import load_type
 from campaign.config import CampaignConfig, dump_campaign, make_relative
 from campaign.declared import list_kept, read_stages
-from campaign.ending import Ending
-from campaign.inputs import list_digests
+from campaign.driver.ending import Ending
 from campaign.layout import RunDir
 from campaign.ledger import NOTES, Ledger, Sources
-from campaign.settings_change import digest_each, digest_settings
+from campaign.opening.aside import set_aside
+from campaign.opening.inputs import list_digests
+from campaign.opening.settings_change import digest_each, digest_settings
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from apps.roles import ANALYSIS
 from apps.science.files import write_json
 from campaign.layout import RunDir
-from campaign.report.json_files import read_json
+from campaign.report.kit.json_files import read_json
 
 DRIVER: Final = "driver"
 """The role of a stage that no worker has part in."""
@@ -122,7 +122,7 @@ def _ask_type(paths: RunDir) -> Stages:
     from apps.science.input_files import InputFiles
     from campaign.campaign_type import load_type
     from campaign.config import load_campaign
-    from campaign.inputs import list_copies, read_inputs
+    from campaign.opening.inputs import list_copies, read_inputs
 
     try:
         copies = list_copies(paths, read_inputs(paths))

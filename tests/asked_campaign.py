@@ -8,7 +8,7 @@ import yaml
 
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.opening import Opened
+from campaign.opening.resume import Opened
 
 PRIOR = "units: {}\n"
 Start = Callable[..., RunDir]

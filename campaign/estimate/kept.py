@@ -13,9 +13,9 @@ from campaign.campaign_type import load_type
 from campaign.config import CampaignConfig, dump_campaign
 from campaign.declared import Stages, read_stages, we_folder
 from campaign.estimate.work import Work, as_json, from_json, total_bytes
-from campaign.last_iteration import count_segments
 from campaign.layout import RunDir
-from campaign.report.json_files import read_json
+from campaign.report.kit.json_files import read_json
+from campaign.watching.last_iteration import count_segments
 
 PROBES = ".probes"
 

@@ -20,8 +20,8 @@ from campaign.campaign_type import CampaignType, load_type
 from campaign.config import CampaignConfig
 from campaign.declared import Stage, read_stages, we_folder
 from campaign.estimate.work import MINUTES
-from campaign.last_iteration import read_summary
 from campaign.layout import RunDir
+from campaign.watching.last_iteration import read_summary
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ def probe_campaign(
     ConfigError
         If the type has no miniature.
     """
-    from campaign.opening import open_campaign
+    from campaign.opening.resume import open_campaign
+    from campaign.opening.start import start_campaign
     from campaign.run import run_campaign
-    from campaign.starting import start_campaign
 
     campaign_type = load_type(config.type)
     if campaign_type.shrink is None:
@@ -133,7 +133,7 @@ def read_rates(paths: RunDir, failure: str = "") -> Rates:
     from campaign.config import load_campaign
     from campaign.estimate.kept import list_work
     from campaign.ledger import Ledger
-    from campaign.timeline import read_tasks
+    from campaign.watching.timeline import read_tasks
 
     works, declared = list_work(load_campaign(paths.resolved)), read_stages(paths)
     done = {e.stage for e in Ledger(paths.ledger).entries() if e.event == "done"}

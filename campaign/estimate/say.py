@@ -10,8 +10,8 @@ from rich.text import Text
 from apps.science.disk import free_bytes, say_bytes
 from campaign.estimate.probe import Rates
 from campaign.estimate.work import MINUTES, Work, total_bytes
-from campaign.monitoring.sentences import about
-from campaign.report.words import number
+from campaign.report.kit.words import number
+from campaign.watching.sentences import about
 from site_configs.checks.fit import usable_seconds
 from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site

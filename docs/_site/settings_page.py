@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.schema import KINDS, make_campaign_schema, make_site_schema
+from campaign.commands.json_schema import KINDS, make_campaign_schema, make_site_schema
 
 PAGE = "settings.md"
 PLACE = "The tables stand here once the site is built: `make docs`."

@@ -19,7 +19,7 @@ from apps.science.we.config import WEConfig
 from apps.science.we.dispatch import Block, Dispatch, block_sizer
 from apps.science.we.engine import Starts, prepare_folder, run_we
 from apps.science.we.spec import PropagationSpec
-from campaign import reaper
+from campaign.driver import reaper
 from site_configs.build import build_config
 from site_configs.load import load_site
 

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from campaign import reaper
+from campaign.driver import reaper
 
 DRIVER = Path(__file__).with_name("drive_we.py")
 N_DRIVER_KILLS, N_WORKER_KILLS = 20, 10

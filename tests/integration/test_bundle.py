@@ -8,10 +8,10 @@ import numpy as np
 
 from apps.science.seeds import derive_seed
 from apps.science.systems.prepare import prepare_system
-from campaign.bundle import write_bundle
+from campaign.commands.bundle import write_bundle
 from campaign.config import load_campaign
 from campaign.layout import RunDir
-from campaign.starting import start_campaign
+from campaign.opening.start import start_campaign
 
 
 def test_the_bundle_of_a_run_asks_for_the_same_run(

@@ -13,9 +13,9 @@ from typing import Any
 import parsl
 from parsl.dataflow.dflow import DataFlowKernel
 
+from campaign.driver.pool_watcher import watching_pools
 from campaign.layout import RunDir
-from campaign.monitoring.notes import events_file, now_file
-from campaign.monitoring.pool_watcher import watching_pools
+from campaign.watching.notes import events_file, now_file
 from site_configs.build import build_config
 from site_configs.schema import Site
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.watch.page import Page
+from campaign.watching.page.page import Page
 
 DOCS = Path(__file__).parents[2] / "docs" / "add-a-type.md"
 

@@ -9,10 +9,10 @@ import parsl
 import pytest
 from parsl.dataflow.dflow import DataFlowKernel
 
+from campaign.driver.pool_watcher import watching_pools
 from campaign.layout import RunDir
-from campaign.monitoring.notes import events_file
-from campaign.monitoring.pool_watcher import watching_pools
-from campaign.monitoring.stuck import list_stuck
+from campaign.watching.notes import events_file
+from campaign.watching.stuck import list_stuck
 from site_configs.build import build_config
 from site_configs.schema import Site
 

@@ -14,7 +14,7 @@ import h5py
 import pytest
 import yaml
 
-from campaign.bundle import write_bundle
+from campaign.commands.bundle import write_bundle
 from campaign.estimate.probe import read_rates
 from campaign.layout import RunDir
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from campaign.layout import RunDir
-from campaign.report.ensemble_reach import coordinate_names
-from campaign.report.sources import RunSource
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.we.ensemble_reach import coordinate_names
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "06_weights_matter" / "campaign.yaml"
 SHORT: dict[str, dict[str, Any]] = {

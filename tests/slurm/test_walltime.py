@@ -4,7 +4,7 @@ import time
 
 import yaml
 
-from campaign.job_end import LEAVE_S
+from campaign.driver.job_end import LEAVE_S
 
 
 def test_a_segment_longer_than_a_block_is_refused(slurm, run_toy, make_site) -> None:

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from apps.science import plugins
+from campaign.commands.json_schema import KINDS, OF_THE_RUN
 from campaign.config import TYPES
-from campaign.schema import KINDS, OF_THE_RUN
 from site_configs.schema import Site
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,15 +9,15 @@ from typing import Literal, cast
 from apps.roles import TRAIN
 from campaign.context import Context
 from campaign.declared import Stage
-from campaign.types import _force_field_config
-from campaign.types._learning_stages import LearningStages
+from campaign.stages.learning import LearningStages
+from campaign.types.force_field import config as force_field
 
 __all__ = ["Config", "check", "run", "stages"]
 
 DATASET_VARIABLE = "WEFT_TEST_DATASET"
 
 
-class Config(_force_field_config.Config):
+class Config(force_field.Config):
     type: Literal["toy_training"] = "toy_training"  # type: ignore[assignment]
 
 

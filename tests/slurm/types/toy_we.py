@@ -12,7 +12,7 @@ from apps.science.we.spec import PropagationSpec
 from campaign.config import CampaignConfig
 from campaign.context import Context
 from campaign.declared import Stage
-from campaign.we_stage import WERun, drive_we
+from campaign.stages.we import WERun, drive_we
 
 __all__ = ["Config", "check", "run", "stages"]
 

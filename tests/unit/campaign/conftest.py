@@ -10,7 +10,7 @@ from asked_campaign import PRIOR, Start, change
 from campaign.declared import Stage, write_stages
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.starting import start_campaign
+from campaign.opening.start import start_campaign
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_text_that_is_no_yaml_is_refused(tmp_path) -> None:
 
 def test_help_validate_and_status_import_no_engine(tmp_path) -> None:
     script = (
-        "import sys, campaign.cli, campaign.config, campaign.status\n"
+        "import sys, campaign.cli, campaign.config, campaign.watching.status\n"
         "from pathlib import Path\n"
         f"campaign.config.load_campaign(Path({str(ALANINE)!r}))\n"
         "slow = {'torch', 'openmm', 'parsl', 'westpa', 'mdtraj', 'matplotlib'}\n"

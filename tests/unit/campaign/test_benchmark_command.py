@@ -17,7 +17,7 @@ from apps.science.errors import ConfigError, DataError
 from apps.science.pcoords.tica import fit_tica
 from apps.science.segments.frames import WeightedFrames
 from apps.science.systems.info import SystemInfo
-from campaign.benchmark_command import (
+from campaign.commands.benchmark import (
     find_reference,
     parse_model,
     read_run,

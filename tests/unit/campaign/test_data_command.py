@@ -15,7 +15,7 @@ from apps.science.cg.dataset.file import SCHEMA
 from apps.science.errors import DataError
 from apps.science.segments.store import create_store, open_store
 from apps.science.segments.weight_facts import count_decades, describe_weights
-from campaign.data_command import bar, describe, show
+from campaign.commands.data import bar, describe, show
 
 N = 400
 HASH = "0123456789abcdef" * 4

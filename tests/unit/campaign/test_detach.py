@@ -23,7 +23,7 @@ def resume_detached(run_dir: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     """Return a run folder that is asked to do what takes no time to refuse."""
-    from campaign.starting import start_campaign
+    from campaign.opening.start import start_campaign
 
     examples = Path(__file__).parents[3] / "examples"
     source = examples / "02_alanine_dipeptide" / "campaign.yaml"

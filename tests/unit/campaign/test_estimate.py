@@ -20,7 +20,7 @@ from campaign.estimate.probe import Rates, make_miniature
 from campaign.estimate.say import list_lines, make_table, stage_seconds
 from campaign.estimate.work import as_json, from_json, total_bytes
 from campaign.layout import RunDir
-from campaign.types import force_field
+from campaign.types.force_field import type as force_field
 from site_configs.load import load_site
 
 

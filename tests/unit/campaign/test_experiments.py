@@ -10,11 +10,11 @@ import yaml
 
 from apps.science.errors import ConfigError
 from campaign.config import dump_campaign, load_campaign, parse_campaign
-from campaign.experiments import Experiment, write_experiments
 from campaign.layout import RunDir
-from campaign.types import force_field
-from campaign.types._experiments import Variant
-from campaign.types._learning_stages import share_out
+from campaign.stages.experiments import Experiment, write_experiments
+from campaign.stages.learning import share_out
+from campaign.stages.variants import Variant
+from campaign.types.force_field import type as force_field
 
 BODY: dict[str, Any] = {
     "name": "some", "type": "force_field", "seed": 3,

@@ -15,9 +15,9 @@ from apps.science.benchmark.reference_set import ReferenceSet
 from apps.science.cg.mapping.mapping import Mapping
 from apps.science.errors import ConfigError, WeftError
 from apps.science.segments.frames import WeightedFrames
-from campaign.benchmark_command import find_reference, parse_model
 from campaign.cli import app
-from campaign.data_command import describe
+from campaign.commands.benchmark import find_reference, parse_model
+from campaign.commands.data import describe
 
 NAMES = (
     "west.h5", "foreign.h5", "empty.h5", "cut.h5", "a.npz", "a.npy", "dict.pt",

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from apps.science.files import write_json
-from campaign.ending import Ending
-from campaign.guard import RunFolder, guarding_folder
+from campaign.driver.ending import Ending
+from campaign.driver.guard import RunFolder, guarding_folder
+from campaign.driver.reaper import find_leftovers
 from campaign.layout import RunDir
-from campaign.reaper import find_leftovers
 
 
 @pytest.fixture

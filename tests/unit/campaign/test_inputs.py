@@ -9,7 +9,7 @@ import yaml
 from asked_campaign import PRIOR, Start, change, finish, settle
 
 from apps.science.errors import ConfigError
-from campaign.opening import open_campaign
+from campaign.opening.resume import open_campaign
 
 
 def test_input_files_are_copied_and_a_run_can_be_moved(

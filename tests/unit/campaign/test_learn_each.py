@@ -9,18 +9,18 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
+from campaign.commands.model_folder import find_model
 from campaign.config import dump_campaign, load_campaign
 from campaign.declared import Stages, list_kept
 from campaign.estimate.kept import list_work
 from campaign.estimate.work import total_bytes
-from campaign.experiments import Experiment, write_experiments
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.model_folder import find_model
-from campaign.report.methods import write_methods
-from campaign.report.sources import RunSource
-from campaign.settings_change import find_standing
-from campaign.types import force_field
+from campaign.opening.settings_change import find_standing
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.written.methods import write_methods
+from campaign.stages.experiments import Experiment, write_experiments
+from campaign.types.force_field import type as force_field
 
 BODY: dict[str, Any] = {
     "name": "some", "type": "force_field", "seed": 3, "learn": "each",

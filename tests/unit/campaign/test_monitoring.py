@@ -9,20 +9,20 @@ import psutil
 import pytest
 from rich.console import Console
 
-from campaign.display import status_view
+from campaign.driver.pool_watcher import kind_of, stage_of
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.monitoring.blocks import list_lost
-from campaign.monitoring.forecast import forecast, seconds_left
-from campaign.monitoring.hours import add_hours, read_shares
-from campaign.monitoring.notes import append_event, events_file, write_now
-from campaign.monitoring.pool_watcher import kind_of, stage_of
-from campaign.monitoring.pools import count_blocks, count_tries
-from campaign.monitoring.sentences import about, say_pool, say_tries
-from campaign.monitoring.tail import Tail
-from campaign.monitoring.task_times import describe_tasks, quantile
-from campaign.status import StatusReader, read_status
-from campaign.timeline import Task
+from campaign.watching.blocks import list_lost
+from campaign.watching.display import status_view
+from campaign.watching.forecast import forecast, seconds_left
+from campaign.watching.hours import add_hours, read_shares
+from campaign.watching.notes import append_event, events_file, write_now
+from campaign.watching.pools import count_blocks, count_tries
+from campaign.watching.sentences import about, say_pool, say_tries
+from campaign.watching.status import StatusReader, read_status
+from campaign.watching.tail import Tail
+from campaign.watching.task_times import describe_tasks, quantile
+from campaign.watching.timeline import Task
 
 GPU_SITE = """
 executors:

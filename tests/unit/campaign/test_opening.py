@@ -15,7 +15,7 @@ from campaign.config import load_campaign
 from campaign.context import Outdated
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.opening import Allowed, open_campaign
+from campaign.opening.resume import Allowed, open_campaign
 
 REPOSITORY = Path(__file__).parents[3]
 AGAIN = Allowed(outdated=Outdated(again=True))

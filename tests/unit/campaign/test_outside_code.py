@@ -15,11 +15,11 @@ from filelock import FileLock
 from apps.science import plugins
 from apps.science.errors import ConfigError, RunLockedError
 from apps.science.files import hash_file
-from campaign.bundle import write_bundle
+from campaign.commands.bundle import write_bundle
 from campaign.config import load_campaign
 from campaign.ledger import Ledger
-from campaign.opening import open_campaign
-from campaign.outside_code import renew_code, use_code_of
+from campaign.opening.outside_code import renew_code, use_code_of
+from campaign.opening.resume import open_campaign
 
 DEPTH = """\
 from typing import Literal

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
+from campaign.commands.init import write_template
 from campaign.config import dump_campaign, load_campaign
-from campaign.template import write_template
-from campaign.types._presets import list_presets, say_preset
+from campaign.types.force_field.presets import list_presets, say_preset
 
 FIRST: dict[str, Any] = {
     "name": "x", "type": "force_field", "preset": "thesis",

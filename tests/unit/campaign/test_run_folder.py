@@ -11,9 +11,9 @@ import pytest
 
 from apps.science.errors import ConfigError
 from campaign.layout import RunDir
+from campaign.opening.run_folder import check_umask
+from campaign.opening.start import start_campaign
 from campaign.run import _driver_lock
-from campaign.run_folder import check_umask
-from campaign.starting import start_campaign
 
 WEFT = Path(sys.executable).with_name("weft")
 NAMESPACE = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "-Urm"]

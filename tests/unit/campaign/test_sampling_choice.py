@@ -10,8 +10,8 @@ from apps.science.propagators import toy
 from apps.science.we.spec import PROPAGATORS
 from campaign.config import check_campaign, dump_campaign, load_campaign
 from campaign.layout import RunDir
-from campaign.types._force_field_config import Config
-from campaign.types._sampling_choice import fill_pcoord, fill_propagator
+from campaign.stages.sampling_choice import fill_pcoord, fill_propagator
+from campaign.types.force_field.config import Config
 
 TEXT = """\
 name: small

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from apps.science import plugins
+from campaign.commands.json_schema import KINDS, make_campaign_schema, make_site_schema
+from campaign.commands.schema import CAMPAIGN, FOLDER, MODELINE, SITE
 from campaign.config import TYPES
-from campaign.schema import KINDS, make_campaign_schema, make_site_schema
-from campaign.schema_command import CAMPAIGN, FOLDER, MODELINE, SITE
-from campaign.types._presets import list_presets, read_preset
+from campaign.types.force_field.presets import list_presets, read_preset
 
 REPOSITORY = Path(__file__).parents[3]
 WEFT = Path(sys.executable).with_name("weft")

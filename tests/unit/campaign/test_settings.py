@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
+from campaign.commands.init import write_template
 from campaign.config import (
     check_campaign,
     describe_difference,
     dump_campaign,
     load_campaign,
 )
-from campaign.template import write_template
-from campaign.types._force_field_config import Config
+from campaign.types.force_field.config import Config
 
 REPOSITORY = Path(__file__).parents[3]
 CASES = REPOSITORY.parent / "shared" / "cases" / "30_yaml"

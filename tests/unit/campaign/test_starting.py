@@ -7,8 +7,8 @@ import pytest
 from asked_campaign import Start, change, finish, settle
 
 from apps.science.errors import ConfigError
-from campaign.opening import open_campaign
-from campaign.starting import start_campaign
+from campaign.opening.resume import open_campaign
+from campaign.opening.start import start_campaign
 
 
 def test_a_run_given_anew_with_another_setting_is_told_how_to_go_on(

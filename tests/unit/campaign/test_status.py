@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from apps.science.errors import ConfigError
-from campaign.display import status_table
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.monitoring.notes import write_now
-from campaign.status import read_status
+from campaign.watching.display import status_table
+from campaign.watching.notes import write_now
+from campaign.watching.status import read_status
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.monitoring.notes import append_event
-from campaign.monitoring.stuck import list_stuck, say_stuck
-from campaign.status import StatusReader
-from campaign.watch.page import Page
+from campaign.watching.notes import append_event
+from campaign.watching.page.page import Page
+from campaign.watching.status import StatusReader
+from campaign.watching.stuck import list_stuck, say_stuck
 
 
 def worker(when: float, pid: int, over: bool = False) -> dict[str, object]:
@@ -42,7 +42,7 @@ def test_the_latest_of_each_is_listed_and_none_of_an_earlier_start() -> None:
 
 
 def test_status_and_page_tell_it(begun: RunDir, monkeypatch) -> None:
-    monkeypatch.setattr("campaign.status.driver_alive", lambda paths: True)
+    monkeypatch.setattr("campaign.watching.status.driver_alive", lambda paths: True)
     begun.resolved.touch()
     begun.site.write_text("executors: {pool: {scheduler: local}}\n")
     Ledger(begun.ledger).append("run_started", stages=["prepare", "sample", "report"])

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.science.errors import ConfigError
-from campaign.submit import OF_WORKERS, ask_for_driver
+from campaign.driver.submit import OF_WORKERS, ask_for_driver
 from site_configs.schema import ExecutorConfig
 
 

@@ -10,9 +10,9 @@ import pytest
 from rich.table import Table
 
 from campaign import cli
-from campaign.display import status_table
-from campaign.faults import say_fault
-from campaign.terminal import make_console
+from campaign.commands.faults import say_fault
+from campaign.commands.terminal import make_console
+from campaign.watching.display import status_table
 
 WEFT = Path(sys.executable).with_name("weft")
 EXAMPLES = Path(__file__).parents[3] / "examples"

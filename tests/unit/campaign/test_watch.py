@@ -13,10 +13,10 @@ import pytest
 from apps.science.errors import ConfigError
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.monitoring.notes import append_event
-from campaign.timeline import Task
-from campaign.watch.lanes import PIXELS, draw_timeline
-from campaign.watch.server import LOOPBACK, WatchServer
+from campaign.watching.notes import append_event
+from campaign.watching.page.lanes import PIXELS, draw_timeline
+from campaign.watching.page.server import LOOPBACK, WatchServer
+from campaign.watching.timeline import Task
 
 NASTY = "<script>alert(1)</script>"
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from apps.science.errors import ConfigError
-from campaign.bundle import MANIFEST, write_bundle
-from campaign.bundle_text import Places, rewrite_yaml
+from campaign.commands.bundle import MANIFEST, write_bundle
+from campaign.commands.bundle_text import Places, rewrite_yaml
 
 CAMPAIGN = """\
 # the one of the paper

@@ -6,13 +6,13 @@ import numpy as np
 
 from apps.science.segments.frames import WeightedFrames
 from campaign.layout import RunDir
-from campaign.report.convergence import (
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.convergence import (
     doubt_times,
     doubt_training,
     find_doubts,
     longest_walk,
 )
-from campaign.report.sources import RunSource
 
 
 def test_a_long_reference_and_long_runs_raise_no_doubt(

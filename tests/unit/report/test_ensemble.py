@@ -12,13 +12,13 @@ import pytest
 from apps.science.we.convergence import follow_flux, still_drifts
 from apps.science.we.kinetics import estimate_kinetics, read_flux
 from campaign.layout import RunDir
-from campaign.report import words
-from campaign.report.build import write_report
-from campaign.report.ensemble_flux import flux_facts, flux_notes, read_fluxes
-from campaign.report.ensemble_work import idle
-from campaign.report.history import History, read_history
-from campaign.report.iterations import read_iterations
-from campaign.report.sources import RunSource
+from campaign.report.kit import words
+from campaign.report.kit.build import write_report
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.we.ensemble_flux import flux_facts, flux_notes, read_fluxes
+from campaign.report.parts.we.ensemble_work import idle
+from campaign.report.parts.we.history import History, read_history
+from campaign.report.parts.we.iterations import read_iterations
 
 
 @pytest.fixture(scope="module")

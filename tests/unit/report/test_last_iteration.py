@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from campaign.declared import Stage, write_stages
-from campaign.last_iteration import read_last_iteration, say_iteration
 from campaign.layout import RunDir
 from campaign.ledger import Ledger
-from campaign.status import read_status
+from campaign.watching.last_iteration import read_last_iteration, say_iteration
+from campaign.watching.status import read_status
 
 
 @pytest.fixture

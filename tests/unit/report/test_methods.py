@@ -11,11 +11,11 @@ import yaml
 
 from campaign.config import dump_campaign, load_campaign
 from campaign.layout import RunDir
-from campaign.report import papers
-from campaign.report.build import write_report
-from campaign.report.methods import Methods, write_methods
-from campaign.report.papers import PAPERS, Citations
-from campaign.report.sources import RunSource
+from campaign.report.kit.build import write_report
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.written import papers
+from campaign.report.parts.written.methods import Methods, write_methods
+from campaign.report.parts.written.papers import PAPERS, Citations
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 EVERY_FIELD = {

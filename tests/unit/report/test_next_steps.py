@@ -12,10 +12,10 @@ import yaml
 
 from campaign.config import dump_campaign, load_campaign, parse_campaign
 from campaign.layout import RunDir
-from campaign.report.build import write_report
-from campaign.report.next_steps import list_steps, show_steps
-from campaign.report.sources import RunSource
-from campaign.report.worth import read_worth
+from campaign.report.kit.build import write_report
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.next_steps import list_steps, show_steps
+from campaign.report.parts.judged.worth import read_worth
 
 DEMO = Path(__file__).parents[3] / "examples" / "01_chignolin" / "campaign.yaml"
 

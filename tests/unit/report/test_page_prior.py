@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from campaign.layout import RunDir
-from campaign.report.blocks import Facts, Fold, Gallery, Note, Table
-from campaign.report.canvas import Canvas
-from campaign.report.page_prior import describe_gate, prior, shorten
-from campaign.report.sources import RunSource
+from campaign.report.kit.blocks import Facts, Fold, Gallery, Note, Table
+from campaign.report.kit.canvas import Canvas
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learning.page_prior import describe_gate, prior, shorten
 
 GATE = {
     "n_steps": 100000, "passed": True, "n_replicas": 4, "timestep_fs": 2.5,

@@ -12,9 +12,9 @@ import yaml
 
 from apps.science.systems.native_folds import list_folds, read_fold
 from campaign.layout import RunDir
-from campaign.report.build import write_report
-from campaign.report.page_published import list_judged, read_table
-from campaign.report.sources import RunSource
+from campaign.report.kit.build import write_report
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.page_published import list_judged, read_table
 
 TABLE_4_4 = {
     ("bba", "tic0"): (0.109, 0.218), ("chignolin", "tic0"): (1.401, 2.600),

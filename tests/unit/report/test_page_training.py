@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from campaign.layout import RunDir
-from campaign.report.blocks import Note, Table
-from campaign.report.convergence import doubt_training
-from campaign.report.page_training import say_endings
-from campaign.report.sources import RunSource
+from campaign.report.kit.blocks import Note, Table
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.convergence import doubt_training
+from campaign.report.parts.learning.page_training import say_endings
 
 
 def write_ending(source: RunSource, model: str, trend: str, warning: str = "") -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from apps.science.arrays import Array
 from apps.science.segments.frames import WeightedFrames
-from campaign.report.canvas import Canvas
-from campaign.report.clouds import Basins, Cloud, name_walks
-from campaign.report.density_pictures import draw_density, further_densities, smooth
-from campaign.report.landscape import make_planes
-from campaign.report.plane_points import draw_planes
-from campaign.report.scores import Density
+from campaign.report.kit.canvas import Canvas
+from campaign.report.parts.judged.clouds import Basins, Cloud, name_walks
+from campaign.report.parts.judged.density_pictures import (
+    draw_density,
+    further_densities,
+    smooth,
+)
+from campaign.report.parts.judged.landscape import make_planes
+from campaign.report.parts.judged.plane_points import draw_planes
+from campaign.report.parts.judged.scores import Density
 
 WELLS = np.array([-2.0, 2.0])
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from campaign.layout import RunDir
-from campaign.monitoring.blocks import list_blocks
-from campaign.monitoring.pools import count_blocks, count_tries
-from campaign.report.blocks import Cell, Fold, Gallery, Note, Section, Table
-from campaign.report.canvas import Canvas
-from campaign.report.page_ran import how_it_ran, run_facts
-from campaign.report.ran_account import RunAccount
-from campaign.report.ran_tables import stage_table
-from campaign.report.sources import RunSource
-from campaign.status import read_status
+from campaign.report.kit.blocks import Cell, Fold, Gallery, Note, Section, Table
+from campaign.report.kit.canvas import Canvas
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.run.page_ran import how_it_ran, run_facts
+from campaign.report.parts.run.ran_account import RunAccount
+from campaign.report.parts.run.ran_tables import stage_table
+from campaign.watching.blocks import list_blocks
+from campaign.watching.pools import count_blocks, count_tries
+from campaign.watching.status import read_status
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,11 @@ from apps.science.systems.fold import build_fold
 from apps.science.systems.native_folds import read_fold
 from apps.science.systems.structure import format_pdb
 from campaign.layout import RunDir
-from campaign.report.sources import RunSource
-from campaign.report.structure_sets import gather_structures, read_native_beads
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.structure_sets import (
+    gather_structures,
+    read_native_beads,
+)
 
 RULES = [
     BeadRule(name="CA", atoms=["CA"]),

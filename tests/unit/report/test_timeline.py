@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.timeline import (
+from campaign.watching.timeline import (
     Task,
     idle_by_stage,
     merge,

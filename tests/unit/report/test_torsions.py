@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from campaign.layout import RunDir
-from campaign.report.blocks import Fold, Gallery
-from campaign.report.canvas import Canvas
-from campaign.report.sources import RunSource
-from campaign.report.torsion_pictures import torsions
+from campaign.report.kit.blocks import Fold, Gallery
+from campaign.report.kit.canvas import Canvas
+from campaign.report.kit.sources import RunSource
+from campaign.report.parts.judged.torsion_pictures import torsions
 
 NAMES = ["C", "N", "CA", "C", "N"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from campaign.report.courses import Yardstick
-from campaign.report.structures import lay_flat, make_traces
-from campaign.report.turning_view import (
+from campaign.report.parts.judged.courses import Yardstick
+from campaign.report.parts.judged.structures import lay_flat, make_traces
+from campaign.report.parts.judged.turning_view import (
     MAX_FRAMES,
     MAX_NUMBERS,
     count_frames,

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from campaign.report.page_scores import leading, score_cell
-from campaign.report.scores import Score
-from campaign.report.verdict import headline
+from campaign.report.parts.judged.page_scores import leading, score_cell
+from campaign.report.parts.judged.scores import Score
+from campaign.report.parts.judged.verdict import headline
 
 
 def score(value: float, low: float, high: float) -> Score:

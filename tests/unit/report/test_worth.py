@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from campaign.report.build import write_report
-from campaign.report.scores import Score
-from campaign.report.worth import Worth
-from campaign.report.worth_words import say_worth, tabulate_worth
+from campaign.report.kit.build import write_report
+from campaign.report.parts.judged.scores import Score
+from campaign.report.parts.judged.worth import Worth
+from campaign.report.parts.judged.worth_words import say_worth, tabulate_worth
 
 
 def share(value: float, floor: float = 0.06) -> Score:

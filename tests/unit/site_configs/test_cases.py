@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from campaign.sites_command import show_site
+from campaign.commands.sites import show_site
 from site_configs.errors import SiteError
 from site_configs.load import load_site
 from site_configs.paths import check_run_path

@@ -11,7 +11,7 @@ from parsl.jobs.states import JobState, JobStatus
 
 from apps.science.errors import KilledError
 from apps.science.we.failures import FailureKind, classify_failure
-from campaign.limits import describe_limit
+from campaign.driver.limits import describe_limit
 from site_configs.pools.lost_worker import (
     WorkerLost,
     count_memory_kills,
