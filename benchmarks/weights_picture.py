@@ -25,12 +25,14 @@ from apps.science.arrays import Array
 from apps.science.pcoords._features import dihedral_angles
 from apps.science.pcoords._torsions import find_torsions
 from campaign.report.kit import style
+from campaign.report.parts.model_look import choose_colours, model_dashes
 
 HIDDEN, SEEN = "phi", "psi"
 N_BINS = 36
 BURN_IN = 100
 DRAWN = ("weighted", "unweighted")
 ARRAYS = ("edges", "reference", "model", "reference_band", "model_band")
+COLOURS = choose_colours(["weighted", "unweighted"])
 
 
 def main() -> None:
@@ -74,10 +76,10 @@ def draw(run: Path, out: Path) -> None:
             1000 * density,
             edges,
             baseline=None,
-            color=style.KNOWN[key],
+            color=COLOURS[key],
             label=name,
             lw=1.6,
-            ls=style.model_dashes(key) if key != "reference" else "-",
+            ls=model_dashes(key) if key != "reference" else "-",
         )
     left.set_title(f"What the beads hide: {HIDDEN}")
     for k, name in enumerate(DRAWN):
@@ -105,9 +107,9 @@ def fill(axes: Any, found: dict[str, Array], which: str, label: str, key: str) -
     inner = slice(1, -1)  # a circle has no outside
     values = width * found[which][inner]
     low, high = width * found[f"{which}_band"][:, inner]
-    axes.fill_between(centres, low, high, color=style.KNOWN[key], alpha=0.25, lw=0)
-    dashes = "-" if key == "reference" else style.model_dashes(key)
-    axes.plot(centres, values, color=style.KNOWN[key], lw=1.5, ls=dashes, label=label)
+    axes.fill_between(centres, low, high, color=COLOURS[key], alpha=0.25, lw=0)
+    dashes = "-" if key == "reference" else model_dashes(key)
+    axes.plot(centres, values, color=COLOURS[key], lw=1.5, ls=dashes, label=label)
 
 
 def read_walkers(run: Path) -> tuple[Array, Array]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import yaml
 
-from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.resume import Opened
+from campaign.stages.layout import ProteinDir
 
 PRIOR = "units: {}\n"
-Start = Callable[..., RunDir]
+Start = Callable[..., ProteinDir]
 
 
 def change(path: Path, **changes: Any) -> None:
@@ -26,7 +26,7 @@ def change(path: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(body))
 
 
-def finish(paths: RunDir, *stages: str) -> None:
+def finish(paths: ProteinDir, *stages: str) -> None:
     """Note stages as done, each with a file."""
     ledger = Ledger(paths.ledger)
     for stage in stages:

@@ -186,9 +186,9 @@ def read_run(folder: Path) -> "ReferenceSet":
     """Return the reference that a campaign made."""
     from apps.science.benchmark.reference_set import ReferenceSet
     from apps.science.systems.info import PROTEIN_PDB, read_system_info
-    from campaign.layout import RunDir
+    from campaign.stages.layout import ProteinDir
 
-    run = RunDir.at(folder)
+    run = ProteinDir.at(folder)
     if run.proteins and run.protein is None:
         raise DataError(
             f"{folder} has a reference of each of its proteins. Name one: "

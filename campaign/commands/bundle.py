@@ -17,9 +17,9 @@ from campaign.commands.bundle_text import (
     rewrite_text,
     rewrite_yaml,
 )
-from campaign.layout import RunDir
 from campaign.opening.inputs import read_inputs
 from campaign.opening.run_folder import check_is_run
+from campaign.stages.layout import ProteinDir
 
 MANIFEST: Final = "MANIFEST.sha256"
 README: Final = "README.txt"
@@ -73,7 +73,7 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
     ConfigError
         If it is no run folder, or the file's name does not end with .zip.
     """
-    paths = replace(RunDir.at(run_dir), protein=None)
+    paths = replace(ProteinDir.at(run_dir), protein=None)
     check_is_run(paths.root, paths.resolved, paths.campaign)
     target = out or paths.report.parent / f"{paths.name}_supplement.zip"
     if target.suffix.lower() != ".zip":
@@ -112,7 +112,7 @@ def _find_folders(copies: Mapping[str, str]) -> dict[str, str]:
 
 
 def _list_members(
-    paths: RunDir, places: Places, left_out: list[str]
+    paths: ProteinDir, places: Places, left_out: list[str]
 ) -> Iterator[tuple[str, bytes | Path]]:
     """Yield every member by its name in the bundle, with its content or its file."""
     yield README, describe(paths, left_out).encode()
@@ -127,7 +127,7 @@ def _list_members(
             yield name, rewrite(path.read_bytes(), places)
 
 
-def _find_files(paths: RunDir) -> list[Path]:
+def _find_files(paths: ProteinDir) -> list[Path]:
     """Return the files to pack, in the order of their names."""
     homes = dict.fromkeys([paths.home, *(home.home for home in paths.each_protein())])
     found = {

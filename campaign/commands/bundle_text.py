@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from campaign.layout import RunDir
 from campaign.report.kit.json_files import read_json
 from campaign.report.kit.sources import RunSource
 from campaign.report.kit.top import list_left
+from campaign.stages.layout import ProteinDir
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Places:
         return text
 
 
-def list_roots(paths: RunDir) -> list[Path]:
+def list_roots(paths: ProteinDir) -> list[Path]:
     """Return the run folder and where it was when its models were trained."""
     found = [paths.root]
     configs = [
@@ -146,7 +146,7 @@ def _map_strings(value: Any, move: Callable[[str], str]) -> Any:
     return move(value) if isinstance(value, str) else value
 
 
-def describe(paths: RunDir, left_out: list[str]) -> str:
+def describe(paths: ProteinDir, left_out: list[str]) -> str:
     """Return what is in a bundle, and how to run it again."""
     source = RunSource(paths)
     environment = read_json(paths.environment) or {}

@@ -12,8 +12,8 @@ from rich.text import Text
 from apps.science.cg.dataset.facts import describe_dataset
 from apps.science.errors import DataError
 from apps.science.segments.store_facts import describe_store
-from campaign.layout import RunDir
 from campaign.report.kit.words import number
+from campaign.stages.layout import ProteinDir
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _NARROWEST, _WIDEST = 6, 40
@@ -34,7 +34,7 @@ def describe(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_dir():
         return [_describe_file(path)]
-    run = RunDir.at(path)
+    run = ProteinDir.at(path)
     files = [
         *(home.segments for home in run.each_protein()),
         *(home.dataset for home in run.each_learner()),

@@ -16,8 +16,8 @@ from apps.science.segments.export import (
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
 from campaign.declared import read_stages, we_folder
-from campaign.layout import RunDir
 from campaign.opening.run_folder import check_is_run
+from campaign.stages.layout import ProteinDir
 from campaign.stages.names import at_protein
 
 FORMATS = ("dcd", "xtc", "westpa")
@@ -46,7 +46,7 @@ def export_run(
     """
     if form not in FORMATS:
         raise ConfigError(f"No format {form!r}. The formats: {', '.join(FORMATS)}.")
-    paths = RunDir.at(run_dir)
+    paths = ProteinDir.at(run_dir)
     stage, folder = _find_stage(paths, stage)
     paths = replace(paths, protein=read_stages(paths)[stage].of.get("proteins"))
     first, last = parse_range(iterations, last_exportable(folder))
@@ -63,7 +63,7 @@ def export_run(
     return export_trajectory(folder, topology, out, kind, first, last, frame_ps)
 
 
-def _find_stage(paths: RunDir, stage: str | None) -> tuple[str, Path]:
+def _find_stage(paths: ProteinDir, stage: str | None) -> tuple[str, Path]:
     """Return a stage that sampled by WE, as it is called, and its folder."""
     check_is_run(paths.root, paths.resolved)
     declared = read_stages(paths)
@@ -89,7 +89,7 @@ def _find_stage(paths: RunDir, stage: str | None) -> tuple[str, Path]:
     return found, folders[found]
 
 
-def _recorded_starts(paths: RunDir, folder: Path, spec: PropagationSpec) -> Array:
+def _recorded_starts(paths: ProteinDir, folder: Path, spec: PropagationSpec) -> Array:
     """Return the basis states, (n_starts, n_recorded, 3), Angstrom."""
     given = Path(spec.starts)
     # a run folder may have been moved
@@ -108,7 +108,7 @@ def _what_moves(spec: PropagationSpec) -> str:
     return str(plugins.load_kind(PROPAGATORS, spec.propagator["kind"]).Config.moves)
 
 
-def _topology(paths: RunDir, spec: PropagationSpec, starts: Array) -> Any:
+def _topology(paths: ProteinDir, spec: PropagationSpec, starts: Array) -> Any:
     """Return the mdtraj Topology of what the propagator records."""
     from apps.science.cg.mapping.mapping import read_mapping
     from apps.science.segments import topology

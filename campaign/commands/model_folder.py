@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from apps.science.errors import ConfigError
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 
 
 def find_model(model: Path, protein: str | None) -> Path:
@@ -16,7 +16,7 @@ def find_model(model: Path, protein: str | None) -> Path:
         If each protein of the run has one, and none of them is named.
     """
     folder = model.absolute()
-    run = RunDir.at(folder.parent.parent)
+    run = ProteinDir.at(folder.parent.parent)
     if model.exists() or not run.learns_each or run.model(folder.name) != folder:
         return model
     if protein not in run.proteins:

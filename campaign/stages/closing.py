@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from campaign.context import Context, StageFuture
 from campaign.declared import DRIVER, Stage
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.variants import Variant
 
 
@@ -24,7 +24,7 @@ def declare_closing(experiments: bool) -> list[Stage]:
 def compare_experiments(
     ctx: Context,
     variants: Sequence[Variant],
-    homes: Sequence[RunDir],
+    homes: Sequence[ProteinDir],
     after: Sequence[StageFuture],
 ) -> StageFuture:
     """Write one table of all models: what differs, losses, ranks, every figure."""
@@ -33,9 +33,10 @@ def compare_experiments(
     asked = [Experiment(v.name, v.changes) for v in variants]
 
     def work() -> None:
-        write_experiments(ctx.paths, asked, homes)
+        write_experiments(run, asked, homes)
 
-    folder = ctx.paths.experiments
+    run = ProteinDir(ctx.paths.root)
+    folder = run.experiments
     outputs = [folder / "table.csv", *(figures_file(folder, home) for home in homes)]
     return ctx.drive("experiments", outputs, work, after, noted=True, sums_up=True)
 

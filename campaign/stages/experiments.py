@@ -20,9 +20,10 @@ from apps.science.benchmark.ranking import (
     write_table,
 )
 from apps.science.files import write_text
-from campaign.layout import RunDir
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import name_own_loss, read_columns
+from campaign.report.kit.sources import read_columns
+from campaign.report.parts.learnt_source import name_own_loss
+from campaign.stages.layout import ProteinDir
 
 LOSSES: Final = ("val_loss_weighted", "val_loss_unweighted")
 """Mean squared deviation of forces, of the best epoch; columns of metrics.csv."""
@@ -36,13 +37,13 @@ class Experiment:
     changes: Mapping[str, Any]
 
 
-def figures_file(folder: Path, home: RunDir) -> Path:
+def figures_file(folder: Path, home: ProteinDir) -> Path:
     """Return where every figure of a protein's models is."""
     return folder / f"figures{f'_{home.protein}' if home.protein else ''}.csv"
 
 
 def write_experiments(
-    paths: RunDir, asked: Sequence[Experiment], homes: Sequence[RunDir]
+    paths: ProteinDir, asked: Sequence[Experiment], homes: Sequence[ProteinDir]
 ) -> Path:
     """Write experiments/table.csv (a line a model) and figures.csv (a line a figure).
 
@@ -106,7 +107,7 @@ def _spell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _read_training(paths: RunDir, model: str) -> dict[str, Any]:
+def _read_training(paths: ProteinDir, model: str) -> dict[str, Any]:
     columns = read_columns(paths.model(model) / "metrics.csv")
     if not set(LOSSES) <= set(columns):
         return {}

@@ -19,8 +19,8 @@ from apps.science.learning.names import ENDING
 from apps.science.seeds import derive_seed
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.layout import RunDir
 from campaign.report.kit.json_files import read_json
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning_config import LearningConfig
 from campaign.stages.names import at_protein
 from campaign.stages.variants import Variant
@@ -61,7 +61,7 @@ class Learnt:
         return at_protein(f"dataset_{self.dataset_of}".rstrip("_"), self.learner)
 
 
-def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
+def share_out(variants: Sequence[Variant], paths: ProteinDir) -> dict[str, Learnt]:
     """Return what each variant is learnt from, by its name."""
     priors: dict[tuple[str, ...], str] = {}
     datasets: dict[tuple[str, ...], str] = {}
@@ -78,7 +78,7 @@ def share_out(variants: Sequence[Variant], paths: RunDir) -> dict[str, Learnt]:
     return found
 
 
-def declare_learning(config: LearningConfig, paths: RunDir) -> list[Stage]:
+def declare_learning(config: LearningConfig, paths: ProteinDir) -> list[Stage]:
     """Return the stages from the first prior to the last training.
 
     Parameters
@@ -116,7 +116,7 @@ def _of(model: str) -> str:
     return f" of {model}" if model else ""
 
 
-def _train_stage(model: str, paths: RunDir) -> str:
+def _train_stage(model: str, paths: ProteinDir) -> str:
     return at_protein(f"train_{model}", paths.learner)
 
 
@@ -140,7 +140,7 @@ class LearningStages:
         self,
         ctx: Context,
         config: LearningConfig,
-        homes: Sequence[RunDir],
+        homes: Sequence[ProteinDir],
         temperature_kelvin: float,
     ) -> None:
         self.ctx, self.config, self.homes = ctx, config, homes
@@ -277,7 +277,7 @@ class LearningStages:
             )
         return self._shared[stage]
 
-    def _beside_prior(self, home: RunDir, learnt: Learnt) -> list[Path]:
+    def _beside_prior(self, home: ProteinDir, learnt: Learnt) -> list[Path]:
         return [home.beside_prior(name, learnt.prior_of) for name in _BESIDE_PRIOR]
 
     def _seed(self, purpose: str) -> int:

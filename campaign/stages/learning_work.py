@@ -5,7 +5,7 @@ from typing import Any, Final
 from apps.roles import ANALYSIS, TRAIN
 from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.estimate.work import MINUTES, Work
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import declare_learning
 from campaign.stages.learning_config import LearningConfig
 
@@ -16,7 +16,7 @@ _FEW_EPOCHS: Final = 2
 
 
 def list_learning(
-    config: LearningConfig, n_frames: int, n_beads: int, paths: RunDir
+    config: LearningConfig, n_frames: int, n_beads: int, paths: ProteinDir
 ) -> list[Work]:
     """Return the stages from the first prior to the last training.
 

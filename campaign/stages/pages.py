@@ -8,29 +8,29 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from campaign.report.kit.build import Part
-    from campaign.report.kit.sources import RunSource
     from campaign.report.kit.top import Verdict
+    from campaign.report.parts.learnt_source import LearntSource
 
 log = logging.getLogger(__name__)
 
 
-def sources(run_dir: Path) -> Sequence[RunSource]:
+def sources(run_dir: Path) -> Sequence[LearntSource]:
     """Return what the pages are drawn from: of each protein, and of the whole."""
-    from campaign.report.kit.sources import RunSource
+    from campaign.report.parts.learnt_source import LearntSource
 
-    paths = RunDir.at(run_dir)
+    paths = ProteinDir.at(run_dir)
     others = [home for home in paths.each_protein() if home.protein != paths.protein]
-    return [RunSource(home) for home in [*others, paths]]
+    return [LearntSource(home) for home in [*others, paths]]
 
 
-def parts(source: RunSource) -> Mapping[str, Part]:
+def parts(source: LearntSource) -> Mapping[str, Part]:
     """Return the parts of a page in order."""
     from campaign.report.parts.judged.page_densities import densities
     from campaign.report.parts.judged.page_experiments import experiments
@@ -68,7 +68,7 @@ def parts(source: RunSource) -> Mapping[str, Part]:
     return {name: part for name, part, belongs in found if belongs}
 
 
-def verdict(source: RunSource) -> Verdict:
+def verdict(source: LearntSource) -> Verdict:
     """Return the top of a page."""
     from campaign.report.parts.judged.page_proteins import judge_proteins
     from campaign.report.parts.judged.verdict import give_verdict
@@ -77,7 +77,7 @@ def verdict(source: RunSource) -> Verdict:
     return judge_proteins(source) if several else give_verdict(source)
 
 
-def _is_published(source: RunSource) -> bool:
+def _is_published(source: LearntSource) -> bool:
     """Say whether a protein of this page is in the thesis's table; a fault says no."""
     from campaign.report.parts.judged.page_published import list_judged
 

@@ -14,7 +14,7 @@ from apps.science.propagators.base import PropagatorConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import count_steps
 from apps.science.we.spec import PCOORDS, PROPAGATORS
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 
 if TYPE_CHECKING:
     from campaign.types.force_field.config import SampleConfig
@@ -61,7 +61,7 @@ def _find(written: str, field: str, info: ValidationInfo) -> Path:
     return path
 
 
-def fill_pcoord(config: PcoordConfig, paths: RunDir) -> dict[str, Any]:
+def fill_pcoord(config: PcoordConfig, paths: ProteinDir) -> dict[str, Any]:
     """Return settings with the files of a run in place of ``run``."""
     protein = paths.system / "protein.pdb"
     files = {

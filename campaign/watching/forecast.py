@@ -1,7 +1,7 @@
 """How long the stages at work, and the run, will take: said only with a ground for it.
 
 The ground of a stage is its own progress in this start of the driver. A stage that has
-not begun has one where another of its kind (train_weighted, train_unweighted) is known.
+not begun has one where another of its kind is known.
 """
 
 from collections.abc import Sequence

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from campaign.layout import RunDir
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_reach import coordinate_names
+from campaign.stages.layout import ProteinDir
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "06_weights_matter" / "campaign.yaml"
 SHORT: dict[str, dict[str, Any]] = {
@@ -57,7 +57,7 @@ def test_walkers_are_binned_on_torsions_that_the_beads_hide(run_dir: Path) -> No
     assert np.ptp(pcoord[:, -1, 0]) > 180.0
     mapping = json.loads((run_dir / "cg" / "mapping.json").read_text())
     assert len(mapping["dihedrals"]) == 1
-    assert coordinate_names(RunSource(RunDir(run_dir)), 1) == ["phi, degrees"]
+    assert coordinate_names(LearntSource(ProteinDir(run_dir)), 1) == ["phi, degrees"]
     assert (run_dir / "report" / "figures" / "we_reach.png").exists()
 
 

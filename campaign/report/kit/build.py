@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from apps.science.errors import WeftError
 from apps.science.files import write_text
@@ -16,17 +17,18 @@ from campaign.report.kit.top import Verdict, say_state
 
 log = logging.getLogger(__name__)
 
-Part = Callable[[RunSource, Canvas], Section]
+Part = Callable[[Any, Canvas], Section]
+"""Draws what it is handed: the source of the page, as its type makes it."""
 
 
 def write_report(run_dir: Path) -> Path:
     """Write report/index.html of a run and return its path.
 
     Can be called at any time: a part whose stage has not run says so. Each figure is
-    also kept as report/figures/<name>.png with its numbers in <name>.json. A campaign
-    of several proteins has a page of each as well, to which its own leads.
+    also kept as report/figures/<name>.png with its numbers in <name>.json. A type
+    may have several pages.
     """
-    source = RunSource(RunDir.at(run_dir))
+    source = RunSource(RunDir.around(run_dir))
     kind = _load_type(source)
     sources = kind.sources(run_dir) if kind and kind.sources else [source]
     return [_write_page(source) for source in sources][-1]
@@ -36,7 +38,7 @@ def _write_page(source: RunSource) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     paths = source.paths
-    canvas = Canvas(paths.report.parent / "figures", source.models)
+    canvas = Canvas(paths.report.parent / "figures", source.colours)
     parts = _parts(source)
     sections = [_draw(name, part, source, canvas) for name, part in parts.items()]
     here = Path(__file__).parent

@@ -32,18 +32,17 @@ FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-seri
 class Canvas:
     """Saves figures under ``folder`` and returns them as pictures for the page.
 
-    ``models`` are those that the page draws: each has a colour of its own.
+    ``colours`` are of what several pictures draw, by its name.
     """
 
-    def __init__(self, folder: Path, models: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, colours: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._others = [name for name in models if name not in style.KNOWN]
+        self._colours = dict(colours or {})
         make_folder(folder)
 
     def colour(self, name: str) -> str:
-        """Return the colour of a model, the same on the whole page."""
-        index = self._others.index(name) if name in self._others else 0
-        return style.model_colour(name, index)
+        """Return the colour of what has that name, the same on the whole page."""
+        return self._colours.get(name, style.OTHERS[0])
 
     @contextmanager
     def axes(

@@ -10,13 +10,10 @@ from typing import Any, Final
 
 from campaign.declared import Stage
 
-REFERENCE: Final = "#3b4252"
-WEIGHTED: Final = "#00836a"
-UNWEIGHTED: Final = "#d1670a"
+BASELINE: Final = "#3b4252"
+FIRST: Final = "#00836a"
+SECOND: Final = "#d1670a"
 OTHERS: Final = ("#0072b2", "#b0468c", "#8a6d00", "#c0392b")
-KNOWN: Final = {
-    "reference": REFERENCE, "weighted": WEIGHTED, "unweighted": UNWEIGHTED,
-}  # fmt: skip
 INK: Final = "#1f2933"
 QUIET: Final = "#7b8794"
 GRID: Final = "#e4e7eb"
@@ -66,16 +63,6 @@ RC: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "weft",
 }
-
-
-def model_colour(name: str, index: int = 0) -> str:
-    """Return the colour of a model; the two usual ones have their own."""
-    return KNOWN.get(name) or OTHERS[index % len(OTHERS)]
-
-
-def model_dashes(name: str) -> Any:
-    """Return the line style of a model, so that colour is not the only mark."""
-    return {"weighted": "-", "unweighted": (0, (5, 2))}.get(name, "-.")
 
 
 class StageColours(dict[str, str]):

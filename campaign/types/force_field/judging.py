@@ -10,7 +10,7 @@ from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import Learnt
 from campaign.stages.names import at_protein
 from campaign.stages.sampling_choice import count_segment
@@ -22,7 +22,7 @@ from campaign.types.force_field.protein import Protein
 
 def declare_benchmark(variant: Variant, protein: str | None) -> Stage:
     """Return the stage that judges a model of a protein, None for an only one."""
-    folder = str(RunDir(Path(), protein).benchmark(variant.name))
+    folder = str(ProteinDir(Path(), protein).benchmark(variant.name))
     return Stage(
         at_protein(f"benchmark_{variant.name}", protein), "benchmark",
         f"run the model {variant.name} and compare it with the reference", MD,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.science.systems.config import SystemConfig
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.names import at_protein
 from campaign.types.force_field.config import Config
 
@@ -21,7 +21,7 @@ class Protein:
 
     name: str | None
     system: SystemConfig
-    paths: RunDir
+    paths: ProteinDir
 
     def stage(self, name: str) -> str:
         """Return what a stage is called for this protein: sample@chignolin."""
@@ -32,7 +32,7 @@ def list_proteins(root: Path, config: Config) -> list[Protein]:
     """Return the proteins of a campaign, in the order of its file."""
     learns_each = config.learn == "each"
     return [
-        Protein(name, system, RunDir(root, name, learns_each))
+        Protein(name, system, ProteinDir(root, name, learns_each))
         for name, system in config.systems.items()
     ]
 

@@ -12,7 +12,7 @@ from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.names import at_protein
 from campaign.stages.sampling_choice import fill_pcoord, fill_propagator
 from campaign.stages.we import WERun, drive_we
@@ -24,7 +24,7 @@ Futures = list["Future[Any]"]
 
 def declare_sampling(protein: str | None) -> list[Stage]:
     """Return the stages of a protein, None for an only one, up to its segments."""
-    we = str(RunDir(Path(), protein).we)
+    we = str(ProteinDir(Path(), protein).we)
     of = {"proteins": protein} if protein else {}
 
     def one(name: str, brief: str, role: str, **more: Any) -> Stage:

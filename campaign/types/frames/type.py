@@ -22,13 +22,13 @@ from apps.science.systems.info import PROTEIN_PDB
 from apps.science.units import FS_PER_PS, count_whole
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.layout import RunDir
 from campaign.stages.closing import (
     compare_experiments,
     declare_closing,
     report,
 )
 from campaign.stages.feature_check import check_count, check_joined, check_models
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import (
     Futures,
     LearningStages,
@@ -136,7 +136,7 @@ def stages(config: Config) -> Sequence[Stage]:
     """Return the stages of a campaign in the order they are shown."""
     return (
         Stage("import", brief="take the frames in, and find their slow coordinates"),
-        *declare_learning(config, RunDir(Path())),
+        *declare_learning(config, ProteinDir(Path())),
         *(declare_judging(variant) for variant in config.variants),
         *declare_closing(config.experiments.asked),
     )
@@ -144,7 +144,7 @@ def stages(config: Config) -> Sequence[Stage]:
 
 def declare_judging(variant: Variant) -> Stage:
     """Return the stage that judges a model by plain dynamics."""
-    folder = str(RunDir(Path()).benchmark(variant.name))
+    folder = str(ProteinDir(Path()).benchmark(variant.name))
     return Stage(
         f"benchmark_{variant.name}", "benchmark",
         f"run the model {variant.name} and compare it with the frames", MD,
@@ -167,7 +167,7 @@ def run(ctx: Context) -> None:
     config = cast(Config, ctx.config)
     imported = import_own_frames(ctx, config)
     learning = LearningStages(
-        ctx, config, [ctx.paths], config.system.temperature_kelvin
+        ctx, config, [ProteinDir(ctx.paths.root)], config.system.temperature_kelvin
     )
     judged = []
     for variant in config.variants:
@@ -177,7 +177,9 @@ def run(ctx: Context) -> None:
         learnt = learning.learnt[variant.name]
         judged.append(judge(ctx, config, variant, learnt, after=[trained]))
     if config.experiments.asked:
-        judged = [compare_experiments(ctx, config.variants, [ctx.paths], after=judged)]
+        judged = [compare_experiments(
+            ctx, config.variants, [ProteinDir(ctx.paths.root)], after=judged
+        )]
     report(ctx, after=judged)
 
 
@@ -185,7 +187,7 @@ def import_own_frames(ctx: Context, config: Config) -> StageFuture:
     """Take the frames in: beads, weights, reference, slow coordinates."""
     from apps.own_frames import import_frames
 
-    paths = ctx.paths
+    paths = ProteinDir(ctx.paths.root)
 
     def submit(after: Futures) -> Futures:
         return [
@@ -214,7 +216,8 @@ def judge(
     """Run a model and compare it with the frames."""
     from apps.own_frames import judge_by_dynamics
 
-    paths, asked, name = ctx.paths, config.simulation, variant.name
+    paths, asked = ProteinDir(ctx.paths.root), config.simulation
+    name = variant.name
     native = paths.system / NATIVE if config.system.structure else None
     folder, stage = paths.benchmark(name), f"benchmark_{name}"
     settings = json.dumps({

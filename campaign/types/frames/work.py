@@ -8,7 +8,7 @@ import numpy as np
 from apps.roles import ANALYSIS, MD
 from apps.science.cg.dataset.own_frames_check import check_own_frames
 from campaign.estimate.work import Work
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning_config import LearningConfig
 from campaign.stages.learning_work import list_learning, shrink_training
 
@@ -28,7 +28,7 @@ def list_work(config: Any) -> list[Work]:
     n_beads = check_own_frames(config.system, config.mapping).n_beads
     kept = n_frames * n_beads * 3 * _POSITION
     works = [Work("import", ANALYSIS, n_frames, "frames", 1, 1, n_bytes=kept)]
-    works += list_learning(config, n_frames, n_beads, RunDir(Path()))
+    works += list_learning(config, n_frames, n_beads, ProteinDir(Path()))
     return works + [_judge(config, v.name, n_beads) for v in config.variants]
 
 

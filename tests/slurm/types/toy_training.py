@@ -9,6 +9,7 @@ from typing import Literal, cast
 from apps.roles import TRAIN
 from campaign.context import Context
 from campaign.declared import Stage
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import LearningStages
 from campaign.types.force_field import config as force_field
 
@@ -30,10 +31,11 @@ def check(config: Config) -> None:
 
 
 def run(ctx: Context) -> None:
-    ctx.paths.dataset.parent.mkdir(exist_ok=True)
+    paths = ProteinDir(ctx.paths.root)
+    paths.dataset.parent.mkdir(exist_ok=True)
     dataset = Path(os.environ[DATASET_VARIABLE])
-    shutil.copyfile(dataset, ctx.paths.dataset)
-    shutil.copyfile(dataset.with_name(ctx.paths.prior.name), ctx.paths.prior)
+    shutil.copyfile(dataset, paths.dataset)
+    shutil.copyfile(dataset.with_name(paths.prior.name), paths.prior)
     config = cast(Config, ctx.config)
-    learning = LearningStages(ctx, config, [ctx.paths], 300.0)
+    learning = LearningStages(ctx, config, [paths], 300.0)
     learning.train(config.variants[0], after=[]).result()

@@ -34,7 +34,7 @@ def check(config: Config) -> None:
 
 def run(ctx: Context) -> None:
     config = ctx.config
-    folder = ctx.paths.we
+    folder = ctx.paths.root / "we"
     starts = ctx.paths.root / "starts.npz"
     position = np.array([[[-1.0, 0.0, 0.0]]])
     np.savez(starts, positions=position, velocities=np.zeros_like(position))

@@ -8,14 +8,14 @@ import pytest
 from asked_campaign import PRIOR, Start, change
 
 from campaign.declared import Stage, write_stages
-from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.start import start_campaign
+from campaign.stages.layout import ProteinDir
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> RunDir:
-    paths = RunDir(tmp_path / "mine")
+def begun(tmp_path: Path) -> ProteinDir:
+    paths = ProteinDir(tmp_path / "mine")
     paths.root.mkdir()
     ledger = Ledger(paths.ledger)
     ledger.append("run_started", stages=["prepare", "sample", "report"])
@@ -36,8 +36,9 @@ def start(tmp_path: Path, alanine_yaml: Path) -> Start:
     (source.parent / "mine.yaml").write_text(PRIOR)
     change(source, name="mine", prior__parameters="mine.yaml")
 
-    def start_changed(**changes: Any) -> RunDir:
+    def start_changed(**changes: Any) -> ProteinDir:
         change(source, **changes)
-        return start_campaign(source, "local", tmp_path / "runs")
+        run = start_campaign(source, "local", tmp_path / "runs")
+        return ProteinDir(run.root)
 
     return start_changed

@@ -12,8 +12,8 @@ from apps.science.errors import WeftError
 from campaign.config import CampaignConfig
 from campaign.context import Context, Outdated
 from campaign.declared import Stage, write_stages
-from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
+from campaign.stages.layout import ProteinDir
 from site_configs.load import load_site
 
 NOTHING = Outdated()
@@ -27,7 +27,7 @@ class Chain:
 
     NAMES = ("prepare", "sample", "train")
 
-    def __init__(self, paths: RunDir, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, paths: ProteinDir, pool: ThreadPoolExecutor) -> None:
         self.paths, self.pool = paths, pool
         self.text, self.beside = "first", "first"
         self.seed = 1
@@ -83,7 +83,7 @@ class Chain:
 
 
 @pytest.fixture
-def chain(begun: RunDir) -> Iterator[Chain]:
+def chain(begun: ProteinDir) -> Iterator[Chain]:
     begun.ledger.unlink()
     with ThreadPoolExecutor(3) as pool:
         yield Chain(begun, pool)
@@ -142,7 +142,7 @@ def test_a_file_that_a_stage_does_not_read_is_nothing_to_it(chain: Chain) -> Non
 def test_a_run_that_was_moved_is_the_same(chain: Chain) -> None:
     chain.run()
     elsewhere = chain.paths.root.with_name("elsewhere")
-    chain.paths = RunDir(chain.paths.root.rename(elsewhere))
+    chain.paths = ProteinDir(chain.paths.root.rename(elsewhere))
     assert chain.run() == []
 
 
@@ -195,7 +195,7 @@ def test_it_is_kept_where_that_is_asked_and_the_ledger_says_so(chain: Chain) -> 
     assert "sample was kept" in (kept[0].message or "")
 
 
-def test_a_campaign_waits_for_what_its_type_did_not(begun: RunDir) -> None:
+def test_a_campaign_waits_for_what_its_type_did_not(begun: ProteinDir) -> None:
     begun.ledger.unlink()
     ctx = Context(
         CampaignConfig(name="mine", type="force_field"), begun, load_site("local")
@@ -210,7 +210,7 @@ def test_a_campaign_waits_for_what_its_type_did_not(begun: RunDir) -> None:
 
 
 def test_a_ledger_that_cannot_be_written_is_a_failure_not_a_wait(
-    begun: RunDir, monkeypatch: pytest.MonkeyPatch
+    begun: ProteinDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ctx = Context(
         CampaignConfig(name="mine", type="force_field"), begun, load_site("local")

@@ -10,8 +10,8 @@ import yaml
 
 from apps.science.errors import ConfigError
 from campaign.config import dump_campaign, load_campaign, parse_campaign
-from campaign.layout import RunDir
 from campaign.stages.experiments import Experiment, write_experiments
+from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import share_out
 from campaign.stages.variants import Variant
 from campaign.types.force_field import type as force_field
@@ -74,7 +74,7 @@ def test_a_sweep_is_every_combination_of_every_variant(load: Load) -> None:
         "prior.dihedral_scale": 1.0, "seed": 2, "dataset.weight_cutoff": 1e-6
     }  # fmt: skip
     # a prior for each of a, b; a training set for each cutoff of those; seeds share
-    learnt = share_out(config.variants, RunDir(Path("run")))
+    learnt = share_out(config.variants, ProteinDir(Path("run")))
     assert len({one.prior for one in learnt.values()}) == 2
     assert len({one.dataset for one in learnt.values()}) == 4
     assert learnt["a_seed_1_weight_cutoff_0"].prior == Path("run/cg/prior.yaml")
@@ -93,7 +93,7 @@ def test_models_with_a_map_that_frames_decide_share_no_other_frames(load: Load) 
         )
     }  # fmt: skip
     learnt = share_out(
-        load(experiments={"variants": variants}).variants, RunDir(Path("run"))
+        load(experiments={"variants": variants}).variants, ProteinDir(Path("run"))
     )
     assert learnt["fixed"].prior == learnt["same"].prior
     assert len({one.prior for one in learnt.values()}) == 3
@@ -182,7 +182,7 @@ def test_proteins_must_agree_and_be_there(load: Load) -> None:
 
 
 def test_the_table_has_each_models_own_best_epoch(tmp_path: Path) -> None:
-    paths = RunDir(tmp_path)
+    paths = ProteinDir(tmp_path)
     for name, weighted in (("a", True), ("b", False)):
         folder = paths.model(name)
         folder.mkdir(parents=True)

@@ -14,12 +14,12 @@ from campaign.config import dump_campaign, load_campaign
 from campaign.declared import Stages, list_kept
 from campaign.estimate.kept import list_work
 from campaign.estimate.work import total_bytes
-from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.settings_change import find_standing
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.methods import write_methods
 from campaign.stages.experiments import Experiment, write_experiments
+from campaign.stages.layout import ProteinDir
 from campaign.types.force_field import type as force_field
 
 BODY: dict[str, Any] = {
@@ -63,13 +63,13 @@ def test_each_has_stages_of_its_own_from_prior_to_judging(load: Load) -> None:
 def test_its_files_lie_with_the_protein(load: Load, tmp_path: Path) -> None:
     root = tmp_path / "runs" / "some"
     (home := root / "proteins" / "one").mkdir(parents=True)
-    assert RunDir.at(home).prior == root / "cg" / "prior.yaml"
+    assert ProteinDir.at(home).prior == root / "cg" / "prior.yaml"
     (root / "resolved.yaml").write_text("learn: each\n")
-    run = RunDir.at(home)
+    run = ProteinDir.at(home)
     assert [run.prior, run.dataset, run.model("m")] == [
         home / "cg" / "prior.yaml", home / "cg" / "dataset.h5", home / "models" / "m"
     ]  # fmt: skip
-    assert RunDir.at(root).each_learner() == [run]
+    assert ProteinDir.at(root).each_learner() == [run]
     stage = Stages(force_field.stages(load()))["train_weighted@one"]
     assert stage.of == {"proteins": "one", "models": "weighted"}
     folder = run.model("weighted")
@@ -106,7 +106,7 @@ def test_the_work_is_that_of_the_same_stages_and_no_more_is_kept(load: Load) -> 
 
 
 def test_a_changed_protein_concerns_its_own_stages(load: Load, tmp_path: Path) -> None:
-    paths = RunDir(tmp_path / "run")
+    paths = ProteinDir(tmp_path / "run")
     paths.root.mkdir()
     ledger = Ledger(paths.ledger)
     stages = Stages(force_field.stages(load()))
@@ -123,13 +123,13 @@ def test_a_changed_protein_concerns_its_own_stages(load: Load, tmp_path: Path) -
 
 
 def test_the_table_has_the_losses_of_each(tmp_path: Path) -> None:
-    homes = [RunDir(tmp_path, name, learns_each=True) for name in ("one", "two")]
+    homes = [ProteinDir(tmp_path, name, learns_each=True) for name in ("one", "two")]
     for home, loss in zip(homes, (5, 7), strict=True):
         home.model("a").mkdir(parents=True)
         (home.model("a") / "metrics.csv").write_text(
             f"epoch,val_loss_weighted,val_loss_unweighted\n1,{loss},9\n"
         )
-    table = write_experiments(RunDir(tmp_path), [Experiment("a", {})], homes)
+    table = write_experiments(ProteinDir(tmp_path), [Experiment("a", {})], homes)
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert [row[f"{p}.val_loss_weighted"] for p in ("one", "two")] == ["5", "7"]
     assert "val_loss_weighted" not in row
@@ -159,7 +159,7 @@ def test_the_methods_say_that_and_what_the_proteins_differ_in(
         (root / "proteins" / protein).mkdir(parents=True)
     settings = dump_campaign(load(two={"temperature_kelvin": 340}))
     (root / "resolved.yaml").write_text(settings)
-    found = write_methods(RunSource(RunDir.at(root)))
+    found = write_methods(LearntSource(ProteinDir.at(root)))
     assert found is not None
     text = " ".join(found.paragraphs)
     assert "at 300 K (one) and 340 K (two) by Langevin" in text

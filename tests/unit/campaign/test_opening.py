@@ -13,9 +13,9 @@ from apps.science.errors import ConfigError
 from campaign.campaign_type import load_type
 from campaign.config import load_campaign
 from campaign.context import Outdated
-from campaign.layout import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.resume import Allowed, open_campaign
+from campaign.stages.layout import ProteinDir
 
 REPOSITORY = Path(__file__).parents[3]
 AGAIN = Allowed(outdated=Outdated(again=True))
@@ -138,7 +138,7 @@ def test_settings_and_stages_that_a_type_tells_of_exist(kind: str) -> None:
     assert set(body) - told == {"name", "type", "plugins"}
 
 
-def rewrite_environment(paths: RunDir, **packages: str) -> None:
+def rewrite_environment(paths: ProteinDir, **packages: str) -> None:
     found = json.loads(paths.environment.read_text())
     found["packages"] |= packages
     paths.environment.write_text(json.dumps(found))

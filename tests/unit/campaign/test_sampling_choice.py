@@ -9,7 +9,7 @@ from apps.science.errors import ConfigError
 from apps.science.propagators import toy
 from apps.science.we.spec import PROPAGATORS
 from campaign.config import check_campaign, dump_campaign, load_campaign
-from campaign.layout import RunDir
+from campaign.stages.layout import ProteinDir
 from campaign.stages.sampling_choice import fill_pcoord, fill_propagator
 from campaign.types.force_field.config import Config
 
@@ -43,7 +43,7 @@ def load(folder: Path, *lines: str) -> Config:
 def test_what_is_not_given_is_all_atom_dynamics_binned_on_two_tics(
     tmp_path: Path,
 ) -> None:
-    config, paths = load(tmp_path), RunDir(tmp_path / "run")
+    config, paths = load(tmp_path), ProteinDir(tmp_path / "run")
     # the very keys of earlier versions: their runs are known by the hash of these
     assert fill_pcoord(config.sample.pcoord, paths) == {
         "kind": "tica", "model": str(paths.tica), "mapping": str(paths.mapping)
@@ -64,7 +64,7 @@ def test_settings_that_are_given_go_before_those_of_the_system(tmp_path: Path) -
 def test_a_file_of_the_run_is_filled_in_and_an_own_one_is_found_beside_the_campaign(
     tmp_path: Path,
 ) -> None:
-    paths = RunDir(tmp_path / "run")
+    paths = ProteinDir(tmp_path / "run")
     (tmp_path / "mine.npy").touch()
     one_bin = "bins: {kind: rectilinear, edges: [[1]]}"
     text = TEXT.replace("bins: {kind: rectilinear, edges: [[0], [0]]}", one_bin)

@@ -5,27 +5,27 @@ from pathlib import Path
 import numpy as np
 
 from apps.science.segments.frames import WeightedFrames
-from campaign.layout import RunDir
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.convergence import (
     doubt_times,
     doubt_training,
     find_doubts,
     longest_walk,
 )
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 
 def test_a_long_reference_and_long_runs_raise_no_doubt(
     finished: tuple[Path, str],
 ) -> None:
-    source = RunSource(RunDir(finished[0]))
+    source = LearntSource(ProteinDir(finished[0]))
     assert doubt_times(source) == []  # 300 ps and 100 ps against 10 ps
 
 
 def test_a_run_shorter_than_its_slowest_process_is_named(
     finished: tuple[Path, str],
 ) -> None:
-    source = RunSource(RunDir(finished[0]))
+    source = LearntSource(ProteinDir(finished[0]))
     frames = source.reference_frames()
     assert frames is not None
     short = frames.time_ps < 9.0
@@ -41,7 +41,7 @@ def test_a_run_shorter_than_its_slowest_process_is_named(
 
 
 def test_training_that_still_falls_is_named(finished: tuple[Path, str]) -> None:
-    source = RunSource(RunDir(finished[0]))
+    source = LearntSource(ProteinDir(finished[0]))
     epochs = np.arange(1.0, 41.0)
     falling = {"epoch": epochs, "val_loss_weighted": 1 / epochs}
     settled = {"epoch": epochs, "val_loss_unweighted": (epochs - 20) ** 2}
@@ -51,7 +51,7 @@ def test_training_that_still_falls_is_named(finished: tuple[Path, str]) -> None:
 
 
 def test_an_empty_run_has_nothing_to_doubt(tmp_path: Path) -> None:
-    assert find_doubts(RunSource(RunDir(tmp_path))) == []
+    assert find_doubts(LearntSource(ProteinDir(tmp_path))) == []
 
 
 def test_the_longest_walk_is_of_one_trajectory() -> None:

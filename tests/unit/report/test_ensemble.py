@@ -11,14 +11,14 @@ import pytest
 
 from apps.science.we.convergence import follow_flux, still_drifts
 from apps.science.we.kinetics import estimate_kinetics, read_flux
-from campaign.layout import RunDir
 from campaign.report.kit import words
 from campaign.report.kit.build import write_report
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_flux import flux_facts, flux_notes, read_fluxes
 from campaign.report.parts.we.ensemble_work import idle
 from campaign.report.parts.we.history import History, read_history
 from campaign.report.parts.we.iterations import read_iterations
+from campaign.stages.layout import ProteinDir
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_an_older_journal_is_drawn_and_what_it_lacks_is_named(
 
 
 def test_the_flux_of_the_journal_is_that_of_west_h5(recycled: Path) -> None:
-    source = RunSource(RunDir(recycled))
+    source = LearntSource(ProteinDir(recycled))
     history = read_history(source.journal)
     expected = read_flux(recycled / "we" / "west.h5", "right")
     assert expected.sum() > 0
@@ -110,7 +110,7 @@ def test_an_older_journal_takes_its_flux_from_west_h5(
     root = synthetic.recycled.write_recycled_run(tmp_path / "well", n_iterations=12)
     before = read_history(read_iterations(root / "we/journal")).flux["right"]
     synthetic.ensemble.make_journal_old(root / "we")
-    source = RunSource(RunDir(root))
+    source = LearntSource(ProteinDir(root))
     found = read_fluxes(source, read_history(source.journal))
     np.testing.assert_allclose(found["right"], before, rtol=1e-12)
     (root / "we" / "west.h5").unlink()

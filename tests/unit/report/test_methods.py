@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign
-from campaign.layout import RunDir
 from campaign.report.kit.build import write_report
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written import papers
 from campaign.report.parts.written.methods import Methods, write_methods
 from campaign.report.parts.written.papers import PAPERS, Citations
+from campaign.stages.layout import ProteinDir
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 EVERY_FIELD = {
@@ -37,7 +37,7 @@ def methods_of(folder: Path, body: dict[str, Any]) -> Methods:
     (folder / "resolved.yaml").write_text(yaml.safe_dump(body))
     environment = {"packages": {"openmm": "8.6.1", "weft": "0.1.0"}, "python": "3.11.9"}
     (folder / "environment.json").write_text(json.dumps(environment))
-    found = write_methods(RunSource(RunDir(folder)))
+    found = write_methods(LearntSource(ProteinDir(folder)))
     assert found is not None
     return found
 
@@ -130,4 +130,4 @@ def test_a_finished_run_has_its_numbers_and_the_text_beside_the_page(
 
 
 def test_a_run_that_says_nothing_yet_has_no_methods(tmp_path: Path) -> None:
-    assert write_methods(RunSource(RunDir(tmp_path))) is None
+    assert write_methods(LearntSource(ProteinDir(tmp_path))) is None

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign, parse_campaign
-from campaign.layout import RunDir
 from campaign.report.kit.build import write_report
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.next_steps import list_steps, show_steps
 from campaign.report.parts.judged.worth import read_worth
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 DEMO = Path(__file__).parents[3] / "examples" / "01_chignolin" / "campaign.yaml"
 
@@ -63,7 +63,7 @@ def write_fit(root: Path, name: str, *terms: str) -> None:
 
 
 def steps_of(root: Path):
-    source = RunSource(RunDir(root))
+    source = LearntSource(ProteinDir(root))
     return list_steps(source, read_worth(source))
 
 
@@ -142,6 +142,6 @@ def test_nothing_is_advised_where_all_is_well(root: Path) -> None:
         for name in ("tic0", "bonds", "angles", "dihedrals"):
             body["metrics"][name]["figures"]["kl"]["value"] = 0.01
         path.write_text(json.dumps(body))
-    source = RunSource(RunDir(root))
+    source = LearntSource(ProteinDir(root))
     assert read_worth(source)[0].grade == "good"
     assert show_steps(source, read_worth(source)) == []

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.layout import RunDir
 from campaign.report.kit.blocks import Facts, Fold, Gallery, Note, Table
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.learning.page_prior import describe_gate, prior, shorten
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 GATE = {
     "n_steps": 100000, "passed": True, "n_replicas": 4, "timestep_fs": 2.5,
@@ -53,25 +53,25 @@ def write_maps(chosen: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunDir:
+def run(tmp_path: Path) -> ProteinDir:
     (tmp_path / "cg").mkdir()
-    return RunDir(tmp_path)
+    return ProteinDir(tmp_path)
 
 
-def draw(run: RunDir) -> list[Any]:
-    return prior(RunSource(run), Canvas(run.root / "figures")).blocks
+def draw(run: ProteinDir) -> list[Any]:
+    return prior(LearntSource(run), Canvas(run.root / "figures")).blocks
 
 
 def of_kind(blocks: list[Any], kind: type) -> list[Any]:
     return [b for b in blocks if isinstance(b, kind)]
 
 
-def test_without_a_prior_the_part_says_so(run: RunDir) -> None:
+def test_without_a_prior_the_part_says_so(run: ProteinDir) -> None:
     (note,) = draw(run)
     assert note == Note("The prior has not been fitted yet.", "missing")
 
 
-def test_each_term_has_a_picture_and_a_table(run: RunDir) -> None:
+def test_each_term_has_a_picture_and_a_table(run: ProteinDir) -> None:
     run.prior.with_name("prior_fit.json").write_text(json.dumps(write_fit(GATE)))
     blocks = draw(run)
     ((picture,),) = (g.pictures for g in of_kind(blocks, Gallery))
@@ -84,14 +84,14 @@ def test_each_term_has_a_picture_and_a_table(run: RunDir) -> None:
     assert "stable for 100,000 steps" in dict(facts.rows)["Prior-only dynamics"]
 
 
-def test_a_refused_prior_is_a_caution(run: RunDir) -> None:
+def test_a_refused_prior_is_a_caution(run: ProteinDir) -> None:
     gate = {"n_steps": 100000, "passed": False, "message": "Bond CAA0 left its range."}
     run.prior.with_name("prior_fit.json").write_text(json.dumps(write_fit(gate)))
     assert Note("Bond CAA0 left its range.", "caution") in draw(run)
     assert describe_gate({"passed": None}).startswith("not run")
 
 
-def test_force_maps_stand_beside_each_other(run: RunDir) -> None:
+def test_force_maps_stand_beside_each_other(run: ProteinDir) -> None:
     path = run.prior.with_name("force_maps.json")
     path.write_text(json.dumps(write_maps("optimal")))
     (table,) = of_kind(draw(run), Table)
@@ -101,21 +101,21 @@ def test_force_maps_stand_beside_each_other(run: RunDir) -> None:
     assert table.rows[2][2].text == "0.243"
 
 
-def test_why_a_map_was_taken_is_told(run: RunDir) -> None:
+def test_why_a_map_was_taken_is_told(run: ProteinDir) -> None:
     path = run.prior.with_name("force_maps.json")
     reason = {"asked": "auto", "reason": "auto takes optimal: it is the quietest"}
     path.write_text(json.dumps(write_maps("optimal") | reason))
     assert Note("Auto takes optimal: it is the quietest.") in draw(run)
 
 
-def test_a_broken_map_in_use_is_a_caution(run: RunDir) -> None:
+def test_a_broken_map_in_use_is_a_caution(run: ProteinDir) -> None:
     path = run.prior.with_name("force_maps.json")
     path.write_text(json.dumps(write_maps("slice")))
     cautions = [n.text for n in of_kind(draw(run), Note) if n.tone == "caution"]
     assert cautions == ["Force map slice is not consistent: 10 constraint groups."]
 
 
-def test_a_gap_in_the_chain_is_told(run: RunDir) -> None:
+def test_a_gap_in_the_chain_is_told(run: ProteinDir) -> None:
     gap = "residues 4 to 5 are missing between ASP 3 and GLY 6"
     run.mapping.write_text(json.dumps({"gaps": [gap]}))
     assert Note(f"No bond crosses a gap: {gap}.", "caution") in draw(run)

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from apps.science.systems.native_folds import list_folds, read_fold
-from campaign.layout import RunDir
 from campaign.report.kit.build import write_report
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.page_published import list_judged, read_table
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 TABLE_4_4 = {
     ("bba", "tic0"): (0.109, 0.218), ("chignolin", "tic0"): (1.401, 2.600),
@@ -117,5 +117,5 @@ def test_several_proteins_share_one_table(
         system = home / "system" / "system.json"
         body = json.loads(system.read_text()) | {"sequence": read_fold(fold).sequence}
         system.write_text(json.dumps(body))
-    judged = list_judged(RunSource(RunDir.at(several)))
+    judged = list_judged(LearntSource(ProteinDir.at(several)))
     assert [one.published.folds[0] for one in judged] == list(names.values())

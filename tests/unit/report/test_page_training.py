@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
-from campaign.layout import RunDir
 from campaign.report.kit.blocks import Note, Table
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.convergence import doubt_training
 from campaign.report.parts.learning.page_training import say_endings
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 
-def write_ending(source: RunSource, model: str, trend: str, warning: str = "") -> None:
+def write_ending(
+    source: LearntSource, model: str, trend: str, warning: str = ""
+) -> None:
     folder = source.paths.model(model)
     folder.mkdir(parents=True)
     sentence = f"It was {trend}. {warning}"
@@ -19,7 +21,7 @@ def write_ending(source: RunSource, model: str, trend: str, warning: str = "") -
 
 
 def test_each_model_says_how_its_training_ended(tmp_path: Path) -> None:
-    source = RunSource(RunDir(tmp_path))
+    source = LearntSource(ProteinDir(tmp_path))
     assert say_endings(source, ["old"]) == []
     write_ending(source, "weighted", "falling")
     write_ending(source, "unweighted", "overfit", "The set is small.")
@@ -32,7 +34,7 @@ def test_each_model_says_how_its_training_ended(tmp_path: Path) -> None:
 
 
 def test_what_ending_json_says_counts_before_the_curve(tmp_path: Path) -> None:
-    source = RunSource(RunDir(tmp_path))
+    source = LearntSource(ProteinDir(tmp_path))
     for model, trend in (("a", "falling"), ("b", "flat")):
         write_ending(source, model, trend)
         (source.paths.model(model) / "metrics.csv").write_text(

@@ -12,12 +12,12 @@ from apps.science.segments.frames import WeightedFrames
 from apps.science.systems.fold import build_fold
 from apps.science.systems.native_folds import read_fold
 from apps.science.systems.structure import format_pdb
-from campaign.layout import RunDir
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.structure_sets import (
     gather_structures,
     read_native_beads,
 )
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 RULES = [
     BeadRule(name="CA", atoms=["CA"]),
@@ -33,8 +33,8 @@ class Heavy:
     constraints: tuple[tuple[int, int], ...] = ()
 
 
-def write_chignolin(root: Path, system: dict[str, str]) -> tuple[RunSource, Mapping]:
-    paths = RunDir(root)
+def write_chignolin(root: Path, system: dict[str, str]) -> tuple[LearntSource, Mapping]:
+    paths = ProteinDir(root)
     paths.system.mkdir(parents=True)
     pdb = paths.system / "protein.pdb"
     text = format_pdb(build_fold(read_fold("chignolin")))
@@ -43,7 +43,7 @@ def write_chignolin(root: Path, system: dict[str, str]) -> tuple[RunSource, Mapp
     mapping = build_mapping(pdb, Heavy([12.0] * n_atoms), RULES)
     mapping.write(paths.mapping)
     paths.resolved.write_text(yaml.safe_dump({"name": "c", "system": system}))
-    return RunSource(paths), mapping
+    return LearntSource(paths), mapping
 
 
 def test_the_native_structure_is_that_of_a_fold(tmp_path: Path) -> None:

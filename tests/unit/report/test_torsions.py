@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from campaign.layout import RunDir
 from campaign.report.kit.blocks import Fold, Gallery
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.torsion_pictures import torsions
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.stages.layout import ProteinDir
 
 NAMES = ["C", "N", "CA", "C", "N"]
 
 
-def write_run(root: Path, n: int, names: list[str]) -> RunSource:
-    paths = RunDir(root)
+def write_run(root: Path, n: int, names: list[str]) -> LearntSource:
+    paths = ProteinDir(root)
     folder = paths.benchmark("weighted")
     folder.mkdir(parents=True)
     share = np.full((n, 60), 1 / 60)
@@ -31,7 +31,7 @@ def write_run(root: Path, n: int, names: list[str]) -> RunSource:
     paths.mapping.parent.mkdir(parents=True)
     mapping = {"names": names, "resids": [1, 2, 2, 2, 3, 4, 5, 6][: len(names)]}
     paths.mapping.write_text(json.dumps(mapping))
-    return RunSource(paths)
+    return LearntSource(paths)
 
 
 def test_phi_and_psi_are_drawn_by_name_with_their_figures(tmp_path: Path) -> None:
@@ -54,4 +54,5 @@ def test_many_dihedrals_are_behind_a_line(tmp_path: Path) -> None:
 
 
 def test_runs_of_before_have_none(tmp_path: Path) -> None:
-    assert torsions(RunSource(RunDir(tmp_path)), Canvas(tmp_path / "figures")) == []
+    source = LearntSource(ProteinDir(tmp_path))
+    assert torsions(source, Canvas(tmp_path / "figures")) == []

@@ -33,7 +33,7 @@ def side_bead_view(frames: np.ndarray) -> dict:
     yardstick = Yardstick(BONDS, LENGTHS, (1.0, 2.0, 3.0))
     turning = make_turning(
         {"reference": traces}, lay_flat(STAR), yardstick, [1, 1, 2, 2, 3],
-        ("a <native> structure", STAR),
+        ("a <native> structure", STAR), lambda name: "#123456",
     )  # fmt: skip
     return json.loads(turning.data)
 

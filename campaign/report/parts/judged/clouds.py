@@ -10,7 +10,7 @@ from apps.science.errors import WeftError
 from apps.science.metrics.conformations._basins import find_valleys
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Cloud:
         return int(self.points.shape[1])
 
 
-def read_clouds(source: RunSource, models: list[str]) -> dict[str, Cloud]:
+def read_clouds(source: LearntSource, models: list[str]) -> dict[str, Cloud]:
     """Return the reference and those models that have frames, by their name.
 
     Empty until the reference stage has fitted TICA with two components or more.
@@ -77,7 +77,7 @@ def name_walks(frames: WeightedFrames) -> IntArray:
     return np.asarray(walks)
 
 
-def read_native_point(source: RunSource, native: Array | None) -> Array | None:
+def read_native_point(source: LearntSource, native: Array | None) -> Array | None:
     """Return the native structure's place in the space of the TICs, (n_dim,)."""
     if native is None:
         return None

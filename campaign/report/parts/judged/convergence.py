@@ -8,7 +8,7 @@ from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
 from campaign.report.kit import words
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import RunSource, name_own_loss
+from campaign.report.parts.learnt_source import LearntSource, name_own_loss
 
 ENOUGH_TIMESCALES = 10.0
 """Slowest timescales that a reference walk should last, for populations to settle."""
@@ -17,12 +17,12 @@ STILL_FALLING = 0.9
 """A best epoch later than this share of all epochs: training may not be at its end."""
 
 
-def find_doubts(source: RunSource) -> list[str]:
+def find_doubts(source: LearntSource) -> list[str]:
     """Return what has not converged as far as times and losses tell, with figures."""
     return [*doubt_times(source), *doubt_training(source)]
 
 
-def doubt_times(source: RunSource) -> list[str]:
+def doubt_times(source: LearntSource) -> list[str]:
     """Compare how long reference and models ran with the slowest process."""
     slowest = slowest_timescale(source)
     frames = source.reference_frames()
@@ -54,7 +54,7 @@ def doubt_times(source: RunSource) -> list[str]:
     return found
 
 
-def doubt_training(source: RunSource) -> list[str]:
+def doubt_training(source: LearntSource) -> list[str]:
     """Name the models whose validation loss was still falling at the end."""
     falling = name_falling(source)
     if not falling:
@@ -66,7 +66,7 @@ def doubt_training(source: RunSource) -> list[str]:
     ]
 
 
-def name_falling(source: RunSource) -> list[str]:
+def name_falling(source: LearntSource) -> list[str]:
     """Return the models whose best epoch was among the last."""
     falling = []
     for model in source.models:
@@ -83,7 +83,7 @@ def name_falling(source: RunSource) -> list[str]:
     return falling
 
 
-def slowest_timescale(source: RunSource) -> float | None:
+def slowest_timescale(source: LearntSource) -> float | None:
     """Return the longest implied timescale of the reference, ps; None without one."""
     if not source.paths.tica.exists():
         return None

@@ -12,6 +12,7 @@ from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes
 from campaign.report.parts.judged.clouds import Cloud
 from campaign.report.parts.judged.scores import Density
+from campaign.report.parts.model_look import model_dashes
 
 SMOOTHING_BINS = 1.5
 SCORED_TICS = 2
@@ -29,9 +30,9 @@ def draw_density(name: str, found: dict[str, Density], canvas: Canvas) -> Pictur
     with canvas.axes(style.SMALL) as (figure, axes):
         centres = (edges[1:] + edges[:-1]) / 2
         drawn = smooth(first.reference, first)
-        axes.fill_between(centres, drawn, color=style.REFERENCE, alpha=0.16, lw=0)
-        axes.plot(centres, drawn, color=style.REFERENCE, lw=1.2, label="reference")
-        _draw_band(axes, first, first.reference_band, style.REFERENCE)
+        axes.fill_between(centres, drawn, color=style.BASELINE, alpha=0.16, lw=0)
+        axes.plot(centres, drawn, color=style.BASELINE, lw=1.2, label="reference")
+        _draw_band(axes, first, first.reference_band, style.BASELINE)
         numbers["reference"] = first.reference_density
         for model, density in found.items():
             colour = canvas.colour(model)
@@ -39,7 +40,7 @@ def draw_density(name: str, found: dict[str, Density], canvas: Canvas) -> Pictur
             _draw_band(axes, density, density.model_band, colour)
             axes.plot(
                 middles, smooth(density.model, density), lw=1.8, label=model,
-                color=colour, ls=style.model_dashes(model),
+                color=colour, ls=model_dashes(model),
             )  # fmt: skip
             numbers |= {model: density.model_density,
                         f"{model}_outside": density.model_outside}  # fmt: skip

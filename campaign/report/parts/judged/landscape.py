@@ -7,8 +7,8 @@ import numpy as np
 from apps.science.arrays import Array
 from apps.science.statistics import weighted_quantile
 from apps.science.units import thermal_energy
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.clouds import Cloud, read_clouds
+from campaign.report.parts.learnt_source import LearntSource
 
 AXES = ("TIC 0", "TIC 1")
 N_CELLS = 50
@@ -84,7 +84,7 @@ class Plane:
         return seen, 1.0 - float(theirs[mine].sum() / max(1, len(others)))
 
 
-def read_planes(source: RunSource, models: list[str]) -> dict[str, Plane]:
+def read_planes(source: LearntSource, models: list[str]) -> dict[str, Plane]:
     """Return the planes of TIC 0 and TIC 1 of the reference and of models with frames.
 
     Empty until the reference stage has fitted TICA.

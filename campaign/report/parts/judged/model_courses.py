@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
-from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.scores import read_arrays
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.report.parts.model_look import model_dashes
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ COURSES = (
 )  # fmt: skip
 
 
-def draw_courses(source: RunSource, canvas: Canvas) -> Iterator[Picture]:
+def draw_courses(source: LearntSource, canvas: Canvas) -> Iterator[Picture]:
     """Draw every course that some model has."""
     arrays = {model: read_arrays(source, model) for model in source.models}
     for course in COURSES:
@@ -73,7 +73,7 @@ def _draw(
         for model, (time_ps, share) in found.items():
             axes.plot(
                 time_ps, 100 * share, label=model,
-                color=canvas.colour(model), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: share}
         top = max(float(np.nanmax(share)) for _, share in found.values())

@@ -12,7 +12,6 @@ from apps.science.learning.names import ENDING
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Advice, Block, Steps
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.convergence import (
     ENOUGH_TIMESCALES,
     longest_walk,
@@ -21,6 +20,7 @@ from campaign.report.parts.judged.convergence import (
 )
 from campaign.report.parts.judged.scores import ScoreTable, read_scores, read_set
 from campaign.report.parts.judged.worth import LEAST_OUTSIDE, Worth, is_far, times_floor
+from campaign.report.parts.learnt_source import LearntSource
 
 MOST_STEPS: Final = 5
 NOISIER: Final = 1.1
@@ -60,7 +60,7 @@ class Step:
         )
 
 
-def show_steps(source: RunSource, worth: list[Worth]) -> list[Block]:
+def show_steps(source: LearntSource, worth: list[Worth]) -> list[Block]:
     """Return what to try as blocks of the page; none where all is well."""
     found = list_steps(source, worth)
     if not found:
@@ -73,7 +73,7 @@ def show_steps(source: RunSource, worth: list[Worth]) -> list[Block]:
     ]  # fmt: skip
 
 
-def list_steps(source: RunSource, worth: list[Worth]) -> list[Step]:
+def list_steps(source: LearntSource, worth: list[Worth]) -> list[Step]:
     """Return what to try, the most promising first; nothing for a good model."""
     if not worth or worth[0].grade == "good":
         return []
@@ -88,7 +88,7 @@ def list_steps(source: RunSource, worth: list[Worth]) -> list[Step]:
     return sorted(found, key=lambda step: -step.gain)[:MOST_STEPS]
 
 
-def _mend_dynamics(source: RunSource, best: Worth) -> Iterator[Step]:
+def _mend_dynamics(source: LearntSource, best: Worth) -> Iterator[Step]:
     section = _section(source, "benchmark")
     step = section.get("timestep_fs")
     if best.broken > LEAST_OUTSIDE and isinstance(step, int | float) and step > 1:
@@ -100,7 +100,7 @@ def _mend_dynamics(source: RunSource, best: Worth) -> Iterator[Step]:
         )
 
 
-def _lengthen_reference(source: RunSource, best: Worth) -> Iterator[Step]:
+def _lengthen_reference(source: LearntSource, best: Worth) -> Iterator[Step]:
     section = _section(source, "reference")
     asked, interval = (
         section.get(k) for k in ("walk_length_ps", "frame_interval_ps")
@@ -125,7 +125,7 @@ def _lengthen_reference(source: RunSource, best: Worth) -> Iterator[Step]:
     )
 
 
-def _quieten_forces(source: RunSource) -> Iterator[Step]:
+def _quieten_forces(source: LearntSource) -> Iterator[Step]:
     maps = read_json(source.paths.beside_prior("force_maps.json")) or {}
     found = maps.get("maps") or {}
     key = "mean_squared_force"
@@ -154,7 +154,7 @@ def _quieten_forces(source: RunSource) -> Iterator[Step]:
     )
 
 
-def _complete_prior(source: RunSource, table: ScoreTable) -> Iterator[Step]:
+def _complete_prior(source: LearntSource, table: ScoreTable) -> Iterator[Step]:
     fit = read_json(source.paths.beside_prior("prior_fit.json")) or {}
     terms = fit.get("terms") or {}
     if fit.get("source") != "fitted" or not terms:
@@ -194,7 +194,7 @@ def _is_shared(terms: dict[str, Any]) -> bool:
     return bool(names) and all(set(n.split(" - ")) == {"X"} for n in names)
 
 
-def _train_longer(source: RunSource) -> Iterator[Step]:
+def _train_longer(source: LearntSource) -> Iterator[Step]:
     training = _section(source, "training")
     falling = name_falling(source)
     endings = {m: read_json(source.paths.model(m) / ENDING) for m in source.models}
@@ -224,7 +224,7 @@ def _train_longer(source: RunSource) -> Iterator[Step]:
         )
 
 
-def _relax_weights(source: RunSource) -> Iterator[Step]:
+def _relax_weights(source: LearntSource) -> Iterator[Step]:
     segments, sample = source.paths.segments, _section(source, "sample")
     n_iterations = sample.get("n_iterations")
     if not segments.exists() or not n_iterations or sample.get("targets"):
@@ -246,7 +246,7 @@ def _relax_weights(source: RunSource) -> Iterator[Step]:
     )  # fmt: skip
 
 
-def _draw_frames(source: RunSource) -> Iterator[Step]:
+def _draw_frames(source: LearntSource) -> Iterator[Step]:
     maps = read_json(source.paths.beside_prior("force_maps.json")) or {}
     training = _section(source, "training")
     ess, n_frames = maps.get("ess_training"), maps.get("n_training_frames")
@@ -265,7 +265,7 @@ def _draw_frames(source: RunSource) -> Iterator[Step]:
         )
 
 
-def _judge_longer(source: RunSource) -> Iterator[Step]:
+def _judge_longer(source: LearntSource) -> Iterator[Step]:
     section, slowest = _section(source, "benchmark"), slowest_timescale(source)
     n_iterations, tau_fs = (
         section.get(k) for k in ("n_iterations", "segment_length_fs")
@@ -287,7 +287,7 @@ def _judge_longer(source: RunSource) -> Iterator[Step]:
         )
 
 
-def _section(source: RunSource, name: str) -> dict[str, Any]:
+def _section(source: LearntSource, name: str) -> dict[str, Any]:
     found = source.config.get(name)
     return found if isinstance(found, dict) else {}
 

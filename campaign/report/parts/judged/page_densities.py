@@ -16,7 +16,6 @@ from campaign.report.kit.blocks import (
     Text,
 )
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.clouds import read_clouds, read_native_point
 from campaign.report.parts.judged.density_pictures import (
     draw_density,
@@ -27,6 +26,7 @@ from campaign.report.parts.judged.plane_points import draw_planes
 from campaign.report.parts.judged.scores import read_arrays, read_densities
 from campaign.report.parts.judged.structure_sets import read_native_beads
 from campaign.report.parts.judged.torsion_pictures import torsions
+from campaign.report.parts.learnt_source import LearntSource
 
 DEFAULT_KELVIN = 300.0
 
@@ -37,7 +37,7 @@ HOW_TO_READ = (
 )
 
 
-def densities(source: RunSource, canvas: Canvas) -> Section:
+def densities(source: LearntSource, canvas: Canvas) -> Section:
     """Draw every density, and the maps of the plane of the slow coordinates."""
     section = Section(
         "densities",
@@ -89,7 +89,7 @@ class Area:
     cells: Array
 
 
-def read_area(source: RunSource) -> Area | None:
+def read_area(source: LearntSource) -> Area | None:
     """Return the area that models are judged by; None where no benchmark kept it."""
     keys = ("tica2d/edges_0", "tica2d/edges_1", "coverage/reference_area")
     for model in source.models:
@@ -148,7 +148,7 @@ def _middles_and_beyond(edges: Array) -> Array:
     return np.asarray(np.arange(-1, len(edges)) * width + edges[0] + 0.5 * width)
 
 
-def _contact_maps(source: RunSource, canvas: Canvas) -> list[Block]:
+def _contact_maps(source: LearntSource, canvas: Canvas) -> list[Block]:
     found = {m: a for m in source.models if (a := read_arrays(source, m))}
     blocks: list[Block] = []
     for kind, unit, title in (
@@ -233,7 +233,7 @@ def draw_contacts(
         )
 
 
-def bead_names(source: RunSource, n_beads: int) -> list[str]:
+def bead_names(source: LearntSource, n_beads: int) -> list[str]:
     """Return a short name for each bead: residue and number, atom where it differs."""
     mapping = source.mapping
     residues, numbers = mapping.get("resnames"), mapping.get("resids")

@@ -6,7 +6,7 @@ from typing import Any
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Download, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import MOST_DRAWN, RunSource
+from campaign.report.parts.learnt_source import MOST_DRAWN, LearntSource
 
 _LOSSES = {
     "val_loss_weighted": "Validation loss, weighted",
@@ -19,7 +19,7 @@ _RESULTS = (
 _TRAINING = ("n_epochs", "best_epoch")
 
 
-def experiments(source: RunSource, canvas: Canvas) -> Section:
+def experiments(source: LearntSource, canvas: Canvas) -> Section:
     """Tabulate every model with what it changed."""
     section = Section(
         "experiments",

@@ -5,13 +5,13 @@ import os
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Cell, Facts, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.kit.top import Verdict, spell_title
 from campaign.report.parts.judged.page_scores import SMALL_PRINT, leading, score_cell
 from campaign.report.parts.judged.scores import DIVERGENCES, read_scores
 from campaign.report.parts.judged.verdict import headline, headline_facts, kelvin_of
 from campaign.report.parts.judged.worth import read_worth
 from campaign.report.parts.judged.worth_words import say_worth
+from campaign.report.parts.learnt_source import LearntSource
 
 TABULATED = (
     ("tic0", "kl"), ("tica2d", "kl"), ("coverage", "outside"),
@@ -20,13 +20,13 @@ TABULATED = (
 WHAT = {"difference": "mean difference", "outside": "weight outside the 99 % area"}
 
 
-def proteins(source: RunSource, canvas: Canvas) -> Section:
+def proteins(source: LearntSource, canvas: Canvas) -> Section:
     """Tabulate how far each model is from each protein's reference."""
     question = "One model was learnt from all of these: how does it do on each?"
     if source.paths.learns_each:
         question = "Each of these has models of its own: how near do they come to it?"
     section = Section("proteins", "Proteins", question)
-    homes = [RunSource(home) for home in source.paths.each_protein()]
+    homes = [LearntSource(home) for home in source.paths.each_protein()]
     models = list(dict.fromkeys(m for home in homes for m in home.models))
     for metric, kind in TABULATED:
         rows, label = [], ""
@@ -59,10 +59,10 @@ def proteins(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
-def judge_proteins(source: RunSource) -> Verdict:
+def judge_proteins(source: LearntSource) -> Verdict:
     """Return the top of the page: a sentence for each protein."""
     said = []
-    for home in map(RunSource, source.paths.each_protein()):
+    for home in map(LearntSource, source.paths.each_protein()):
         scores = {
             m: table["tic0"]["kl"]
             for m in home.models
@@ -78,11 +78,11 @@ def judge_proteins(source: RunSource) -> Verdict:
     return Verdict(title, " ".join(said) or none, blocks)
 
 
-def _spell(home: RunSource) -> str:
+def _spell(home: LearntSource) -> str:
     return spell_title(str(home.paths.protein))
 
 
-def _name(source: RunSource, home: RunSource) -> Cell:
+def _name(source: LearntSource, home: LearntSource) -> Cell:
     """Return a protein's name, which leads to its own page."""
     there = os.path.relpath(home.paths.report, source.paths.report.parent)
     sequence = str(home.system.get("sequence") or "")

@@ -15,9 +15,9 @@ from apps.science.systems.native_folds import read_fold
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Download, Section, Table, Text
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource, name_own_loss
 from campaign.report.parts.judged.page_scores import leading, score_cell
 from campaign.report.parts.judged.scores import DIVERGENCES, Score, read_scores
+from campaign.report.parts.learnt_source import LearntSource, name_own_loss
 
 _FILE: Final = "published_table.csv"
 _MOST_SUBSTITUTIONS: Final = 3
@@ -69,15 +69,15 @@ def _same_protein(one: str, other: str) -> bool:
 class _Judged:
     """A protein of the table that was judged here; scores by metric and model."""
 
-    home: RunSource
+    home: LearntSource
     published: Published
     scores: dict[str, dict[str, Score]]
 
 
-def list_judged(source: RunSource) -> list[_Judged]:
+def list_judged(source: LearntSource) -> list[_Judged]:
     """Return the proteins of this run that the thesis judged by the same figures."""
     proteins = source.paths.proteins and source.paths.protein is None
-    homes = map(RunSource, source.paths.each_protein()) if proteins else [source]
+    homes = map(LearntSource, source.paths.each_protein()) if proteins else [source]
     judged = []
     for home in homes:
         sequence = str(home.system.get("sequence") or "")
@@ -98,7 +98,7 @@ def list_judged(source: RunSource) -> list[_Judged]:
     return judged
 
 
-def published(source: RunSource, canvas: Canvas) -> Section:
+def published(source: LearntSource, canvas: Canvas) -> Section:
     """Tabulate our figures beside the thesis's, and say which are nearer."""
     name, _ = read_table()
     section = Section(
@@ -209,7 +209,7 @@ def _summarise(numbers: list[dict[str, Any]], models: list[str]) -> str:
     return " ".join(said)
 
 
-def _say_length(source: RunSource) -> str:
+def _say_length(source: LearntSource) -> str:
     """Return how long the reference is: a short one is easily met."""
     asked = source.config.get("reference") or {}
     try:
@@ -223,11 +223,11 @@ def _say_length(source: RunSource) -> str:
     )
 
 
-def _is_weighted(home: RunSource, model: str) -> bool:
+def _is_weighted(home: LearntSource, model: str) -> bool:
     return "unweighted" not in name_own_loss(home.paths, model)
 
 
-def _name(home: RunSource) -> str:
+def _name(home: LearntSource) -> str:
     named = home.paths.protein or home.asked_system.get("fold") or home.paths.name
     text = str(named).replace("_", " ")
     return text[:1].upper() + text[1:]

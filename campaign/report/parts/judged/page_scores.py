@@ -6,7 +6,6 @@ from apps.science.benchmark.ranking import exceeds
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Cell, Fold, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.scores import (
     DIVERGENCES,
     OTHERS,
@@ -16,6 +15,7 @@ from campaign.report.parts.judged.scores import (
     read_undefined,
     read_warnings,
 )
+from campaign.report.parts.learnt_source import LearntSource
 
 SMALL_PRINT = (
     "Small print: 95 % interval of a block bootstrap over lineages. Floor: random "
@@ -24,7 +24,7 @@ SMALL_PRINT = (
 )
 
 
-def scores(source: RunSource, canvas: Canvas) -> Section:
+def scores(source: LearntSource, canvas: Canvas) -> Section:
     """Tabulate every distance of every benchmarked model."""
     section = Section(
         "scores",

@@ -9,13 +9,14 @@ from apps.science.segments.frames import WeightedFrames
 from campaign.report.kit import style, words
 from campaign.report.kit.blocks import Gallery, Note, Picture, Section
 from campaign.report.kit.canvas import Canvas, above_axes
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged import structures
 from campaign.report.parts.judged.courses import Yardstick, mean_size, measure_reference
 from campaign.report.parts.judged.model_courses import draw_courses
 from campaign.report.parts.judged.scores import read_arrays, read_details
 from campaign.report.parts.judged.structure_sets import gather_structures
 from campaign.report.parts.judged.turning_view import count_frames, make_turning
+from campaign.report.parts.learnt_source import LearntSource
+from campaign.report.parts.model_look import model_dashes
 
 SCALE_BARS = (10, 5, 2, 1)
 """Lengths of the scale bar, Angstrom; the longest that fits is drawn."""
@@ -24,7 +25,7 @@ GAP = 1.08
 """Width of a column over the widest structure."""
 
 
-def stability(source: RunSource, canvas: Canvas) -> Section:
+def stability(source: LearntSource, canvas: Canvas) -> Section:
     """Show survival and structures over time."""
     section = Section(
         "stability",
@@ -65,7 +66,7 @@ def stability(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
-def intact_courses(source: RunSource) -> dict[str, tuple[Array, Array]]:
+def intact_courses(source: LearntSource) -> dict[str, tuple[Array, Array]]:
     """Return times, ps, and the intact share of the weight, per model."""
     courses = {}
     for model in source.models:
@@ -75,13 +76,13 @@ def intact_courses(source: RunSource) -> dict[str, tuple[Array, Array]]:
     return courses
 
 
-def model_sets(source: RunSource) -> dict[str, WeightedFrames]:
+def model_sets(source: LearntSource) -> dict[str, WeightedFrames]:
     """Return the frames of every benchmarked model."""
     sets = {m: source.model_frames(m) for m in source.models}
     return {m: f for m, f in sets.items() if f is not None and len(f)}
 
 
-def yardstick_of(source: RunSource, reference: WeightedFrames) -> Yardstick:
+def yardstick_of(source: LearntSource, reference: WeightedFrames) -> Yardstick:
     """Return what is usual in the reference, bonds as the mapping has them."""
     n_beads = reference.positions.shape[1]
     bonds = source.mapping.get("bonds") or [[k, k + 1] for k in range(n_beads - 1)]
@@ -100,7 +101,7 @@ def draw_intact(
         for model, (time_ps, intact) in courses.items():
             axes.plot(
                 time_ps, 100 * intact, label=model,
-                color=canvas.colour(model), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: intact}
             shares = causes[model].get("causes") or {}
@@ -127,13 +128,13 @@ def draw_size(
     low, middle, high = yardstick.rg
     numbers: dict[str, Any] = {"reference_2.5_50_97.5_percent": yardstick.rg}
     with canvas.axes() as (figure, axes):
-        axes.axhspan(low, high, color=style.REFERENCE, alpha=0.1, lw=0,
+        axes.axhspan(low, high, color=style.BASELINE, alpha=0.1, lw=0,
                      label="reference, 95 %")  # fmt: skip
-        axes.axhline(middle, color=style.REFERENCE, lw=1.2)
+        axes.axhline(middle, color=style.BASELINE, lw=1.2)
         for model, (time_ps, size) in sizes.items():
             axes.plot(
                 time_ps, size, label=model,
-                color=canvas.colour(model), ls=style.model_dashes(model),
+                color=canvas.colour(model), ls=model_dashes(model),
             )  # fmt: skip
             numbers |= {f"{model}_time_ps": time_ps, model: size}
         axes.set_xlabel("time, ps")

@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.benchmark.ranking import ORDER
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Density:
         return float(self.model[0] + self.model[-1])
 
 
-def read_scores(source: RunSource, model: str) -> ScoreTable | None:
+def read_scores(source: LearntSource, model: str) -> ScoreTable | None:
     """Return every figure of a model by metric and name; None without any."""
     table = {
         name: {
@@ -136,7 +136,7 @@ def read_scores(source: RunSource, model: str) -> ScoreTable | None:
     return table or None
 
 
-def read_undefined(source: RunSource, model: str) -> dict[str, str]:
+def read_undefined(source: LearntSource, model: str) -> dict[str, str]:
     """Return the metrics that have no meaning here, and why, by their label."""
     return {
         str(body.get("label") or name): str(body.get("reason"))
@@ -145,7 +145,7 @@ def read_undefined(source: RunSource, model: str) -> dict[str, str]:
     }
 
 
-def read_warnings(source: RunSource) -> list[str]:
+def read_warnings(source: LearntSource) -> list[str]:
     """Return what the benchmarks had to say of the reference, each once, and models."""
     bodies = {model: source.metrics(model) or {} for model in source.models}
     said = [str(w) for body in bodies.values() for w in body.get("warnings", [])]
@@ -154,20 +154,20 @@ def read_warnings(source: RunSource) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def read_set(source: RunSource, model: str) -> dict[str, Any]:
+def read_set(source: LearntSource, model: str) -> dict[str, Any]:
     """Return how many frames a model's benchmark holds and what they are worth."""
     sets = (source.metrics(model) or {}).get("sets")
     found = sets.get("model") if isinstance(sets, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def read_details(source: RunSource, model: str, metric: str) -> dict[str, Any]:
+def read_details(source: LearntSource, model: str, metric: str) -> dict[str, Any]:
     """Return a metric's further values."""
     details = _metrics(source, model).get(metric, {}).get("details")
     return details if isinstance(details, dict) else {}
 
 
-def read_densities(source: RunSource, model: str) -> dict[str, Density]:
+def read_densities(source: LearntSource, model: str) -> dict[str, Density]:
     """Return every histogram of one quantity, in the order of the table."""
     arrays = read_arrays(source, model)
     metrics = _metrics(source, model)
@@ -189,7 +189,7 @@ def read_densities(source: RunSource, model: str) -> dict[str, Density]:
     return found
 
 
-def read_arrays(source: RunSource, model: str) -> dict[str, Array]:
+def read_arrays(source: LearntSource, model: str) -> dict[str, Array]:
     """Return densities.npz as a dict, empty where it is missing."""
     path = source.paths.benchmark(model) / "densities.npz"
     if not path.exists():
@@ -198,7 +198,7 @@ def read_arrays(source: RunSource, model: str) -> dict[str, Array]:
         return {key: np.asarray(arrays[key]) for key in arrays.files}
 
 
-def _metrics(source: RunSource, model: str) -> dict[str, dict[str, Any]]:
+def _metrics(source: LearntSource, model: str) -> dict[str, dict[str, Any]]:
     found = (source.metrics(model) or {}).get("metrics")
     if not isinstance(found, dict):
         return {}

@@ -8,8 +8,8 @@ import numpy as np
 from apps.science.arrays import Array
 from apps.science.errors import WeftError
 from apps.science.segments.frames import WeightedFrames
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged import structures
+from campaign.report.parts.learnt_source import LearntSource
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class StructureSets:
 
 
 def gather_structures(
-    source: RunSource,
+    source: LearntSource,
     reference: WeightedFrames,
     models: dict[str, WeightedFrames],
     n_times: int,
@@ -66,7 +66,7 @@ def gather_structures(
 
 
 def model_course(
-    source: RunSource, model: str, frames: WeightedFrames, n_times: int
+    source: LearntSource, model: str, frames: WeightedFrames, n_times: int
 ) -> tuple[Array, Array]:
     """Return structures over time of a model: one walker's where its run is at hand."""
     segments = source.paths.benchmark(model) / "segments.h5"
@@ -83,7 +83,7 @@ def model_course(
     return frames.positions[rows], frames.time_ps[rows]
 
 
-def read_native_beads(source: RunSource) -> Array | None:
+def read_native_beads(source: LearntSource) -> Array | None:
     """Return the native structure as beads (n_beads, 3), Angstrom; None without one.
 
     As in the benchmark: a protein that was built from its sequence alone has none.

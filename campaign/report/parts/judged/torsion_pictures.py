@@ -8,7 +8,6 @@ import numpy as np
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Fold, Gallery, Picture
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.density_pictures import draw_density
 from campaign.report.parts.judged.scores import (
     FULL_CIRCLE,
@@ -16,13 +15,14 @@ from campaign.report.parts.judged.scores import (
     read_arrays,
     read_details,
 )
+from campaign.report.parts.learnt_source import LearntSource
 
 BACKBONE = {"C N CA C": "φ", "N CA C N": "ψ", "CA C N CA": "ω"}
 FEW = 3
 """So many pictures stand open; of more, they are behind a line."""
 
 
-def torsions(source: RunSource, canvas: Canvas) -> list[Block]:
+def torsions(source: LearntSource, canvas: Canvas) -> list[Block]:
     """Return the pictures of every dihedral that a benchmark measured."""
     arrays = {
         m: found for m in source.models
@@ -41,7 +41,7 @@ def torsions(source: RunSource, canvas: Canvas) -> list[Block]:
 
 
 def _draw(
-    k: int, told: dict[str, Any], arrays: dict[str, Any], source: RunSource,
+    k: int, told: dict[str, Any], arrays: dict[str, Any], source: LearntSource,
     canvas: Canvas,
 ) -> Picture:  # fmt: skip
     found = {}
@@ -67,7 +67,7 @@ def _draw(
     return replace(picture, caption=caption)
 
 
-def _spell(beads: list[int], source: RunSource) -> str:
+def _spell(beads: list[int], source: LearntSource) -> str:
     """Return a dihedral's name: a backbone's own, or that of its beads."""
     names = [str(n) for n in source.mapping.get("names") or []]
     resids = source.mapping.get("resids") or []

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
-from campaign.report.kit import style
 from campaign.report.kit.blocks import Turning
 from campaign.report.parts.judged.courses import Yardstick
 from campaign.report.parts.judged.structures import STRETCHED, Trace, frame_label
@@ -42,7 +41,7 @@ def make_turning(
     yardstick: Yardstick,
     residues: Sequence[int],
     ghost: tuple[str, Array],
-    colour: Callable[[str], str] = style.model_colour,
+    colour: Callable[[str], str],
 ) -> Turning:
     """Return the view of several sets beside each other.
 

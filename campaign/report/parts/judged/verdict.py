@@ -4,7 +4,6 @@ import numpy as np
 
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Facts, Note, Text
-from campaign.report.kit.sources import RunSource
 from campaign.report.kit.top import Verdict, say_unfinished, spell_title, time_facts
 from campaign.report.parts.judged.convergence import find_doubts
 from campaign.report.parts.judged.next_steps import show_steps
@@ -17,6 +16,7 @@ from campaign.report.parts.judged.scores import (
 )
 from campaign.report.parts.judged.worth import read_worth
 from campaign.report.parts.judged.worth_words import say_worth, tabulate_worth
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import read_history
 from campaign.report.parts.we.page_ensemble import segment_ps
 
@@ -25,7 +25,7 @@ FEW_EFFECTIVE = 100
 """Effective frames under which a density in 100 bins is mostly noise."""
 
 
-def give_verdict(source: RunSource) -> Verdict:
+def give_verdict(source: LearntSource) -> Verdict:
     """Say what was found, or how far the run has come."""
     scores = {
         m: table["tic0"]["kl"]
@@ -50,13 +50,13 @@ def give_verdict(source: RunSource) -> Verdict:
     return Verdict(title(source), said or compared, blocks)
 
 
-def kelvin_of(source: RunSource) -> float | None:
+def kelvin_of(source: LearntSource) -> float | None:
     """Return the temperature of the reference, where it is known."""
     found = source.system.get("temperature_kelvin")
     return float(found) if isinstance(found, int | float) else None
 
 
-def title(source: RunSource) -> str:
+def title(source: LearntSource) -> str:
     """Return the protein's name as the campaign has it."""
     fold = source.asked_system.get("fold")
     name = source.paths.protein or fold or source.config.get("name")
@@ -109,7 +109,7 @@ def spell(score: Score) -> str:
     return f"{text} [{low} to {high}]"
 
 
-def headline_facts(source: RunSource) -> list[tuple[str, str]]:
+def headline_facts(source: LearntSource) -> list[tuple[str, str]]:
     """Return the numbers that a reader wants first."""
     rows: list[tuple[str, str]] = []
     if source.system.get("sequence"):
@@ -124,7 +124,7 @@ def headline_facts(source: RunSource) -> list[tuple[str, str]]:
     return rows + time_facts(source)
 
 
-def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
+def cautions(source: LearntSource, scores: dict[str, Score]) -> list[str]:
     """Return reasons not to trust the numbers too far, each with its figure."""
     found = []
     if source.journal:
@@ -169,7 +169,7 @@ def cautions(source: RunSource, scores: dict[str, Score]) -> list[str]:
     return found
 
 
-def intact_at_end(source: RunSource) -> dict[str, float]:
+def intact_at_end(source: LearntSource) -> dict[str, float]:
     """Return the share of each model's weight that is intact at the end."""
     shares = {
         m: read_details(source, m, "stability").get("intact_at_end")

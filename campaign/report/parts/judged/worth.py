@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from campaign.report.kit import words
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.scores import (
     Score,
     ScoreTable,
     read_details,
     read_scores,
 )
+from campaign.report.parts.learnt_source import LearntSource
 
 Grade = Literal["good", "untold", "middling", "stuck", "useless"]
 WORDS: Final[dict[Grade, str]] = {
@@ -127,7 +127,7 @@ class Worth:
         )
 
 
-def read_worth(source: RunSource) -> list[Worth]:
+def read_worth(source: LearntSource) -> list[Worth]:
     """Return every model of which the benchmark tells enough, the best first.
 
     Empty for benchmarks of earlier versions, which do not.

@@ -18,7 +18,7 @@ from campaign.report.kit.blocks import (
 )
 from campaign.report.kit.canvas import Canvas, above_axes
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 
 TERMS = {
     "bonds": "Bonds",
@@ -38,7 +38,7 @@ N_SHOWN = 10
 """Types a picture shows; those with most data come first."""
 
 
-def prior(source: RunSource, canvas: Canvas) -> Section:
+def prior(source: LearntSource, canvas: Canvas) -> Section:
     """Show data against fit per term, the gate's verdict, and every force map."""
     section = Section(
         "prior",
@@ -120,17 +120,17 @@ def draw_term(term: str, described: dict[str, Any], canvas: Canvas) -> Picture:
             scale = 0.85 / max(float(data.max()), float(fit.max()), 1e-300)
             last = level == len(shown) - 1
             axes.fill_between(
-                x, level, level + scale * data, color=style.REFERENCE, alpha=0.22, lw=0,
+                x, level, level + scale * data, color=style.BASELINE, alpha=0.22, lw=0,
                 label="data" if last else None,
             )  # fmt: skip
             axes.plot(
-                x, level + scale * fit, color=style.WEIGHTED, lw=1.5,
+                x, level + scale * fit, color=style.FIRST, lw=1.5,
                 label="this term alone" if last else None,
             )  # fmt: skip
             if row["prior_alone"]:
                 alone = np.minimum(scale * np.array(row["prior_alone"]), 0.95)
                 axes.plot(
-                    x, level + alone, color=style.UNWEIGHTED, lw=1.1, ls=(0, (4, 2)),
+                    x, level + alone, color=style.SECOND, lw=1.1, ls=(0, (4, 2)),
                     label="dynamics of the prior" if last else None,
                 )  # fmt: skip
             numbers[row["name"]] = {

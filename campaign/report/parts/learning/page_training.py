@@ -18,7 +18,12 @@ from campaign.report.kit.blocks import (
 )
 from campaign.report.kit.canvas import Canvas, above_axes
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import FIRST_MODELS, RunSource, name_own_loss
+from campaign.report.parts.learnt_source import (
+    FIRST_MODELS,
+    LearntSource,
+    name_own_loss,
+)
+from campaign.report.parts.model_look import model_dashes
 
 KNOWN = {
     "train": "Training",
@@ -33,7 +38,7 @@ QUESTIONS = {
 }
 
 
-def training(source: RunSource, canvas: Canvas) -> Section:
+def training(source: LearntSource, canvas: Canvas) -> Section:
     """Show the losses of every model that has begun to train."""
     section = Section(
         "training", "Training", "Did the models converge, and do they overfit?"
@@ -65,7 +70,7 @@ def training(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
-def say_endings(source: RunSource, models: Sequence[str]) -> list[Block]:
+def say_endings(source: LearntSource, models: Sequence[str]) -> list[Block]:
     """Say where each model stopped; cautions where one learnt its frames by heart."""
     found = {m: read_json(source.paths.model(m) / ENDING) or {} for m in models}
     said = {m: one["sentence"] for m, one in found.items() if one.get("sentence")}
@@ -111,7 +116,7 @@ def draw_loss(
             numbers |= {f"{model}_epoch": x, f"{model}_loss": y}
             axes.plot(
                 x, y, color=canvas.colour(model), label=f"{model} model",
-                ls=style.model_dashes(model), marker="o" if len(y) < 25 else "", ms=3.5,
+                ls=model_dashes(model), marker="o" if len(y) < 25 else "", ms=3.5,
             )  # fmt: skip
         values = np.concatenate([v for k, v in numbers.items() if k.endswith("loss")])
         values = values[np.isfinite(values)]
@@ -135,7 +140,7 @@ def draw_loss(
 
 
 def summary_table(
-    source: RunSource, curves: dict[str, dict[str, Array]], losses: list[str]
+    source: LearntSource, curves: dict[str, dict[str, Array]], losses: list[str]
 ) -> Table:
     """Tabulate the best epoch of each model and its losses there."""
     rows = []

@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from apps.science.systems.unfolding import spell_starts
 from campaign.ledger import NOTES
 from campaign.report.kit import style, words
 from campaign.report.kit.blocks import Facts, Fold, Gallery, Note, Picture, Section
@@ -23,10 +22,9 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
         "run", "What was run", "Which system and settings, on what, and for how long?"
     )
     section.blocks.append(Facts(system_facts(source)))
-    taken = source.system.get("taken")
-    if isinstance(taken, dict) and taken:
-        rows = [(str(heading), str(sentence)) for heading, sentence in taken.items()]
-        section.blocks.append(Fold("What was taken of the structure", [Facts(rows)]))
+    section.blocks += [
+        Fold(heading, [Facts(rows)]) for heading, rows in source.details.items()
+    ]
     section.blocks.append(Fold("Versions and hardware", [Facts(machine_facts(source))]))
     section.blocks += [Note(said, "caution") for said in later_changes(source)]
     starts = read_starts(source.paths.root)
@@ -41,7 +39,7 @@ def what_was_run(source: RunSource, canvas: Canvas) -> Section:
 
 def system_facts(source: RunSource) -> list[tuple[str, str]]:
     """Return what was simulated, as labels and values."""
-    system, config = source.system, source.config
+    config = source.config
     rows: list[tuple[str, str]] = [
         ("Campaign", str(config.get("name", source.paths.name)))
     ]
@@ -52,28 +50,7 @@ def system_facts(source: RunSource) -> list[tuple[str, str]]:
                 f"{config['type']}, seed {config.get('seed', words.NONE)}",
             )
         )
-    if system:
-        sequence = str(system.get("sequence", ""))
-        rows.append(
-            ("Sequence", f"{sequence} ({words.count(len(sequence), 'residue')})")
-        )
-        size = f"{system.get('n_particles', 0):,} particles, {system.get('solvent')}"
-        rows.append(("System", size + (", periodic" if system.get("periodic") else "")))
-        rows.append(
-            (
-                "Dynamics",
-                f"{words.number(system['temperature_kelvin'])} K, friction "
-                f"{words.number(system['friction_per_ps'])} ps⁻¹, time step "
-                f"{words.number(system['timestep_fs'])} fs",
-            )
-        )
-        rows.append(("Starts", spell_starts(system.get("start_names", []))))
-    mapping = source.mapping
-    beads = mapping.get("names") or mapping.get("bead_names") or mapping.get("z")
-    if beads:
-        kind = mapping.get("kind", "beads")
-        rows.append(("Coarse grain", f"{words.count(len(beads), 'bead')}, {kind}"))
-    return rows
+    return [*rows, *source.facts]
 
 
 def later_changes(source: RunSource) -> list[str]:

@@ -14,7 +14,7 @@ from apps.science.we.kinetics import Kinetics, estimate_kinetics, read_flux
 from campaign.report.kit import style, words
 from campaign.report.kit.blocks import Note, Picture
 from campaign.report.kit.canvas import Canvas, above_axes, count_iterations
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import History
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def target_labels(config: dict[str, Any]) -> list[str]:
     return [str(t.get("label", "target")) for t in targets or []]
 
 
-def read_fluxes(source: RunSource, history: History) -> dict[str, Array]:
+def read_fluxes(source: LearntSource, history: History) -> dict[str, Array]:
     """Return the probability recycled per iteration, (n_iterations,), by target.
 
     From the journal; where an older one lacks it, from west.h5. Empty for a run
@@ -47,7 +47,7 @@ def read_fluxes(source: RunSource, history: History) -> dict[str, Array]:
     return fluxes
 
 
-def _from_west(source: RunSource, label: str, n_iter: Array) -> Array:
+def _from_west(source: LearntSource, label: str, n_iter: Array) -> Array:
     """Return the flux of the iterations ``n_iter``, NaN where west.h5 lacks them."""
     flux = np.full(len(n_iter), math.nan)
     try:
@@ -152,9 +152,9 @@ def draw_flux(
                 axes.set_yscale("log")
                 axes.set_ylim(positive.min() / 2, positive.max() * 2)
                 low = np.maximum(low, positive.min() / 2)
-            axes.fill_between(at, low, running.high * scale, color=style.WEIGHTED,
+            axes.fill_between(at, low, running.high * scale, color=style.FIRST,
                               alpha=0.22, lw=0, label="95 %")  # fmt: skip
-            axes.plot(at, running.mean * scale, color=style.WEIGHTED,
+            axes.plot(at, running.mean * scale, color=style.FIRST,
                       label="running mean")  # fmt: skip
         elif wide:
             axes.set_yscale("log")

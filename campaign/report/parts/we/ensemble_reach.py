@@ -12,21 +12,21 @@ from apps.science.arrays import Array
 from campaign.report.kit import style, words
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes, count_iterations
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.landscape import AXES, Plane
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import History
 from campaign.report.parts.we.iterations import Iteration
 
 MAX_POINTS = 6000
 
 
-def is_tica(source: RunSource) -> bool:
+def is_tica(source: LearntSource) -> bool:
     """Tell whether walkers were binned on the TICs, in whose plane the reference is."""
     pcoord = source.pcoord
     return pcoord is None or pcoord.kind == "tica"
 
 
-def coordinate_names(source: RunSource, n_dim: int) -> list[str]:
+def coordinate_names(source: LearntSource, n_dim: int) -> list[str]:
     """Return the name of each progress coordinate, as its kind gives it."""
     known: Sequence[str] = AXES if source.paths.tica.exists() else ()
     if source.pcoord is not None:
@@ -91,15 +91,15 @@ def draw_reach(
                 numbers[f"reference_range_{k}"] = ends
                 labels = ("reference, 99.9 %", None)
                 for edge, label in zip(ends, labels, strict=True):
-                    axes.axhline(edge, color=style.REFERENCE, ls=(0, (4, 3)), lw=1.2,
+                    axes.axhline(edge, color=style.BASELINE, ls=(0, (4, 3)), lw=1.2,
                                  label=label)  # fmt: skip
-            axes.fill_between(n_iter, low, high, color=style.WEIGHTED, alpha=0.3, lw=0,
+            axes.fill_between(n_iter, low, high, color=style.FIRST, alpha=0.3, lw=0,
                               label="walkers")  # fmt: skip
             for line, label in (
                 (np.fmin.accumulate(low), "farthest so far"),
                 (np.fmax.accumulate(high), None),
             ):
-                axes.plot(n_iter, line, color=style.WEIGHTED, lw=1.2, label=label)
+                axes.plot(n_iter, line, color=style.FIRST, lw=1.2, label=label)
             axes.set_ylabel(names[k])
         count_iterations(rows[-1])
         above_axes(rows[0])

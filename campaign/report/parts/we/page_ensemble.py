@@ -9,8 +9,8 @@ from apps.science.arrays import Array
 from campaign.report.kit import words
 from campaign.report.kit.blocks import Download, Facts, Fold, Gallery, Note, Section
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
 from campaign.report.parts.judged.landscape import read_planes
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_flux import (
     draw_flux,
     flux_facts,
@@ -36,7 +36,7 @@ from campaign.report.parts.we.history import History, read_history, write_table
 TABLE = "we_iterations.csv"
 
 
-def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
+def weighted_ensemble(source: LearntSource, canvas: Canvas) -> Section:
     """Show how the sampling run went."""
     section = Section(
         "ensemble",
@@ -91,7 +91,7 @@ def weighted_ensemble(source: RunSource, canvas: Canvas) -> Section:
     return section
 
 
-def ensemble_facts(source: RunSource, history: History) -> list[tuple[str, str]]:
+def ensemble_facts(source: LearntSource, history: History) -> list[tuple[str, str]]:
     """Return the run in numbers."""
     n_segments = int(history["walkers"].sum())
     rows = [
@@ -133,7 +133,7 @@ def equilibrium_facts(segments: Path) -> list[tuple[str, str]]:
 
 
 def missing_notes(
-    source: RunSource, history: History, fluxes: dict[str, Array]
+    source: LearntSource, history: History, fluxes: dict[str, Array]
 ) -> list[Note]:
     """Return what an older journal, or a torn west.h5, leaves undrawn."""
     lacking = [

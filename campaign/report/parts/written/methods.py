@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.science.systems.unfolding import list_built
 from campaign.report.kit import words
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.methods_learning import say_judging, say_learning
 from campaign.report.parts.written.papers import Citations
 from campaign.report.parts.written.text_parts import (
@@ -59,7 +59,7 @@ def _fill(text: str, subsequent_indent: str = "") -> str:
     )  # fmt: skip
 
 
-def write_methods(source: RunSource) -> Methods | None:
+def write_methods(source: LearntSource) -> Methods | None:
     """Return the methods of a run; None where it does not say what was asked."""
     if not source.config.get("type"):
         return None
@@ -74,11 +74,11 @@ def write_methods(source: RunSource) -> Methods | None:
     return Methods(bound, cites.list())
 
 
-def _say_system(source: RunSource, cites: Citations) -> str:
+def _say_system(source: LearntSource, cites: Citations) -> str:
     """Say what was simulated with all atoms, and how."""
     if source.config.get("type") != "force_field":
         return _say_given_frames(source)
-    homes = [RunSource(home) for home in source.paths.each_protein()]
+    homes = [LearntSource(home) for home in source.paths.each_protein()]
     asked = homes[0].asked_system
     solvent, paper = SOLVENTS.get(str(asked.get("solvent")), ("", ""))
     said = [
@@ -129,7 +129,7 @@ def _say_system(source: RunSource, cites: Citations) -> str:
     return "".join(said)
 
 
-def _spell_of_each(homes: list[RunSource], key: str, unit: str) -> str:
+def _spell_of_each(homes: list[LearntSource], key: str, unit: str) -> str:
     """Return a setting of the systems, where it differs with whose it is."""
     found: dict[str, list[str]] = {}
     for home in homes:
@@ -140,7 +140,7 @@ def _spell_of_each(homes: list[RunSource], key: str, unit: str) -> str:
     return words.joined([f"{v} ({', '.join(names)})" for v, names in found.items()])
 
 
-def _say_starts(home: RunSource) -> str:
+def _say_starts(home: LearntSource) -> str:
     """End the sentence of the system; say where sampling began, if from a hot run."""
     names, asked = home.system.get("start_names", []), home.asked_system
     n_hot = len(names) - len(list_built(names))
@@ -155,7 +155,7 @@ def _say_starts(home: RunSource) -> str:
     )
 
 
-def _name(home: RunSource) -> str:
+def _name(home: LearntSource) -> str:
     """Return a protein with its length and where its structure is from."""
     asked = home.asked_system
     sequence = str(home.system.get("sequence") or asked.get("sequence") or "")
@@ -171,7 +171,7 @@ def _name(home: RunSource) -> str:
     return f"{text} ({', '.join(about)})" if about else text
 
 
-def _say_given_frames(source: RunSource) -> str:
+def _say_given_frames(source: LearntSource) -> str:
     frames = source.reference_frames()
     n_frames = "Frames" if frames is None else words.count(len(frames), "frame")
     kelvin = words.number(section_of(source, "system").get("temperature_kelvin"))
@@ -181,12 +181,12 @@ def _say_given_frames(source: RunSource) -> str:
     )
 
 
-def _say_sampling(source: RunSource, cites: Citations) -> str:
+def _say_sampling(source: LearntSource, cites: Citations) -> str:
     """Say how the weighted ensemble sampled."""
     sample = section_of(source, "sample")
     if not sample:
         return ""
-    homes = [RunSource(home) for home in source.paths.each_protein()]
+    homes = [LearntSource(home) for home in source.paths.each_protein()]
     n_segments = sum(i.n_segments for home in homes for i in home.journal)
     n_closed = [len(home.journal) for home in homes if home.journal]
     n_iterations = min(n_closed) if n_closed else sample.get("n_iterations")
@@ -223,14 +223,14 @@ def _say_sampling(source: RunSource, cites: Citations) -> str:
     return "".join(said)
 
 
-def _spell_pcoord(source: RunSource) -> str:
+def _spell_pcoord(source: LearntSource) -> str:
     sample = section_of(source, "sample")
     asked: Any = sample.get("pcoord") or {"kind": "tica"}
     kind = str(asked.get("kind", "tica")) if isinstance(asked, dict) else str(asked)
     return PCOORDS.get(kind, f"the progress coordinate {kind}")
 
 
-def _say_software(source: RunSource, cites: Citations) -> str:
+def _say_software(source: LearntSource, cites: Citations) -> str:
     """Say what drove it all, and from which seed."""
     found = packages(source)
     weft = f"weft {found['weft']}" if found.get("weft") else "weft"

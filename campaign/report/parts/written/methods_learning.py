@@ -5,7 +5,7 @@ from typing import Any
 from apps.science.learning.names import ENDING
 from campaign.report.kit import words
 from campaign.report.kit.json_files import read_json
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.papers import Citations
 from campaign.report.parts.written.text_parts import (
     section_of,
@@ -36,9 +36,9 @@ MOST_NAMED = 4
 """Models whose names a sentence holds; of more it says how many."""
 
 
-def say_learning(source: RunSource, cites: Citations) -> str:
+def say_learning(source: LearntSource, cites: Citations) -> str:
     """Say what was learnt: beads, forces, prior, network and training."""
-    home = RunSource(source.paths.each_protein()[0])
+    home = LearntSource(source.paths.each_protein()[0])
     mapping = home.mapping
     kind = str(mapping.get("kind") or section_of(source, "mapping").get("beads"))
     n_beads = len(mapping.get("names") or [])
@@ -60,7 +60,7 @@ def say_learning(source: RunSource, cites: Citations) -> str:
     return "".join(said)
 
 
-def _say_prior(home: RunSource, kind: str, cites: Citations) -> list[str]:
+def _say_prior(home: LearntSource, kind: str, cites: Citations) -> list[str]:
     fit = read_json(home.paths.beside_prior("prior_fit.json")) or {}
     asked = section_of(home, "prior")
     terms = list(fit.get("terms") or asked.get("terms") or [])
@@ -76,7 +76,7 @@ def _say_prior(home: RunSource, kind: str, cites: Citations) -> list[str]:
     return [f"A prior{of}{cites.cite(*papers)}, {source_of}, was subtracted. "]
 
 
-def _say_network(source: RunSource, cites: Citations) -> list[str]:
+def _say_network(source: LearntSource, cites: Citations) -> list[str]:
     model = section_of(source, "model")
     kind = str(model.get("kind"))
     size = spell_counts(model.get("num_layers"), "layer")
@@ -103,7 +103,7 @@ def _say_network(source: RunSource, cites: Citations) -> list[str]:
 
 
 def _say_training(
-    source: RunSource, maps: dict[str, Any], cites: Citations
+    source: LearntSource, maps: dict[str, Any], cites: Citations
 ) -> list[str]:
     training = section_of(source, "training")
     n_frames, n_held_out = (
@@ -147,7 +147,7 @@ def _say_training(
     return said
 
 
-def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
+def _spell_rate(source: LearntSource, training: dict[str, Any]) -> str:
     """Return the largest learning rate: as asked for, or as a range test found it."""
     asked = training.get("learning_rate")
     if asked != "auto":
@@ -163,12 +163,12 @@ def _spell_rate(source: RunSource, training: dict[str, Any]) -> str:
     return f"{rates} from range tests"
 
 
-def _spell_length(source: RunSource, training: dict[str, Any]) -> str:
+def _spell_length(source: LearntSource, training: dict[str, Any]) -> str:
     """Return how long training lasted: epochs that were run, or those asked for."""
     minutes = training.get("budget_minutes")
     run = [
         n for one in source.paths.each_learner() for m in source.models
-        if (n := len(_epochs(RunSource(one), m)))
+        if (n := len(_epochs(LearntSource(one), m)))
     ]  # fmt: skip
     if not run:
         if minutes:
@@ -181,12 +181,12 @@ def _spell_length(source: RunSource, training: dict[str, Any]) -> str:
     return f"{epochs} in {words.number(minutes)} minutes" if minutes else epochs
 
 
-def _epochs(source: RunSource, model: str) -> Any:
+def _epochs(source: LearntSource, model: str) -> Any:
     columns = source.training(model)
     return next(iter(columns.values()), [])
 
 
-def say_judging(source: RunSource, cites: Citations) -> str:
+def say_judging(source: LearntSource, cites: Citations) -> str:
     """Say how models were run, and compared with the reference."""
     run = section_of(source, "benchmark") or section_of(source, "simulation")
     if not run:

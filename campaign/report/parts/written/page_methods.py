@@ -5,13 +5,13 @@ from pathlib import Path
 from apps.science.files import write_text
 from campaign.report.kit.blocks import Copied, Note, Section
 from campaign.report.kit.canvas import Canvas
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.methods import write_methods
 
 METHODS_TXT = "methods.txt"
 
 
-def methods(source: RunSource, canvas: Canvas) -> Section:
+def methods(source: LearntSource, canvas: Canvas) -> Section:
     """Show the methods, and keep them as text beside the page."""
     section = Section(
         "methods",

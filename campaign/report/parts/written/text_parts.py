@@ -3,7 +3,7 @@
 from typing import Any
 
 from campaign.report.kit import words
-from campaign.report.kit.sources import RunSource
+from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.papers import Citations
 
 _PLURALS = {
@@ -12,19 +12,19 @@ _PLURALS = {
 }
 
 
-def section_of(source: RunSource, name: str) -> dict[str, Any]:
+def section_of(source: LearntSource, name: str) -> dict[str, Any]:
     """Return a section of the campaign, empty where it has none."""
     found = source.config.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def packages(source: RunSource) -> dict[str, Any]:
+def packages(source: LearntSource) -> dict[str, Any]:
     """Return the versions that the run began with, by package."""
     found = source.environment.get("packages")
     return found if isinstance(found, dict) else {}
 
 
-def with_version(source: RunSource, package: str, name: str) -> str:
+def with_version(source: LearntSource, package: str, name: str) -> str:
     """Return a package's name with its version where that is known."""
     version = packages(source).get(package)
     return f"{name} {version}" if version else name
