@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from campaign.context import Context
     from campaign.declared import Stage
     from campaign.estimate.work import Work
-    from campaign.report.kit.build import Part
+    from campaign.report.build import Part
     from campaign.report.kit.sources import RunSource
     from campaign.report.kit.top import Verdict
 

@@ -29,7 +29,7 @@ def report(
     ] = False,
 ) -> None:
     """Write the report of a run anew from what it has so far."""
-    from campaign.report.kit.build import write_report
+    from campaign.report.build import write_report
     from campaign.watching.status import read_status
 
     if file is not None and not bundle:

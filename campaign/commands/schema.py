@@ -32,7 +32,7 @@ def schema(
     ] = None,
 ) -> None:
     """Write JSON schemas, by which editors complete and check YAML files."""
-    from campaign.outside_code import use_code_for
+    from campaign.opening.outside_code import use_code_for
 
     out = make_console(soft_wrap=True)
     if campaign is not None:

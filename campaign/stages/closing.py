@@ -43,7 +43,7 @@ def compare_experiments(
 
 def report(ctx: Context, after: Sequence[StageFuture]) -> StageFuture:
     """Write the page to look at."""
-    from campaign.report.kit.build import write_report
+    from campaign.report.build import write_report
 
     def work() -> None:
         write_report(ctx.paths.root)

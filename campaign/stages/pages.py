@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from campaign.report.kit.build import Part
+    from campaign.report.build import Part
     from campaign.report.kit.top import Verdict
     from campaign.report.parts.learnt_source import LearntSource
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from apps.science import plugins
+from campaign.campaign_type import TYPES, load_type
 from campaign.commands.json_schema import KINDS, OF_THE_RUN
-from campaign.config import TYPES
 from site_configs.schema import Site
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def rows(settings) -> list[list[str]]:
 
 
 MODELS = {
-    **{k: plugins.load_kind(TYPES, k).Config for k in plugins.list_kinds(TYPES)},
+    **{k: load_type(k).Config for k in plugins.list_kinds(TYPES)},
     **{
         f"{section}: {kind}": plugins.load_kind(package, kind).Config
         for section, package in KINDS.items()

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ import pytest
 import yaml
 
 from apps.science import plugins
+from campaign.campaign_type import TYPES, load_type
 from campaign.commands.json_schema import KINDS, make_campaign_schema, make_site_schema
 from campaign.commands.schema import CAMPAIGN, FOLDER, MODELINE, SITE
-from campaign.config import TYPES
 from campaign.types.force_field.presets import list_presets, read_preset
 
 REPOSITORY = Path(__file__).parents[3]
@@ -46,7 +45,7 @@ FIRST = {
     **{p.parent.name + p.name: p.read_text("utf-8")
        for p in sorted(REPOSITORY.glob("examples/*/*.yaml"))
        if not (p.parent / "my_plugins").exists()},
-    **{kind: (files(TYPES) / f"{kind}.yaml").read_text("utf-8")
+    **{kind: load_type(kind).file.with_suffix(".yaml").read_text("utf-8")
        for kind in plugins.list_kinds(TYPES)},
     **{name: read_preset(name) for name in list_presets()},
 }  # fmt: skip

@@ -30,7 +30,7 @@ def finished(
     synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """A finished run with its report: the folder and the page's text."""
-    from campaign.report.kit.build import write_report
+    from campaign.report.build import write_report
 
     root = synthetic.whole.write_run(tmp_path_factory.mktemp("runs") / "hairpin")
     return root, write_report(root).read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from campaign.report.kit.build import write_report
+from campaign.report.build import write_report
 
 
 class Outline(HTMLParser):

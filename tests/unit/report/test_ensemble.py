@@ -11,8 +11,8 @@ import pytest
 
 from apps.science.we.convergence import follow_flux, still_drifts
 from apps.science.we.kinetics import estimate_kinetics, read_flux
+from campaign.report.build import write_report
 from campaign.report.kit import words
-from campaign.report.kit.build import write_report
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_flux import flux_facts, flux_notes, read_fluxes
 from campaign.report.parts.we.ensemble_work import idle

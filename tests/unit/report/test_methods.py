@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign
-from campaign.report.kit.build import write_report
+from campaign.report.build import write_report
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written import papers
 from campaign.report.parts.written.methods import Methods, write_methods

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign, parse_campaign
-from campaign.report.kit.build import write_report
+from campaign.report.build import write_report
 from campaign.report.parts.judged.next_steps import list_steps, show_steps
 from campaign.report.parts.judged.worth import read_worth
 from campaign.report.parts.learnt_source import LearntSource

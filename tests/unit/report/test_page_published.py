@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from apps.science.systems.native_folds import list_folds, read_fold
-from campaign.report.kit.build import write_report
+from campaign.report.build import write_report
 from campaign.report.parts.judged.page_published import list_judged, read_table
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.stages.layout import ProteinDir

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.report.kit.build import write_report
+from campaign.report.build import write_report
 from campaign.report.parts.judged.scores import Score
 from campaign.report.parts.judged.worth import Worth
 from campaign.report.parts.judged.worth_words import say_worth, tabulate_worth

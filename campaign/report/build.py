@@ -41,7 +41,7 @@ def _write_page(source: RunSource) -> Path:
     canvas = Canvas(paths.report.parent / "figures", source.colours)
     parts = _parts(source)
     sections = [_draw(name, part, source, canvas) for name, part in parts.items()]
-    here = Path(__file__).parent
+    here = Path(__file__).with_name("kit")
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined
     )
