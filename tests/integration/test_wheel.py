@@ -39,7 +39,7 @@ def test_it_holds_what_the_checkout_holds(packages: Path) -> None:
             {
                 path.relative_to(root).as_posix()
                 for path in (root / part).rglob("*")
-                if path.is_file() and path.suffix != ".pyc"
+                if path.is_file() and path.parent.name != "__pycache__"
             }
             for root in (REPOSITORY, packages)
         )
