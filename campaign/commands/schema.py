@@ -47,7 +47,8 @@ def schema(
     written = write_schemas(above / FOLDER if folder is None else folder)
     out.print(f"Wrote {' and '.join(as_typed(path) for path in written)}.")
     for what, path in zip(("campaign.yaml", "a site file"), written, strict=True):
-        out.print(f"First line of {what}: {MODELINE}{path.as_posix()}")
+        seen = path.relative_to(above) if path.is_relative_to(above) else path
+        out.print(f"First line of {what}: {MODELINE}{seen.as_posix()}")
 
 
 def write_schemas(folder: Path) -> tuple[Path, Path]:

@@ -148,6 +148,7 @@ def test_plug_ins_of_a_campaign_are_described_with_it(tmp_path: Path) -> None:
         capture_output=True, check=True,
     )  # fmt: skip
     assert "brings code that is not weft's" in done.stdout
+    assert f"{MODELINE}{FOLDER}/{CAMPAIGN}\n" in done.stdout
     written = json.loads((example / FOLDER / CAMPAIGN).read_text("utf-8"))
     check = jsonschema.Draft7Validator(written)
     campaign = yaml.safe_load((example / "campaign.yaml").read_text("utf-8"))
