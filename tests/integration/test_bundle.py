@@ -10,8 +10,8 @@ from apps.science.seeds import derive_seed
 from apps.science.systems.prepare import prepare_system
 from campaign.commands.bundle import write_bundle
 from campaign.config import load_campaign
-from campaign.layout import RunDir
 from campaign.opening.start import start_campaign
+from campaign.stages.layout import ProteinDir
 
 
 def test_the_bundle_of_a_run_asks_for_the_same_run(
@@ -25,7 +25,7 @@ def test_the_bundle_of_a_run_asks_for_the_same_run(
     for name in ("resolved.yaml", "site.yaml"):
         theirs = (uninterrupted / name).read_text(encoding="utf-8")
         assert (paths.root / name).read_text(encoding="utf-8") == theirs
-    check_first_stage(uninterrupted, paths)
+    check_first_stage(uninterrupted, ProteinDir(paths.root))
     here = str(uninterrupted.parent.parent)
     for path in folder.rglob("*"):
         if path.suffix in {".json", ".yaml", ".html", ".txt", ".csv"}:
@@ -36,7 +36,7 @@ def test_the_bundle_of_a_run_asks_for_the_same_run(
         assert (folder / "models" / model / "checkpoints" / "best.pt").is_file()
 
 
-def check_first_stage(run: Path, twin: RunDir) -> None:
+def check_first_stage(run: Path, twin: ProteinDir) -> None:
     """Prepare the system that the bundle asks for; it has the same bits."""
     config = load_campaign(twin.resolved)
     prepare_system(config.system, derive_seed(config.seed, "prepare"), twin.system)
