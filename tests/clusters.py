@@ -21,7 +21,9 @@ import yaml
 from site_configs.pools.batch_jobs import read_jobs
 
 SEARCH_PATH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
-TOY = (sys.executable, str(Path(__file__).parent / "slurm" / "weft_with_toy.py"))
+TOYS = Path(__file__).parent / "toys"
+"""A folder of plug-ins: campaign types, and a propagator that workers need."""
+WEFT = Path(sys.executable).with_name("weft")
 PATIENCE_S = 120.0
 N_ITERATIONS = 4
 # a test run that is killed leaves no cluster behind
@@ -127,6 +129,7 @@ def write_toy(folder: Path, n_iterations: int) -> Path:
         "segments_per_block": 2,
     }
     toy = {"name": "toy", "type": "toy_we", "seed": 11, "sample": sample}
+    toy["plugins"] = str(TOYS)
     path.write_text(yaml.safe_dump(toy))
     return path
 
@@ -210,7 +213,7 @@ def undisturbed(make_once: Callable[..., Path]) -> Path:
 
     def run(folder: Path) -> None:
         done = subprocess.run(
-            [*TOY, "run", write_toy(folder, N_ITERATIONS)], cwd=folder, text=True,
+            [WEFT, "run", write_toy(folder, N_ITERATIONS)], cwd=folder, text=True,
             capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -230,7 +233,7 @@ def run_toy(
 
     def prepare(cluster: OneHostCluster, n_iterations: int = N_ITERATIONS) -> ToyRun:
         used.append(cluster)
-        weft.command, weft.environment = TOY, cluster.environment
+        weft.environment = cluster.environment
         toy = write_toy(weft.folder, n_iterations)
         return ToyRun(
             weft, cluster, toy, undisturbed, compare_ensembles, find_run_processes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from clusters import N_ITERATIONS, TOY, ToyRun, undisturbed, write_toy
+from clusters import N_ITERATIONS, ToyRun, undisturbed, write_toy
 
 __all__ = ["undisturbed"]
 
@@ -26,7 +26,6 @@ class _ThisHost:
 
 @pytest.fixture
 def toy(weft, undisturbed, compare_ensembles, find_run_processes) -> ToyRun:
-    weft.command = TOY
     campaign = write_toy(weft.folder, N_ITERATIONS)
     return ToyRun(
         weft, _ThisHost(), campaign, undisturbed, compare_ensembles, find_run_processes

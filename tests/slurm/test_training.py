@@ -3,7 +3,6 @@
 import csv
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from site_configs.pools.batch_jobs import read_jobs
 
 HERE = Path(__file__).parent
 TRAINING = HERE / "alanine.yaml"
+TOYS = HERE.parent / "toys"
 N_EPOCHS = 40
 PATIENCE_S = 120
 
@@ -24,13 +24,12 @@ class TrainingRun:
     """One training of the alanine campaign's data, by the command."""
 
     def __init__(self, weft: Any, dataset: Path) -> None:
-        weft.command = (sys.executable, str(HERE / "weft_with_toy.py"))
         weft.environment = {"WEFT_TEST_DATASET": str(dataset)}
         self.weft = weft
 
     def write(self, name: str, **training: Any) -> Path:
         found = yaml.safe_load(TRAINING.read_text())
-        found |= {"name": name, "type": "toy_training"}
+        found |= {"name": name, "type": "toy_training", "plugins": str(TOYS)}
         found["training"] |= {"checkpoint_seconds": 1, "batch_size": 32} | training
         path: Path = self.weft.folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(found))

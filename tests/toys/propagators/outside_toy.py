@@ -1,0 +1,11 @@
+"""weft's toy as a kind from outside: workers know it by the run's copy of this folder."""
+
+from typing import Literal
+
+from apps.science.propagators import toy
+
+Propagator = toy.Propagator
+
+
+class Config(toy.Config):
+    kind: Literal["outside_toy"] = "outside_toy"  # type: ignore[assignment]
