@@ -1,4 +1,4 @@
-"""weft's toy as a kind from outside: workers know it by the run's copy of this folder."""
+"""weft's toy as a kind from outside, which workers find in the run's copy."""
 
 from typing import Literal
 

@@ -39,7 +39,8 @@ def run(ctx: Context) -> None:
     position = np.array([[[-1.0, 0.0, 0.0]]])
     np.savez(starts, positions=position, velocities=np.zeros_like(position))
     n_steps = 10 * round(STEPS_PER_SECOND * config.segment_seconds / 10)
-    toy = {"kind": "outside_toy", "n_steps": n_steps, "n_steps_per_frame": n_steps // 10}
+    steps = {"n_steps": n_steps, "n_steps_per_frame": n_steps // 10}
+    toy = {"kind": "outside_toy"} | steps
     spec = PropagationSpec(config.seed, toy, {"kind": "cartesian"}, str(starts))
     we = WERun("sample", folder, config.sample, spec, 10, ["left"], [1.0])
     outputs: list[Path] = [folder / "west.h5"]
