@@ -352,6 +352,10 @@ class Context:
     def _fail(self, name: str, error: BaseException) -> None:
         from parsl.dataflow.errors import DependencyError
 
+        from site_configs.pools.parsl_parts import InterchangeGoneError
+
+        if isinstance(error, InterchangeGoneError):
+            self.ending.await_reason()  # a guard is about to say why
         if isinstance(error, DependencyError | KeyboardInterrupt):
             return  # the stage it waited for, or the person, is the reason
         if self.paths.stop.exists():

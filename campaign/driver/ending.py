@@ -37,6 +37,12 @@ class Ending:
             self.reason, self.asked = reason, True
         self.remind()
 
+    def await_reason(self, most_s: float = 5.0) -> None:
+        """Wait until the run is to end: a guard sees in a second what failed here."""
+        until = time.monotonic() + most_s
+        while not self.asked and time.monotonic() < until:
+            time.sleep(0.05)
+
     def remind(self) -> None:
         """Interrupt the main thread (again), unless it leaves already."""
         if not self.closing:

@@ -1,6 +1,7 @@
 """No campaign ends before what it asked for is there, and fits what it is made of."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,11 @@ from apps.science.errors import WeftError
 from campaign.config import CampaignConfig
 from campaign.context import Context, Outdated
 from campaign.declared import Stage, write_stages
+from campaign.driver.ending import Ending
 from campaign.ledger import Entry, Ledger
 from campaign.stages.layout import ProteinDir
 from site_configs.load import load_site
+from site_configs.pools.parsl_parts import InterchangeGoneError
 
 NOTHING = Outdated()
 
@@ -207,6 +210,25 @@ def test_a_campaign_waits_for_what_its_type_did_not(begun: ProteinDir) -> None:
     with pytest.raises(WeftError, match=r"Stage slow ended without .*slow\.txt"):
         ctx.finish()
     assert ctx.failure is not None
+
+
+def test_what_fails_as_parsl_loses_a_part_is_cut_off_not_failed(
+    begun: ProteinDir,
+) -> None:
+    ending = Ending()
+    ending.closing = True  # no signal to the process of the tests
+    config = CampaignConfig(name="mine", type="force_field")
+    ctx = Context(config, begun, load_site("local"), ending)
+    part: Future[None] = Future()
+    ctx.stage("slow", [], lambda after: [part])
+    guard = threading.Timer(0.3, ending.because, ["The interchange was killed."])
+    guard.start()
+    part.set_exception(InterchangeGoneError("No task can be sent."))
+    with pytest.raises(InterchangeGoneError):
+        ctx.finish()
+    assert ending.reason == "The interchange was killed."
+    assert ctx.failure is None
+    assert not [e for e in Ledger(begun.ledger).entries() if e.event == "failed"]
 
 
 def test_a_ledger_that_cannot_be_written_is_a_failure_not_a_wait(
