@@ -81,9 +81,10 @@ def pack(single: Any, positions: Any, n: int, platform: str) -> Any:
 
 
 TERMS = {
-    "HarmonicBondForce": ("Bond", 2), "HarmonicAngleForce": ("Angle", 3),
+    "HarmonicBondForce": ("Bond", 2),
+    "HarmonicAngleForce": ("Angle", 3),
     "PeriodicTorsionForce": ("Torsion", 4),
-}  # fmt: skip
+}
 """What a force calls its terms, and the atoms of each."""
 
 

@@ -292,7 +292,11 @@ def odld_flux(folder: Path, trial: int) -> Array:
         done: Future[Any] = Future()
         done.set_result(
             propagate_block(
-                path, block.n_iter, block.seg_ids, block.parent_ids, block.origins,
+                path,
+                block.n_iter,
+                block.seg_ids,
+                block.parent_ids,
+                block.origins,
                 block.out,
             )
         )

@@ -44,7 +44,7 @@ def measure_openmm(n_repeats: int, n_iterations: int) -> dict[str, float]:
             a / b for a, b in zip(ours, beside, strict=True)
         ),
         "journal_share": statistics.median(shares),
-    }  # fmt: skip
+    }
 
 
 def prepare_chignolin(out: Path) -> Path:
@@ -125,9 +125,7 @@ def run_weft(system: Path, folder: Path, n_iterations: int) -> float:
         walkers_per_bin=N_SEGMENTS,
         bins=RectilinearBins(edges=((1e6,),)),
     )
-    path = prepare_folder(
-        folder, config, spec, STEPS_PER_SEGMENT // STEPS_PER_FRAME
-    )  # fmt: skip
+    path = prepare_folder(folder, config, spec, STEPS_PER_SEGMENT // STEPS_PER_FRAME)
 
     def submit(block: Block) -> Any:
         origins = [(origin.shard, origin.row) for origin in block.origins]

@@ -11,8 +11,11 @@ N_WORKERS = 2
 
 
 def measure_share(
-    folder: Path, propagator: dict[str, Any], starts: np.ndarray,
-    n_segments: int, n_iterations: int,
+    folder: Path,
+    propagator: dict[str, Any],
+    starts: np.ndarray,
+    n_segments: int,
+    n_iterations: int,
 ) -> tuple[float, float]:
     """Return the share of an iteration that is not propagation, and its seconds.
 
@@ -38,9 +41,10 @@ def measure_share(
     pcoord = {"kind": "cartesian", "axes": [0]}
     spec = PropagationSpec(3, propagator, pcoord, str(folder / "starts.npz"))
     config = WEConfig(
-        n_iterations=n_iterations, walkers_per_bin=n_segments,
+        n_iterations=n_iterations,
+        walkers_per_bin=n_segments,
         bins=RectilinearBins(edges=((1e6,),)),
-    )  # fmt: skip
+    )
     path = prepare_folder(folder, config, spec, spec.n_frames)
 
     def submit(block: Block) -> Any:

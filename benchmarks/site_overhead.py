@@ -79,7 +79,7 @@ def measure_idle(folder: Path, site: Path) -> float:
     spent = [s["propagate_s"] for s in summaries]
     return sum(
         s["idle_share"] * t for s, t in zip(summaries, spent, strict=True)
-    ) / sum(spent)  # fmt: skip
+    ) / sum(spent)
 
 
 def measure_recovery(cluster: Cluster, folder: Path, site: Path) -> float:

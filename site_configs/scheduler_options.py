@@ -84,9 +84,10 @@ def write_scheduler_lines(
             continue
         if not options.startswith("-"):
             _refuse(
-                line, "it is no option, which begins with -; shell lines that prepare "
-                "a node go into worker_init"
-            )  # fmt: skip
+                line,
+                "it is no option, which begins with -; shell lines that prepare "
+                "a node go into worker_init",
+            )
         _refuse_ours(scheduler, line, options, settings)
         lines.append(f"{prefix} {options}")
     return "\n".join(lines)

@@ -59,9 +59,10 @@ class FlowContract(NetworkContract):
     ) -> None:
         one = {name: value[3:4] for name, value in given.items()}
         for all_of_it, alone in zip(
-            network.to_data(latent, given), network.to_data(latent[3:4], one),
+            network.to_data(latent, given),
+            network.to_data(latent[3:4], one),
             strict=True,
-        ):  # fmt: skip
+        ):
             torch.testing.assert_close(alone, all_of_it[3:4], rtol=1e-5, atol=1e-5)
 
     def test_a_likelihood_reaches_every_trainable_parameter(

@@ -55,9 +55,7 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def atomic_path_checked(
-    path: Path, is_right: Callable[[Path], bool]
-) -> Iterator[Path]:
+def atomic_path_checked(path: Path, is_right: Callable[[Path], bool]) -> Iterator[Path]:
     """Do as ``atomic_path`` for a library that may lose the system's errors.
 
     Parameters

@@ -195,9 +195,10 @@ def list_files(folder: Path) -> list[Path]:
     for group in GROUPS:
         found += [path for path in (folder / group).rglob("*") if path.is_file()]
     kept = sorted(
-        path for path in (one.relative_to(folder) for one in found)
+        path
+        for path in (one.relative_to(folder) for one in found)
         if not any(p.startswith(".") or p == "__pycache__" for p in path.parts)
-    )  # fmt: skip
+    )
     if sum((folder / path).stat().st_size for path in kept) > MOST_MB * 1_000_000:
         raise PluginError(
             f"plugins: {folder} holds more than {MOST_MB} MB in the folders of its "

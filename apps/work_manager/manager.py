@@ -30,6 +30,8 @@ from apps.work_manager.worker import Setup, run_task
 log = logging.getLogger(__name__)
 
 Task = tuple[Callable[..., Any], Collection[Any] | None, dict[str, Any] | None]
+
+
 class ParslWorkManager(WorkManager):  # type: ignore[misc]
     """Submits to one executor of a Parsl configuration, or of a running kernel.
 

@@ -291,10 +291,11 @@ def _find_in_folder(path: Path, name: str | None) -> "dict[str, Judged]":
     if (path / SYSTEM_JSON).is_file():
         return {name or "all_atom": kinds.AllAtomEngine(path)}
     found: dict[str, Judged] = {
-        frames.parent.name if name is None else f"{name}_{frames.parent.name}":
-        kinds.GivenFrames(frames)
+        frames.parent.name
+        if name is None
+        else f"{name}_{frames.parent.name}": kinds.GivenFrames(frames)
         for frames in sorted(path.glob("benchmark/*/frames.h5"))
-    }  # fmt: skip
+    }
     if found:
         # weighted first, as everywhere
         return dict(sorted(found.items(), key=lambda f: "unweighted" in f[0]))

@@ -88,8 +88,9 @@ def write_bundle(run_dir: Path, out: Path | None = None) -> Bundle:
     places = Places(list_roots(paths), moved | _find_folders(moved))
     left_out = [
         f"inputs/{i.name} ({i.size} bytes, sha256 {i.sha256})"
-        for i in inputs if i.copy is None
-    ]  # fmt: skip
+        for i in inputs
+        if i.copy is None
+    ]
     top = paths.name
     with atomic_path(target.absolute()) as temporary:
         lines = []

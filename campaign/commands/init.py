@@ -12,9 +12,7 @@ from campaign.commands.schema import CAMPAIGN, FOLDER, MODELINE, write_schemas
 from campaign.config import CampaignName
 
 
-def write_template(
-    path: Path, name: str, kind: str, preset: str | None = None
-) -> Path:
+def write_template(path: Path, name: str, kind: str, preset: str | None = None) -> Path:
     """Write a commented campaign of type ``kind`` to ``path``.
 
     Beside it goes what an editor completes and checks it by.

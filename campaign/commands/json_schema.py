@@ -119,10 +119,11 @@ def _choose(section: str, about: str) -> Schema:
     """Return the schema of a section whose keys depend on its kind."""
     kinds = plugins.list_kinds(KINDS[section])
     return {
-        "type": "object", "description": about,
+        "type": "object",
+        "description": about,
         "properties": {"kind": {"enum": kinds, "description": "Which one."}},
         "allOf": [_when("kind", kind, f"{section}.{kind}") for kind in kinds],
-    }  # fmt: skip
+    }
 
 
 def _when(key: str, value: str, name: str) -> Schema:

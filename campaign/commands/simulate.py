@@ -19,9 +19,9 @@ def simulate(
             "runs/<name>/models/<model>."
         ),
     ],
-    folder: Annotated[
-        Path, typer.Option("--out", help="Folder to write.")
-    ] = Path("simulation"),
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path(
+        "simulation"
+    ),
     replicas: Annotated[
         int, typer.Option(min=1, help="Copies; with --temperatures, ladders.")
     ] = 1,
@@ -55,10 +55,8 @@ def simulate(
     form: Annotated[str, typer.Option("--format", help="dcd or xtc.")] = "dcd",
     seed: Annotated[int, typer.Option(help="Decides all noise.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0 ...")] = "auto",
-    inference: Annotated[
-        str, typer.Option(help="auto, exact or tabulated.")
-    ] = "auto",
-) -> None:  # fmt: skip
+    inference: Annotated[str, typer.Option(help="auto, exact or tabulated.")] = "auto",
+) -> None:
     """Run copies of a trained model and write what they do."""
     model = find_model(model, protein)
     from apps.science.cg.simulation.files import Form

@@ -36,10 +36,8 @@ def tune(
         Path | None, typer.Option(help="Beads of torchmd-net's checkpoint.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:0 ...")] = "auto",
-    inference: Annotated[
-        str, typer.Option(help="auto, exact or tabulated.")
-    ] = "auto",
-) -> None:  # fmt: skip
+    inference: Annotated[str, typer.Option(help="auto, exact or tabulated.")] = "auto",
+) -> None:
     """Find how many replicas of a model to advance together on this machine."""
     model = find_model(model, protein)
     from apps.science.cg.simulation.block_size import cache_file, keep_tuning

@@ -112,9 +112,10 @@ def _shrink_experiments(
     def drop(changes: dict[str, Any]) -> dict[str, Any]:
         kept = {
             name: {k: v for k, v in value.items() if f"{name}.{k}" not in short}
-            if isinstance(value, dict) else value
+            if isinstance(value, dict)
+            else value
             for name, value in changes.items()
-        }  # fmt: skip
+        }
         return {name: value for name, value in kept.items() if name not in short}
 
     variants = asked.get("variants")

@@ -28,7 +28,7 @@ FORMATS = {
     "mappings": "apps.science.cg.mapping.mapping",
     "checkpoints": "apps.science.learning.checkpoint",
     "TICA models": "apps.science.pcoords._tica_model",
-}  # fmt: skip
+}
 """Files that one stage writes and another reads, and the modules that name a SCHEMA."""
 
 
@@ -43,8 +43,7 @@ def describe_environment(site: str, source: Path) -> dict[str, Any]:
         "gpus": _ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES}
-        | list_distributions(),
+        "packages": {name: _version(name) for name in PACKAGES} | list_distributions(),
         "formats": {
             what: str(importlib.import_module(module).SCHEMA)
             for what, module in FORMATS.items()

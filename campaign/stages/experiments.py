@@ -49,9 +49,7 @@ def write_experiments(
 
     Both can be written again at any time from what training and benchmarks left.
     """
-    rows: dict[str, dict[str, Any]] = {
-        one.name: _describe(one, asked) for one in asked
-    }
+    rows: dict[str, dict[str, Any]] = {one.name: _describe(one, asked) for one in asked}
     for run in homes if homes[0].learns_each else [paths]:
         above = f"{run.protein}." if run.protein else ""
         for one in asked:
@@ -98,8 +96,7 @@ def _describe(one: Experiment, asked: Sequence[Experiment]) -> dict[str, Any]:
     """
     settings = dict.fromkeys(key for other in asked for key in other.changes)
     return {"name": one.name} | {
-        key: _spell(one.changes[key]) if key in one.changes else ""
-        for key in settings
+        key: _spell(one.changes[key]) if key in one.changes else "" for key in settings
     }
 
 

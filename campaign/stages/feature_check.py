@@ -41,9 +41,7 @@ def check_beads(config: LearningConfig, system: SystemConfig, where: str) -> Non
     check_models(config, n_beads, named, where)
 
 
-def check_models(
-    config: LearningConfig, n_beads: int, named: str, where: str
-) -> None:
+def check_models(config: LearningConfig, n_beads: int, named: str, where: str) -> None:
     """Refuse a model that is made for another number of beads."""
     for variant in config.variants:
         wanted = getattr(variant.model, "n_beads", n_beads)

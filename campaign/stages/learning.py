@@ -198,14 +198,15 @@ class LearningStages:
         asked = variant.mapping.force_map
         sources = [
             (
-                home.protein or config.molecule, home.segments,
+                home.protein or config.molecule,
+                home.segments,
                 home.mapping
                 if asked == self.config.mapping.force_map
                 and asked not in MADE_OF_FRAMES
                 else self._beside_prior(home, learnt)[-1],
             )
             for home in self.homes
-        ]  # fmt: skip
+        ]
 
         def submit(after: Futures) -> Futures:
             return [

@@ -83,10 +83,11 @@ class Variant:
         """
         fitted = self.mapping.force_map in MADE_OF_FRAMES
         return (
-            self.prior.model_dump_json(), self.mapping.model_dump_json(),
+            self.prior.model_dump_json(),
+            self.mapping.model_dump_json(),
             str(self.prior.weights or self.dataset.weights),
             self.frames.model_dump_json() if fitted else "",
-        )  # fmt: skip
+        )
 
     @property
     def dataset_key(self) -> tuple[str, ...]:

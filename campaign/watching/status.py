@@ -99,9 +99,7 @@ class StatusReader:
             "hours": hours,
             "forecast": ahead,
             "estimate": compare(paths, stages),
-            "orchestration_share": orchestration_share(
-                paths.root, tasks=history.tasks
-            ),
+            "orchestration_share": orchestration_share(paths.root, tasks=history.tasks),
             "report": str(paths.report) if paths.report.exists() else None,
         }
 

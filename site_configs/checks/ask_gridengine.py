@@ -44,15 +44,17 @@ def _check_environment(executor: ExecutorConfig) -> Iterator[Finding]:
     names = f" (one of {', '.join(there)})" if there else ""
     if found is None and (executor.cores_per_node or 1) * executor.nodes_per_block > 1:
         yield Finding(
-            "parallel environment", "look",
+            "parallel environment",
+            "look",
             "Grid Engine grants one core unless scheduler_options ask for a parallel "
             f"environment{names}, such as '#$ -pe smp {executor.cores_per_node or 8}'",
-        )  # fmt: skip
+        )
     if found is not None and there and not _among(found[1], there):
         yield Finding(
-            "parallel environment", "mend",
+            "parallel environment",
+            "mend",
             f"there is no {found[1]}; it has {', '.join(there)}",
-        )  # fmt: skip
+        )
 
 
 def try_script(script: str) -> tuple[Literal["ok", "look", "mend"], str]:

@@ -102,7 +102,12 @@ def probe_site(
         troubles = _wait(site, dfk, futures, wait_s, tell)
         return [
             _read(
-                dfk, role, futures[role], troubles.get(role), folder, token,
+                dfk,
+                role,
+                futures[role],
+                troubles.get(role),
+                folder,
+                token,
                 ended.get(role, time.monotonic()) - began,
             )
             for role in roles

@@ -86,10 +86,8 @@ def gridengine() -> Iterator[Cluster]:
 
 def write_site(folder: Path, **gpu: Any) -> Path:
     """Write a site: md and train on queue gpu.q, two slots a job, analysis on all.q."""
-    shared = {"scheduler": "gridengine", "walltime": "00:20:00",
-              "heartbeat_seconds": 1}  # fmt: skip
-    slots = {"queue": "gpu.q", "cores_per_node": 2,
-             "scheduler_options": "#$ -pe smp 2"}  # fmt: skip
+    shared = {"scheduler": "gridengine", "walltime": "00:20:00", "heartbeat_seconds": 1}
+    slots = {"queue": "gpu.q", "cores_per_node": 2, "scheduler_options": "#$ -pe smp 2"}
     cpu = {"queue": "all.q", "cores_per_node": 1}
     return write_two_pools(folder, shared, slots | gpu, cpu)
 

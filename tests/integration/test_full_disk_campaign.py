@@ -26,8 +26,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "prior": {"gate_steps": 1000},
     "model": {"kind": "cgschnet", "embedding_dimension": 8, "num_layers": 1},
     "training": {"n_epochs": 5},
-    "benchmark": {"n_iterations": 4, "walkers_per_bin": 2, "n_bootstrap": 20,
-                  "segment_length_fs": 400, "frame_interval_fs": 80},
+    "benchmark": {
+        "n_iterations": 4,
+        "walkers_per_bin": 2,
+        "n_bootstrap": 20,
+        "segment_length_fs": 400,
+        "frame_interval_fs": 80,
+    },
 }
 
 

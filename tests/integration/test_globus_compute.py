@@ -54,9 +54,10 @@ class LocalExecutor(sdk.Executor):  # type: ignore[misc, name-defined]
         task_id = uuid.uuid4()
         buffers = [self._packer.serialize(part) for part in (fn, args, kwargs)]
         task = Task(
-            task_id=task_id, container_id=None,
+            task_id=task_id,
+            container_id=None,
             task_buffer=self._packer.pack_buffers(buffers),
-        )  # fmt: skip
+        )
         packed, answer = GCFuture(task_id), Future()
         packed.add_done_callback(lambda f: self._unpack(f, answer))
         self.engine.submit(packed, messagepack.pack(task), resource_specification={})

@@ -62,9 +62,10 @@ def one_more_try(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_it_goes_on_from_its_checkpoint_then_is_told_in_words(
-    job: Path, one_more_try: Path,
+    job: Path,
+    one_more_try: Path,
     find_run_processes: Callable[[Path], list[psutil.Process]],
-) -> None:  # fmt: skip
+) -> None:
     from apps.train import train_model
 
     log = job.with_name("train.log")
@@ -75,10 +76,11 @@ def test_it_goes_on_from_its_checkpoint_then_is_told_in_words(
             assert not future.done(), said
             assert time.monotonic() < end, said
             time.sleep(0.1)
-        training, = (
-            process for process in find_run_processes(one_more_try)
+        (training,) = (
+            process
+            for process in find_run_processes(one_more_try)
             if process.cmdline()[2:4] == ["-m", "apps.science.learning"]
-        )  # fmt: skip
+        )
         training.kill()
 
     future = train_model(job, None, log, stage="train_m")

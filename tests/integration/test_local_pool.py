@@ -211,8 +211,9 @@ def test_workers_and_what_they_start_import_nothing_of_the_folder_they_run_in(
 ) -> None:
     plain = [sys.executable, "-c", "import apps"]
     known = os.environ | IMPORTS
-    done = subprocess.run(plain, cwd=other_project, env=known, check=False,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        plain, cwd=other_project, env=known, check=False, capture_output=True, text=True
+    )
     assert "of another project" in done.stderr
     done = subprocess.run(
         [sys.executable, "-P", "-c", AMONG_OTHERS], cwd=other_project, env=known,

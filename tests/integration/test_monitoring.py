@@ -83,8 +83,9 @@ def test_workers_blocks_and_failed_tries_are_noted(
     events = read_events(paths)
     tries = [e for e in events if e["event"] == "try_failed"]
     assert [(t["kind"], t["stage"], t["again"]) for t in tries] == [
-        ("error", "train", False), ("lost", "sample", True)
-    ]  # fmt: skip
+        ("error", "train", False),
+        ("lost", "sample", True),
+    ]
     states: dict[str, list[str]] = {}
     for event in (e for e in events if e["event"] == "block"):
         states.setdefault(event["block"], []).append(event["state"])

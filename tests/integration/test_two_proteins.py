@@ -74,8 +74,9 @@ def test_each_has_its_quietest_force_map(run_dir: Path) -> None:
         assert found["asked"] == "auto"
         noise = {
             kind: row["mean_squared_force"]
-            for kind, row in found["maps"].items() if row["is_consistent"]
-        }  # fmt: skip
+            for kind, row in found["maps"].items()
+            if row["is_consistent"]
+        }
         assert used[name] == found["chosen"] == min(noise, key=noise.__getitem__)
         page = (home / "report" / "index.html").read_text()
         assert f"Auto takes {found['chosen']}" in page
@@ -142,8 +143,9 @@ def test_data_and_references_of_each_are_found(
     refused = weft.call("benchmark", run_dir, "go")
     assert refused.returncode != 0
     assert "proteins/trp_cage" in refused.stderr
-    done = weft.call("export", run_dir, "--stage", "sample@chignolin", "--out",
-                     tmp_path / "dcd")  # fmt: skip
+    done = weft.call(
+        "export", run_dir, "--stage", "sample@chignolin", "--out", tmp_path / "dcd"
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -36,8 +36,9 @@ def test_the_same_bits_as_on_this_host(
     rows = any_slurm.ask("squeue", "-h", "--states=all", "-o", "%P|%o")
     ours = [row.split("|", 1) for row in rows.splitlines() if str(run_dir) in row]
     assert {Path(script).name.split(".")[1]: part for part, script in ours} == {
-        "md": "gpu", "analysis": "cpu",
-    }  # fmt: skip
+        "md": "gpu",
+        "analysis": "cpu",
+    }
     assert {path.name for path in beside.iterdir()} == {"a", odd_folder}
     assert (beside / "a").read_text() == "thesis"
     assert {path.name for path in weft.folder.iterdir()} == {"runs", "site.yaml"}

@@ -4,9 +4,7 @@ import os
 import signal
 
 
-def test_resume_cancels_the_jobs_of_a_killed_driver(
-    slurm, run_toy, make_site
-) -> None:
+def test_resume_cancels_the_jobs_of_a_killed_driver(slurm, run_toy, make_site) -> None:
     other = slurm.submit("sleep 300", "--partition=gpu")
     try:
         toy = run_toy(slurm)

@@ -31,9 +31,7 @@ def test_a_submitted_driver_is_stopped_and_goes_on(
     assert "Stopped as asked" in (toy.run_dir / "driver.out").read_text()
     toy.nothing_left()
 
-    done = toy.weft.call(
-        "resume", toy.run_dir, "--submit", "--walltime", "00:30:00"
-    )  # fmt: skip
+    done = toy.weft.call("resume", toy.run_dir, "--submit", "--walltime", "00:30:00")
     assert done.returncode == 0, done.stderr
     (job,) = slurm.jobs()
     limit = slurm.ask("squeue", "-h", "-j", job, "-o", "%l")

@@ -69,9 +69,10 @@ def training(slurm: Any, weft: Any, alanine_here: Path) -> TrainingRun:
 
 @pytest.fixture(scope="module")
 def alone(
-    weft_in: Callable[[Path], Any], alanine_here: Path,
+    weft_in: Callable[[Path], Any],
+    alanine_here: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Return the losses of one process on this host, undisturbed."""
     run = TrainingRun(weft_in(tmp_path_factory.mktemp("alone")), dataset(alanine_here))
     done = run.weft.call("run", run.write("alone", n_epochs=N_EPOCHS))
@@ -85,8 +86,9 @@ def test_two_nodes_train_as_one_process_does(
     site = make_site(training.weft.folder)
     found = yaml.safe_load(site.read_text())
     found["executors"]["two_nodes"] = found["executors"]["cpu"] | {
-        "nodes_per_block": 2, "task_spans_block": True,
-    }  # fmt: skip
+        "nodes_per_block": 2,
+        "task_spans_block": True,
+    }
     found["roles"]["train"] = "two_nodes"
     site.write_text(yaml.safe_dump(found))
 

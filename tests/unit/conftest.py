@@ -68,9 +68,10 @@ def run_walkers() -> RunWalkers:
         )
         n_starts = len(starts)
         begin = engine.Starts(
-            [f"start_{k}" for k in range(n_starts)], [1.0 / n_starts] * n_starts,
+            [f"start_{k}" for k in range(n_starts)],
+            [1.0 / n_starts] * n_starts,
             compute_start_pcoords(path),
-        )  # fmt: skip
+        )
         return engine.run_we(folder, config, seed, begin, dispatch)
 
     return run

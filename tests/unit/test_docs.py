@@ -80,7 +80,8 @@ def test_quick_commands_work_in_the_order_of_the_readme(tmp_path: Path) -> None:
     site = (REPOSITORY / "site_configs" / "local.yaml").read_text()
     (tmp_path / "my_cluster.yaml").write_text(site)
     quick = [
-        c for c in COMMANDS
+        c
+        for c in COMMANDS
         if c.startswith("weft ") and not c.startswith(ELSEWHERE) and "--probe" not in c
     ]
     quick.sort(key=lambda c: "init" not in c)

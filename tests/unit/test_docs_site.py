@@ -81,9 +81,10 @@ def test_every_setting_is_there_as_its_model_has_it(
             continue
         assert field.description, key
         there = [
-            r for r in rows
+            r
+            for r in rows
             if re.split(r"[.`]", r[0])[-2] == key and r[1].startswith(field.description)
-        ]  # fmt: skip
+        ]
         assert there, f"{name}: no row for {key}"
         if isinstance(field.default, int | float | str) and field.default != "":
             said = settings._spell(field.default)

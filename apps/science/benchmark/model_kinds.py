@@ -261,9 +261,7 @@ class AllAtomEngine:
         ]  # fmt: skip
         block_ps = settings.n_ps / N_LINEAGES_PER_WALK
         out = folder / "walks.h5"
-        return read_frames(
-            collect_reference(walks, reference.mapping, out, block_ps)
-        )
+        return read_frames(collect_reference(walks, reference.mapping, out, block_ps))
 
 
 def same_beads(one: Mapping, other: Mapping) -> bool:

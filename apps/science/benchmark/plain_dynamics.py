@@ -99,9 +99,7 @@ def simulate(
     speed = np.array([thermal_speed(kelvin, m) for m in force_field.masses_amu])
     velocities = rng.normal(size=starts.shape) * speed[:, None]
     seeds = [derive_seed(settings.seed, "replica", k) for k in range(len(starts))]
-    found = Propagator(config, force_field).propagate(
-        States(starts, velocities), seeds
-    )
+    found = Propagator(config, force_field).propagate(States(starts, velocities), seeds)
     log.info(
         "simulated %d replicas for %g ps; %d ran away",
         len(starts), settings.n_ps, int(found.failed.sum()),

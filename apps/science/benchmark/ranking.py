@@ -162,9 +162,10 @@ def rank_models(rows: list[Row]) -> list[Standing]:
             if other != model
         }
         floors = [
-            s for row in chosen.values()
+            s
+            for row in chosen.values()
             if (s := row.scores[model].over_floor) is not None
-        ]  # fmt: skip
+        ]
         near = sum(share <= 2.0 for share in floors)
         mean = sum(ranks) / len(ranks) if ranks else math.nan
         found.append((mean, model, better, near, len(floors)))

@@ -104,9 +104,7 @@ class Training:
 
     def _make_plan(self) -> bool:
         """Decide rate and number of steps; return False where told to stop."""
-        plan = make_plan(
-            self.state, self.ranks, self._step, self._validate, self._say
-        )
+        plan = make_plan(self.state, self.ranks, self._step, self._validate, self._say)
         if plan is None:
             return False
         self.state.adopt(plan)

@@ -117,8 +117,9 @@ class Ranks:
             return value
         told: T = torch.load(
             io.BytesIO(sent.cpu().numpy().tobytes()),
-            map_location="cpu", weights_only=True,
-        )  # fmt: skip
+            map_location="cpu",
+            weights_only=True,
+        )
         return told
 
 

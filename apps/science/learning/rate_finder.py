@@ -98,6 +98,7 @@ def join_rates(found: Sequence[float | None]) -> float:
     rate = float(f"{mean:.{_DIGITS}g}")
     _log.info(
         "learning rate: %g, where the loss falls fastest in range tests (%s)",
-        rate, ", ".join(f"{one:.2g}" for one in rates),
-    )  # fmt: skip
+        rate,
+        ", ".join(f"{one:.2g}" for one in rates),
+    )
     return rate

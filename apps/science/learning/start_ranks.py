@@ -51,12 +51,12 @@ class NodeRanks:
         self._processes = [
             subprocess.Popen(
                 [*PYTHON, "apps.science.learning", str(config)],
-                env=os.environ | shared | {
-                    "RANK": str(self._first + local), "LOCAL_RANK": str(local)
-                },
+                env=os.environ
+                | shared
+                | {"RANK": str(self._first + local), "LOCAL_RANK": str(local)},
             )
             for local in range(per_node)
-        ]  # fmt: skip
+        ]
 
     def wait(self) -> int:
         """Wait for all; return 0, UNFINISHED, or how the first that failed ended."""

@@ -183,9 +183,7 @@ def _make_stepper(
         return spread * normals.to(pack.x.dtype)
 
     if pack.x.is_cuda and getattr(force_field, "graph_safe", False):
-        return record(
-            pack, lambda p: advance(p, forces, constants, draw(p.step, 1)[0])
-        )
+        return record(pack, lambda p: advance(p, forces, constants, draw(p.step, 1)[0]))
     n_values = _NOISE_VALUES_PER_DRAW.get(pack.x.device.type, 1 << 15)
     n_draw = max(1, n_values // (n_replicas * n_beads * 3))
 

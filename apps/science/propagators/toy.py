@@ -22,8 +22,13 @@ class Config(PropagatorConfig):
     moves: ClassVar[Literal["atoms", "beads", "points"]] = "points"
     kind: Literal["toy"] = "toy"
     potential: Literal[
-        "double_well", "coupled_well", "tilted_wells", "mueller_brown", "egg_crate",
-        "odld", "none",
+        "double_well",
+        "coupled_well",
+        "tilted_wells",
+        "mueller_brown",
+        "egg_crate",
+        "odld",
+        "none",
     ] = Field(
         "double_well",
         description="Potential; none returns every state as it was, at no cost.",

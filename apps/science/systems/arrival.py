@@ -99,9 +99,7 @@ def _check_bridges(taken: Taken, topology: Any) -> None:
         if one.name == two.name == "SG"
     }
     place = {id(residue): i for i, residue in enumerate(taken.residues)}
-    asked = {
-        frozenset(_find(place, taken, k) for k in pair) for pair in taken.bridges
-    }  # fmt: skip
+    asked = {frozenset(_find(place, taken, k) for k in pair) for pair in taken.bridges}
     if made != asked:
         raise StructureError(
             f"{len(asked)} disulfide bridges were found in the structure and "
@@ -114,7 +112,8 @@ def _find(place: dict[int, int], taken: Taken, k: int) -> int:
     if id(residue) in place:
         return place[id(residue)]
     return next(
-        i for i, r in enumerate(taken.residues)
-        if (r.molecule, r.number, r.name) ==
-        (residue.molecule, residue.number, residue.name)
-    )  # fmt: skip
+        i
+        for i, r in enumerate(taken.residues)
+        if (r.molecule, r.number, r.name)
+        == (residue.molecule, residue.number, residue.name)
+    )

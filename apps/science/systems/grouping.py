@@ -83,10 +83,11 @@ def _find_sites(atoms: Iterable[AtomRecord], source: str) -> list[_Site]:
         if here is not None and (atom.resname, atom.altloc, atom.name) in here.names:
             if atom.name != here.first.name:
                 twin = next(
-                    a for a in here.atoms
+                    a
+                    for a in here.atoms
                     if (a.resname, a.altloc, a.name)
                     == (atom.resname, atom.altloc, atom.name)
-                )  # fmt: skip
+                )
                 raise StructureError(
                     f"{source}: atom {atom.name} of residue {_say(atom)} stands twice, "
                     f"{twin.where} and {atom.where}. Two residues share a number, or "
@@ -136,10 +137,10 @@ def _choose_conformer(
     own = {a.name for a in site.atoms if a.altloc == letter}
     name = next(a.resname for a in site.atoms if a.altloc == letter)
     kept = [
-        a for a in site.atoms
-        if a.altloc == letter
-        or (not a.altloc and a.name not in own)
-    ]  # fmt: skip
+        a
+        for a in site.atoms
+        if a.altloc == letter or (not a.altloc and a.name not in own)
+    ]
     others = ", ".join(
         k if names[k] == {name} else f"{k} ({'/'.join(sorted(names[k]))})"
         for k in letters

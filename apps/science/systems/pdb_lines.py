@@ -95,9 +95,7 @@ def _find_frames(lines: list[str], ends: tuple[str, ...]) -> list[tuple[int, int
     return bounds
 
 
-def _refuse_assembly(
-    path: Path, one: list[AtomRecord], two: list[AtomRecord]
-) -> None:
+def _refuse_assembly(path: Path, one: list[AtomRecord], two: list[AtomRecord]) -> None:
     """Refuse models that are parts of one assembly, and no views of one molecule."""
     same = [name_atom(a) for a in one] == [name_atom(a) for a in two]
     moved, apart = 0.0, 1.0

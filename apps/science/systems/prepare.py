@@ -126,9 +126,10 @@ def _identify(config: SystemConfig, seed: int) -> str:
     content = "" if config.pdb is None else hash_file(config.pdb)
     fields = SystemConfig.model_fields
     unset = {
-        key for key in _LATER_KEYS
+        key
+        for key in _LATER_KEYS
         if getattr(config, key) == fields[key].get_default(call_default_factory=True)
-    }  # fmt: skip
+    }
     settings = config.model_dump_json(exclude={"pdb", *unset})
     return hashlib.sha256(f"{settings}:{content}:{seed}".encode()).hexdigest()
 
@@ -301,9 +302,10 @@ def _describe(
         for k in range(built.system.getNumConstraints())
     ]
     ca = [
-        i for i in built.solute
+        i
+        for i in built.solute
         if atoms[i].name == "CA" and atoms[i].element.symbol == "C"
-    ]  # fmt: skip
+    ]
     return layout.SystemInfo(
         prepared_from=identity,
         sequence=built.sequence,

@@ -65,9 +65,7 @@ def rename_residues(
     for name, found in replaced.items():
         gone = dropped[name]
         without = f", without {' '.join(sorted(gone))}" if gone else ""
-        said.append(
-            f"{', '.join(map(str, found))} as {replacements[name]}{without}"
-        )  # fmt: skip
+        said.append(f"{', '.join(map(str, found))} as {replacements[name]}{without}")
     return renamed, said
 
 

@@ -122,6 +122,7 @@ RESIDUE_ATOM_NAMES: Final = {
 """Other names of heavy atoms, as CHARMM and GROMACS write them."""
 
 TITRATION: Final = {
-    "ASP": (("HD1", "HD2"), "ASH"), "GLU": (("HE1", "HE2"), "GLH"),
-}  # fmt: skip
+    "ASP": (("HD1", "HD2"), "ASH"),
+    "GLU": (("HE1", "HE2"), "GLH"),
+}
 """Hydrogens that only the protonated form has."""

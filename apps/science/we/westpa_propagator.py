@@ -54,8 +54,12 @@ class WeftPropagator(WESTPropagator):  # type: ignore[misc]
                 origin = self._find(segment.n_iter - 1, segment.parent_id)
             out = shard_path(shards, segment.n_iter, segment.seg_id)
             done = propagate_block(
-                self.spec_path, segment.n_iter, [segment.seg_id], [segment.parent_id],
-                [origin], out,
+                self.spec_path,
+                segment.n_iter,
+                [segment.seg_id],
+                [segment.parent_id],
+                [origin],
+                out,
             )
             complete_segment(segment, done.pcoord[0], done.seconds)
         return segments

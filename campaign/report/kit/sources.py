@@ -91,6 +91,7 @@ class RunSource:
         """When each stage was at work, from the ledger."""
         return list_attempts(self.entries)
 
+
 def read_columns(path: Path) -> dict[str, Array]:
     """Return the numeric columns of a CSV with a header, empty where it is missing.
 

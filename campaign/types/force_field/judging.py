@@ -72,8 +72,7 @@ class BenchmarkStages:
             ).result()  # fmt: skip
 
         prepare_to_mend(folder)
-        names = ("west.h5", "segments.h5", "frames.h5", "metrics.json",
-                 "densities.npz")  # fmt: skip
+        names = ("west.h5", "segments.h5", "frames.h5", "metrics.json", "densities.npz")
         outputs = [folder / name for name in names]
         reads = [
             paths.reference_frames, paths.mapping, paths.tica, learnt.prior,

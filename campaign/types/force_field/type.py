@@ -119,12 +119,13 @@ def run(ctx: Context) -> None:
 
     judged = [
         BenchmarkStages(ctx, config, protein).benchmark(
-            variant, learnt[variant.name, protein.name],
+            variant,
+            learnt[variant.name, protein.name],
             after=[trained[variant.name, protein.name]],
         )
         for variant in config.variants
         for protein in proteins
-    ]  # fmt: skip
+    ]
     if config.experiments.asked:
         homes = [protein.paths for protein in proteins]
         judged = [compare_experiments(ctx, config.variants, homes, after=judged)]

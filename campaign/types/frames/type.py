@@ -90,7 +90,6 @@ class Config(LearningConfig):
         default_factory=SimulationConfig, description="How the model is judged."
     )
 
-
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
         check_kelvin(self.system.temperature_kelvin, "system.temperature_kelvin")
@@ -177,9 +176,11 @@ def run(ctx: Context) -> None:
         learnt = learning.learnt[variant.name]
         judged.append(judge(ctx, config, variant, learnt, after=[trained]))
     if config.experiments.asked:
-        judged = [compare_experiments(
-            ctx, config.variants, [ProteinDir(ctx.paths.root)], after=judged
-        )]
+        judged = [
+            compare_experiments(
+                ctx, config.variants, [ProteinDir(ctx.paths.root)], after=judged
+            )
+        ]
     report(ctx, after=judged)
 
 

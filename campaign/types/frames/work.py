@@ -41,9 +41,10 @@ def shrink(config: LearningConfig) -> dict[str, Any]:
         "prior": {"gate_steps": min(500, config.prior.gate_steps)},
         "training": shrink_training(config),
         "simulation": {
-            "length_ps": min(shortest, simulation["length_ps"]), "n_bootstrap": 20,
+            "length_ps": min(shortest, simulation["length_ps"]),
+            "n_bootstrap": 20,
         },
-    }  # fmt: skip
+    }
 
 
 def _judge(config: Any, name: str, n_beads: int) -> Work:

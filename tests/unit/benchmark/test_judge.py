@@ -322,8 +322,9 @@ def test_the_floor_of_a_slow_reference_is_not_too_low(calpha_chain, margin) -> N
         sides = np.repeat(rng.random(40) < 0.5, 100)[:, None, None]
         frames = as_set(np.where(sides, chains(4000, seed, 9.0), chains(4000, seed)))
         columns = vars(frames) | {
-            "lineage": np.arange(4000) // 25, "trajectory": np.zeros(4000, int)
-        }  # fmt: skip
+            "lineage": np.arange(4000) // 25,
+            "trajectory": np.zeros(4000, int),
+        }
         one = WeightedSet.from_frames(WeightedFrames(**columns))
         return one, join_correlated(one, slowest_values(one.positions, beads))
 

@@ -84,12 +84,13 @@ def fit_bonded(reference, out):
         return tuple(mapping.types[b] for b in beads)
 
     tables = PriorTables(
-        ("bonds", "angles"), ("bonds", "angles", "1-4"),
+        ("bonds", "angles"),
+        ("bonds", "angles", "1-4"),
         bonds={name(b): spring(v) for b, v in zip(mapping.bonds, bonds, strict=True)},
         angles={
             name(a): spring(v) for a, v in zip(mapping.angles, angles, strict=True)
         },
-    )  # fmt: skip
+    )
     return write_tables(tables, out)
 
 

@@ -77,11 +77,12 @@ def test_what_arrives_at_a_target_is_read_from_the_run(tmp_path, run_walkers) ->
     """A free particle that is carried to the right, over a target at 1."""
     config = WEConfig.model_validate(
         {
-            "n_iterations": 8, "walkers_per_bin": 4,
+            "n_iterations": 8,
+            "walkers_per_bin": 4,
             "bins": {"kind": "rectilinear", "edges": [[0.0]]},
             "targets": [{"region": [(0.5, None)]}],
         }
-    )  # fmt: skip
+    )
     toy = {
         "kind": "toy", "potential": "double_well", "barrier_kt": 0.5,
         "timestep_fs": 50.0, "n_steps": 40, "n_steps_per_frame": 40,

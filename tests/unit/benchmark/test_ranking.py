@@ -62,8 +62,9 @@ def test_models_that_chance_cannot_part_share_a_rank() -> None:
 def test_equal_models_share_the_first_place() -> None:
     same = body(tic0=figure(1.0, 0.5))
     assert [s.place for s in rank_models(compare_models({"a": same, "b": same}))] == [
-        1, 1,
-    ]  # fmt: skip
+        1,
+        1,
+    ]
 
 
 def test_nothing_is_won_by_being_undefined() -> None:

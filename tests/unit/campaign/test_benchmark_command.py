@@ -75,11 +75,12 @@ def run_dir(tmp_path: Path) -> Path:
     (root / "resolved.yaml").write_text("system: {fold: helix}\n")
     types = mapping.types
     tables = PriorTables(
-        ("bonds",), ("bonds",),
+        ("bonds",),
+        ("bonds",),
         bonds={
             (types[a], types[b]): (50.0, 3.8) for a, b in itertools.pairwise(range(N))
         },
-    )  # fmt: skip
+    )
     write_tables(tables, root / "cg" / "prior.yaml")
     return root
 

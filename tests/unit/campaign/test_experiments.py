@@ -51,8 +51,9 @@ def by_name(config: force_field.Config) -> dict[str, Variant]:
 def test_weighted_and_unweighted_are_the_usual_models(load: Load) -> None:
     found = by_name(load())
     assert {n: v.training.weighted for n, v in found.items()} == {
-        "weighted": True, "unweighted": False
-    }  # fmt: skip
+        "weighted": True,
+        "unweighted": False,
+    }
     assert {v.seed for v in found.values()} == {3}
     assert "experiments" not in name_stages(load())
 
@@ -120,8 +121,9 @@ def test_whole_models_can_be_swept(load: Load) -> None:
     kinds = [{"kind": "cgschnet", "num_layers": 1}, {"kind": "torchmd_net"}]
     found = by_name(load(experiments={"sweep": {"model": kinds}}))
     assert {n: v.model.kind for n, v in found.items()} == {
-        "model_cgschnet+1": "cgschnet", "model_torchmd_net": "torchmd_net"
-    }  # fmt: skip
+        "model_cgschnet+1": "cgschnet",
+        "model_torchmd_net": "torchmd_net",
+    }
 
 
 @pytest.mark.parametrize(
@@ -197,5 +199,6 @@ def test_the_table_has_each_models_own_best_epoch(tmp_path: Path) -> None:
     assert (rows["a"]["best_epoch"], rows["a"]["val_loss_weighted"]) == ("4", "3")
     assert (rows["b"]["best_epoch"], rows["b"]["val_loss_unweighted"]) == ("2", "7")
     assert (rows["a"]["training.weighted"], rows["b"]["training.weighted"]) == (
-        "", "false"
-    )  # fmt: skip
+        "",
+        "false",
+    )

@@ -192,9 +192,10 @@ def test_the_stage_of_a_training_is_found() -> None:
     from apps.train import train_model
 
     record = {
-        "func": train_model.func, "args": ("c.yaml", 1, "train.log"),
+        "func": train_model.func,
+        "args": ("c.yaml", 1, "train.log"),
         "kwargs": {"stage": "train_weighted"},
-    }  # fmt: skip
+    }
     assert stage_of(record) == "train_weighted"
 
 
@@ -235,8 +236,9 @@ def test_a_steady_stage_is_foreseen_exactly() -> None:
 
 
 def test_the_rate_of_late_counts_not_that_of_the_beginning() -> None:
-    slow_start = notes((0, 0), (100, 1), (200, 2), (300, 3), (310, 13), (320, 23),
-                       (330, 33), (340, 43))  # fmt: skip
+    slow_start = notes(
+        (0, 0), (100, 1), (200, 2), (300, 3), (310, 13), (320, 23), (330, 33), (340, 43)
+    )
     assert seconds_left(slow_start, 340) == pytest.approx(57, rel=0.2)
 
 

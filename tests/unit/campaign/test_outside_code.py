@@ -68,9 +68,10 @@ def test_it_is_copied_with_hashes_and_the_run_uses_its_copy(
     noted = {one["copy"]: one["sha256"] for one in files}
     assert noted["inputs/plugins/pcoords/depth.py"] == hash_file(theirs)
     assert set(noted) == {
-        "inputs/mine.yaml", "inputs/plugins/pcoords/depth.py",
+        "inputs/mine.yaml",
+        "inputs/plugins/pcoords/depth.py",
         "inputs/plugins/pcoords/table.csv",
-    }  # fmt: skip
+    }
     assert yaml.safe_load(paths.resolved.read_text())["plugins"] == "inputs/plugins"
 
     elsewhere = tmp_path / "elsewhere"

@@ -52,9 +52,10 @@ def test_the_thesis_is_its_tables(tmp_path: Path) -> None:
 
 def test_what_is_written_wins_key_by_key_and_is_told(tmp_path: Path) -> None:
     config = load(
-        tmp_path, sample={"n_iterations": 7, "bins": {"nbins": [3, 3]}},
+        tmp_path,
+        sample={"n_iterations": 7, "bins": {"nbins": [3, 3]}},
         model={"kind": "torchmd_net", "num_layers": 1},
-    )  # fmt: skip
+    )
     assert config.sample.n_iterations == 7
     assert (config.sample.bins.nbins, config.sample.walkers_per_bin) == ((3, 3), 6)
     model = config.model  # of another kind, with defaults of its own

@@ -99,8 +99,9 @@ def test_a_section_may_leave_out_what_the_run_knows(check: Any) -> None:
     campaign = yaml.safe_load(FIRST["force_field"])
     chosen = {
         "propagator": {"kind": "openmm", "precision": "double"},
-        "pcoord": {"kind": "rmsd"}, "bins": {"kind": "mab", "nbins": [9]},
-    }  # fmt: skip
+        "pcoord": {"kind": "rmsd"},
+        "bins": {"kind": "mab", "nbins": [9]},
+    }
     campaign["sample"] |= chosen
     assert say(check, campaign) == []
 

@@ -83,8 +83,9 @@ def test_a_stage_is_queued_until_a_worker_begins_a_task_of_it(
 
     # where the driver has not said what runs, nothing is known better
     assert {state for state, _ in stages().values()} == {"running"}
-    running = [{"app": "train_model", "role": "train", "stage": "train_a",
-                "since": given + 40}]  # fmt: skip
+    running = [
+        {"app": "train_model", "role": "train", "stage": "train_a", "since": given + 40}
+    ]
     write_now(paths, {"pools": [], "running": running})
     ended = {
         "app": "train_model", "role": "train", "stage": "train_b", "host": "n",

@@ -33,9 +33,7 @@ def served(run_dir: Path) -> Iterator[int]:
             thread.join()
 
 
-def get(
-    port: int, path: str, host: str = f"{LOOPBACK}:1"
-) -> tuple[HTTPResponse, str]:
+def get(port: int, path: str, host: str = f"{LOOPBACK}:1") -> tuple[HTTPResponse, str]:
     connection = HTTPConnection(LOOPBACK, port, timeout=10)
     connection.request("GET", path, headers={"Host": host})
     answer = connection.getresponse()

@@ -101,9 +101,7 @@ def test_a_block_that_met_a_full_disk_is_not_sent_again() -> None:
 def test_what_is_free_counts_the_quota(tmp_path, monkeypatch) -> None:
     held = os.statvfs(tmp_path)
     assert 0 < free_bytes(tmp_path / "not" / "yet") <= held.f_blocks * held.f_frsize
-    mount = next(
-        str(p) for p in (tmp_path, *tmp_path.parents) if os.path.ismount(p)
-    )  # fmt: skip
+    mount = next(str(p) for p in (tmp_path, *tmp_path.parents) if os.path.ismount(p))
     script = tmp_path / "quota"
     script.write_text(f"#!/bin/sh\necho 'x blocks quota'\necho '{mount} 10* 8 12 0'\n")
     script.chmod(0o755)

@@ -94,8 +94,9 @@ def two_proteins(tmp_path: Path) -> Path:
     with h5py.File(path, "w") as h5:
         h5.create_group("meta").attrs["schema"] = SCHEMA
         for name, embeddings, n_frames in (
-            ("chignolin", CHIGNOLIN, 120), ("trp_cage", TRP_CAGE, 60),
-        ):  # fmt: skip
+            ("chignolin", CHIGNOLIN, 120),
+            ("trp_cage", TRP_CAGE, 60),
+        ):
             mapping = build_mapping(embeddings)
             pos = draw_chains(n_frames, len(embeddings), len(embeddings))
             span = pos[:, 2:] - pos[:, :-2]

@@ -38,8 +38,9 @@ def test_batches_add_up_to_the_balanced_weighted_loss(
     """Whatever the sizes of batches, their mean is the loss of the whole set."""
     batches, factors = build(protein_balance=balance, mixed_batches=mixed)
     errors = np.concatenate(ERRORS)
-    steps = [(factors[b] * errors[b]).sum() / batches.mean_size
-             for b in batches.order(0)]  # fmt: skip
+    steps = [
+        (factors[b] * errors[b]).sum() / batches.mean_size for b in batches.order(0)
+    ]
     each = np.array([w @ e for w, e in zip(WEIGHTS, ERRORS, strict=True)])
     shares = np.array(COUNTS) / 75 if balance == "frames" else np.full(3, 1 / 3)
     assert np.mean(steps) == pytest.approx(shares @ each)

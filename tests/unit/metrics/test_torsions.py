@@ -36,10 +36,11 @@ def weigh(positions: np.ndarray) -> WeightedSet:
 
 def compare(reference: np.ndarray, model: np.ndarray):
     beads = Beads(
-        5, np.stack([np.arange(4), np.arange(1, 5)], 1),
+        5,
+        np.stack([np.arange(4), np.arange(1, 5)], 1),
         np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4]]),
         np.array([[0, 1, 2, 3], [1, 2, 3, 4]]),
-    )  # fmt: skip
+    )
     sets = weigh(reference), weigh(model)
     plan = plan_resampling(sets[0].n_blocks, sets[1].n_blocks, 50, 1)
     return Metric().compare(Comparison(*sets, plan, sets[1], plan, beads))

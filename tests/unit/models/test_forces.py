@@ -82,8 +82,9 @@ def test_mixed_precision_is_of_filters_in_training_alone(name: str) -> None:
     rounded = network.energy_and_forces(positions, BEADS)[1]
     assert rounded.dtype == torch.float32
     rounded.square().mean().backward()
-    assert all(p.grad is None or p.grad.dtype == torch.float32
-               for p in network.parameters())  # fmt: skip
+    assert all(
+        p.grad is None or p.grad.dtype == torch.float32 for p in network.parameters()
+    )
     change = float((rounded.detach() - exact).norm() / exact.norm())
     assert 0.0 < change < 0.02
     network.eval()

@@ -81,8 +81,9 @@ def test_a_harmonic_system_has_its_temperature_in_motion_and_in_place(
 @pytest.mark.random_outcome
 def test_a_free_particle_gets_the_velocities_of_its_mass(margin, other_seed) -> None:
     field = HarmonicChain(4, k=0.0)
-    chosen = settings(n_steps=400, n_steps_per_frame=400, friction_per_ps=10.0,
-                      max_bond_angstrom=1e6)  # fmt: skip
+    chosen = settings(
+        n_steps=400, n_steps_per_frame=400, friction_per_ps=10.0, max_bond_angstrom=1e6
+    )
     run = Propagator(chosen, field)
     n_replicas = 12_288
     seeds = range(10**6 + other_seed, 10**6 + other_seed + n_replicas)

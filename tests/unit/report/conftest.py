@@ -13,9 +13,10 @@ def synthetic() -> ModuleType:
     """The package beside this file that writes run folders."""
     folder = Path(__file__).parent / "synthetic"
     spec = importlib.util.spec_from_file_location(
-        "synthetic_run", folder / "__init__.py",
+        "synthetic_run",
+        folder / "__init__.py",
         submodule_search_locations=[str(folder)],
-    )  # fmt: skip
+    )
     assert spec is not None
     assert spec.loader is not None
     package = sys.modules["synthetic_run"] = importlib.util.module_from_spec(spec)

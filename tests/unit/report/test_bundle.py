@@ -106,9 +106,10 @@ def test_campaign_yaml_names_the_copies_and_keeps_its_comments(root: Path) -> No
     text = read_members(packed.path)["hairpin/campaign.yaml"].decode()
     assert text.startswith("# the one of the paper\nname: hairpin\n")
     assert yaml.safe_load(text) == {
-        "name": "hairpin", "system": {"pdb": "inputs/start 1.pdb"},
+        "name": "hairpin",
+        "system": {"pdb": "inputs/start 1.pdb"},
         "also": ["inputs/big.npy", "x"],
-    }  # fmt: skip
+    }
     assert packed.left_out == ["inputs/big.npy (4 bytes, sha256 0)"]
     assert "inputs/big.npy (4 bytes" in (
         read_members(packed.path)["hairpin/README.txt"].decode()

@@ -40,9 +40,10 @@ def write_maps(chosen: str) -> dict[str, Any]:
         "fault": "",
     }  # fmt: skip
     broken = {
-        "is_consistent": False, "n_split_constraints": 10,
+        "is_consistent": False,
+        "n_split_constraints": 10,
         "fault": "force map slice is not consistent: 10 constraint groups",
-    }  # fmt: skip
+    }
     return {
         "chosen": chosen, "n_held_out_frames": 780, "n_training_frames": 8400,
         "maps": {

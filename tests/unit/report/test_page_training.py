@@ -29,8 +29,9 @@ def test_each_model_says_how_its_training_ended(tmp_path: Path) -> None:
     assert caution == Note("The unweighted model: The set is small.", "caution")
     assert isinstance(table, Table)
     assert [[cell.text.strip() for cell in row] for row in table.rows] == [
-        ["weighted", "It was falling."], ["unweighted", "It was overfit."]
-    ]  # fmt: skip
+        ["weighted", "It was falling."],
+        ["unweighted", "It was overfit."],
+    ]
 
 
 def test_what_ending_json_says_counts_before_the_curve(tmp_path: Path) -> None:

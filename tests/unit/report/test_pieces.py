@@ -105,9 +105,10 @@ def test_a_stage_cut_short_is_interrupted_where_its_driver_ended() -> None:
     ]  # fmt: skip
     found = [(a.stage, a.started, a.ended, a.state) for a in list_attempts(entries)]
     assert found == [
-        ("a", 1.0, 3.0, "interrupted"), ("b", 2.0, 3.0, "done"),
+        ("a", 1.0, 3.0, "interrupted"),
+        ("b", 2.0, 3.0, "done"),
         ("a", 101.0, 105.0, "done"),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_torn_row_of_a_csv_is_left_out(tmp_path: Path) -> None:

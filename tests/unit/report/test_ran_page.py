@@ -105,9 +105,7 @@ def test_the_page_lists_pools_lost_blocks_and_tries(drawn: Section) -> None:
     assert texts(lost.rows[0])[-1] == "NODE_FAIL"
 
 
-def test_two_hundred_workers_fit_on_the_page(
-    drawn: Section, cluster: Path
-) -> None:
+def test_two_hundred_workers_fit_on_the_page(drawn: Section, cluster: Path) -> None:
     (gallery,) = (b for b in drawn.blocks if isinstance(b, Gallery))
     assert all(len(picture.uri) < 1_500_000 for picture in gallery.pictures)
     body = json.loads((cluster / "figures" / "workers.json").read_text())
@@ -143,8 +141,9 @@ def test_a_pause_between_two_starts_is_no_time_of_the_workers(
 def test_what_a_stop_refused_has_not_failed() -> None:
     errors = [
         "StoppedError('The run was asked to stop')",
-        "BashExitFailure('train_model', 4)", "BashExitFailure('train_model', 1)",
-    ]  # fmt: skip
+        "BashExitFailure('train_model', 4)",
+        "BashExitFailure('train_model', 1)",
+    ]
     body = {"event": "try_failed", "kind": "error", "again": False, "stage": "train"}
     tries = count_tries([body | {"error": e} for e in errors], noted=True)
     assert tries is not None
@@ -166,8 +165,9 @@ def test_blocks_of_one_name_in_two_starts_are_two() -> None:
     starts = [(0.0, 10.0), (100.0, 110.0)]
     first, never, second = list_blocks(events, starts)
     assert [(s.begin, s.end, s.workers) for s in first.stretches] == [
-        (3, 7, 4), (7, 10, 2),
-    ]  # fmt: skip
+        (3, 7, 4),
+        (7, 10, 2),
+    ]
     assert (first.waited_s, first.ended) == (2, 10)
     assert (never.ran_from, never.lost, never.ended) == (None, True, 9)
     assert (second.ran_from, second.ended) == (101, 105)

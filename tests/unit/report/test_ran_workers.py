@@ -111,8 +111,9 @@ def test_the_command_of_a_bash_app_is_drawn_where_its_worker_waits() -> None:
     for there in (noted((0, 110, 2)), Steps.of([])):
         lanes = make_lanes(tasks, there)
         assert [sorted({t.pid for t in lane.tasks}) for lane in lanes] == [
-            [1, 31], [2, 32],
-        ]  # fmt: skip
+            [1, 31],
+            [2, 32],
+        ]
 
 
 def test_a_worker_with_a_single_task_has_its_own_row() -> None:

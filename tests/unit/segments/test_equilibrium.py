@@ -47,9 +47,10 @@ def make_segments(tmp_path: Path, run_walkers: Callable[..., Path]) -> MakeSegme
             "timestep_fs": 4.0, "n_steps": n_steps, "n_steps_per_frame": n_steps // 2,
         }  # fmt: skip
         settings = {
-            "n_iterations": N_ITERATIONS, "walkers_per_bin": walkers,
+            "n_iterations": N_ITERATIONS,
+            "walkers_per_bin": walkers,
             "bins": {"kind": "rectilinear", "edges": edges},
-        }  # fmt: skip
+        }
         config = WEConfig.model_validate(settings | changes)
         place = np.array([[start]])
         folder = tmp_path if seed == 7 else tmp_path / str(seed)

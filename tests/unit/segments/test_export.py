@@ -39,9 +39,10 @@ def we(tmp_path: Path) -> Path:
     }  # fmt: skip
     (folder / "propagation.json").write_text(json.dumps(spec))
     np.savez(
-        folder / "starts.npz", positions=start_positions(),
+        folder / "starts.npz",
+        positions=start_positions(),
         velocities=start_positions(),
-    )  # fmt: skip
+    )
     (folder.parent / "resolved.yaml").write_text("name: run\n")
     write_stages(RunDir(folder.parent), [Stage("sample", we="we")])
     return folder
@@ -191,9 +192,7 @@ def test_frames_that_are_not_finite_fit_in_dcd_alone(we, tmp_path) -> None:
 
 def test_a_topology_of_another_system_is_refused(we, tmp_path) -> None:
     with pytest.raises(ShapeMismatchError, match=r"5 atoms .* have 12"):
-        export.export_trajectory(
-            we, topology.make_points(5), tmp_path, "dcd", 1, 1, PS
-        )
+        export.export_trajectory(we, topology.make_points(5), tmp_path, "dcd", 1, 1, PS)
 
 
 @pytest.mark.parametrize(

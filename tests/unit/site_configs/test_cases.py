@@ -21,7 +21,7 @@ TAKEN = {
     "opt_noprefix", "scratch_space",
 }  # fmt: skip
 REFUSED = {
-    "acc_bool": 'is true or false, as YAML reads on, off, yes and no; put text in',
+    "acc_bool": "is true or false, as YAML reads on, off, yes and no; put text in",
     "acc_int": 'is the number 12345; put text in quotes, account: "12345"',
     "acc_octal": 'Put it in quotes if it is text, "0123"',
     "constraint_anchor": "constraint: has no value",
@@ -48,7 +48,7 @@ REFUSED = {
     "wt_hm_str": "could be hours and minutes or minutes and seconds",
     "wt_inf": "write hours:minutes:seconds in quotes",
     "wt_minutes": "is the number 240, which could be minutes or seconds",
-}  # fmt: skip
+}
 # Said where a run starts or a script is shown, since only that host can tell.
 REFUSED_HERE = {"address_unknown", "interface", "roles_case"}
 

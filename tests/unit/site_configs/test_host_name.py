@@ -44,9 +44,10 @@ def test_a_name_that_nobody_knows_is_said() -> None:
     unshare = shutil.which("unshare")
     named = [str(unshare), "--map-root-user", "--uts", "sh", "-c"]
     rename = 'hostname nowhere.invalid && exec "$@"'
-    if unshare is None or subprocess.run(
-        [*named, rename, "-", "true"], check=False
-    ).returncode:  # fmt: skip
+    if (
+        unshare is None
+        or subprocess.run([*named, rename, "-", "true"], check=False).returncode
+    ):
         pytest.skip("this host lets nobody change a host's name for one process")
     ask = (
         "import json; from site_configs.checks.host_name import ask_host_name; "

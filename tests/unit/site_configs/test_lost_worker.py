@@ -53,7 +53,7 @@ def test_the_error_survives_its_way_to_the_driver() -> None:
         ("0::/user.slice/job 7\n", "user.slice/job 7/memory.events"),
         ("4:memory:/s/job_7\n1:name=systemd:/\n", "memory/s/job_7/memory.oom_control"),
     ],
-)  # fmt: skip
+)
 def test_the_kernel_counts_its_kills(tmp_path: Path, own: str, file: str) -> None:
     assert count_memory_kills(tmp_path, own) == 0
     path = tmp_path / file

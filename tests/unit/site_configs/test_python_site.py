@@ -9,7 +9,7 @@ from site_configs.load import copy_site, load_site
 from site_configs.python_site import build_python_config, count_python_workers
 from site_configs.schema import Site
 
-GOOD = '''
+GOOD = """
 def config(run_dir, environment):
     from parsl import Config
     from parsl.executors import HighThroughputExecutor
@@ -24,7 +24,7 @@ def config(run_dir, environment):
             for role in ("md", "train")
         ]
     )
-'''
+"""
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from apps.science.systems.prepare import prepare_system
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases"
 FOLDERS = sorted(
-    path.parent for path in CASES.glob("*/campaign.yaml")
+    path.parent
+    for path in CASES.glob("*/campaign.yaml")
     if any(path.parent.glob("in.*"))
-)  # fmt: skip
+)
 
 REFUSED = {
     "01_": "SER and THR in one place", "01b": "ALA and SER in one place",

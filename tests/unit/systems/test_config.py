@@ -77,8 +77,9 @@ def test_no_extended_start_in_explicit_water() -> None:
     assert not SystemConfig(sequence="AA").has_extended_start
 
 
-@pytest.mark.parametrize("where", [{"fold": "bba", "solvent": "tip3pfb"},
-                                   {"sequence": "AA"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "where", [{"fold": "bba", "solvent": "tip3pfb"}, {"sequence": "AA"}]
+)
 def test_no_hot_run_in_explicit_water_or_from_a_sequence(where) -> None:
     with pytest.raises(ValidationError, match="unfolds a native structure in gbn2"):
         SystemConfig(**where, unfolding_starts=4)

@@ -78,8 +78,9 @@ def test_caps_may_share_a_number_and_have_the_names_of_charmm(
         " CH3 ACE": " CAY ACE", " C   ACE": " CY  ACE", " O   ACE": " OY  ACE",
         " N   NME": " NT  NME", " C   NME": " CAT NME",
     }  # fmt: skip
-    charmm = [line[:12] + names.get(line[12:20], line[12:20]) + line[20:]
-              for line in shared]  # fmt: skip
+    charmm = [
+        line[:12] + names.get(line[12:20], line[12:20]) + line[20:] for line in shared
+    ]
     inside = [line[:17] + "GLU" + line[20:] for line in charmm]
     for text in (shared, charmm, inside):
         found = pdb.read(tmp_path, text)
@@ -267,9 +268,10 @@ def test_a_rebuilt_branch_has_the_right_hand(
     tmp_path: Path, pdb: Any, letter: str, missing: tuple[str, ...]
 ) -> None:
     lines = [
-        line for line in pdb.peptide(f"G{letter}G")
+        line
+        for line in pdb.peptide(f"G{letter}G")
         if line[22:26] != "   2" or line[12:16].strip() not in missing
-    ]  # fmt: skip
+    ]
     built = pdb.build(pdb.write(tmp_path, lines))  # refused where a hand is wrong
     assert built.sequence == f"G{letter}G"
     assert " ".join(missing) in built.taken["Added"]

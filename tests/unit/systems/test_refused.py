@@ -240,8 +240,9 @@ def test_deuterium_becomes_hydrogen_and_is_said(
     lines = pdb.peptide("GHG")
     at = next(k for k, line in enumerate(lines) if "HIS" in line)
     lines[at:at] = [
-        deuterate(lines[at], "D", element), deuterate(lines[at], "DD1", element)
-    ]  # fmt: skip
+        deuterate(lines[at], "D", element),
+        deuterate(lines[at], "DD1", element),
+    ]
     found = pdb.read(tmp_path, lines)
     assert found.remarks["Deuterium"] == "2 atoms, simulated as hydrogen"
     assert found.residues[1].variant == "HID"

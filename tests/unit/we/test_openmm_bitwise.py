@@ -21,9 +21,7 @@ CONFIG = WEConfig(
 
 
 @pytest.fixture
-def run(
-    run_walkers: Callable[..., Path], alanine_system: Path
-) -> Callable[..., Path]:
+def run(run_walkers: Callable[..., Path], alanine_system: Path) -> Callable[..., Path]:
     def run(folder: Path, platform: str, exact_replay: bool = True, **how: Any) -> Path:
         openmm = {
             "kind": "openmm", "system_dir": str(alanine_system), "platform": platform,

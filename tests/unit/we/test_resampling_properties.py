@@ -20,7 +20,8 @@ CONFIGS = {
     "mab": {"bins": {"kind": "mab", "nbins": [4]}},
     "thresholds": {
         "bins": {"kind": "rectilinear", "edges": [[0.0]]},
-        "largest_allowed_weight": 0.2, "smallest_allowed_weight": 1e-20,
+        "largest_allowed_weight": 0.2,
+        "smallest_allowed_weight": 1e-20,
     },
     "grid and target": {
         "bins": {"kind": "rectilinear", "edges": [[-1.0, 0.0, 1.0]]},
@@ -30,16 +31,14 @@ CONFIGS = {
         "bins": {"kind": "mab", "nbins": [4]},
         "targets": [{"region": [[1.5, None]]}],
     },
-}  # fmt: skip
+}
 
 Walkers = list[tuple[float, float, float]]
 WALKERS = st.lists(
-    st.tuples(
-        st.floats(-1.45, 1.45), st.floats(-2.0, 2.0), st.floats(-50.0, 0.0)
-    ),
+    st.tuples(st.floats(-1.45, 1.45), st.floats(-2.0, 2.0), st.floats(-50.0, 0.0)),
     min_size=1,
     max_size=25,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(params=CONFIGS, scope="module")
@@ -105,9 +104,10 @@ def test_no_weight_is_lost_and_every_parent_exists(setting, walkers, seed) -> No
         else:
             assert start == -1.0
     arrived = [
-        w for w, (_, end, _) in zip(weights, walkers, strict=True)
+        w
+        for w, (_, end, _) in zip(weights, walkers, strict=True)
         if any(targets.holds(config, t, [end]) for t in config.targets)
-    ]  # fmt: skip
+    ]
     assert n_recycled == len(arrived)
     recycled = sum(entry.weight for entry in driver.new_weights)
     assert recycled == pytest.approx(sum(arrived), rel=1e-12)

@@ -128,9 +128,10 @@ def test_targets_that_cannot_be_are_refused(bins, target, words) -> None:
 def test_overlapping_targets_are_refused() -> None:
     with pytest.raises(ValidationError, match="overlap"):
         WEConfig(
-            n_iterations=1, bins=MAB,
+            n_iterations=1,
+            bins=MAB,
             targets=[REGION, {"label": "far", "region": [[0.9, None]]}],
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize(("bins", "target"), CASES)

@@ -90,9 +90,7 @@ def test_a_run_is_binned_by_the_nearest_center(tmp_path, run_toy) -> None:
             assert weight == pytest.approx(1.0, abs=1e-12)
 
 
-def test_a_run_goes_on_as_if_it_had_not_stopped(
-    tmp_path, run_toy, assert_same
-) -> None:
+def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path, run_toy, assert_same) -> None:
     bins = {"kind": "voronoi", "centers": CENTERS, "scale": [0.5]}
     run_toy(tmp_path / "whole", 6, bins)
     run_toy(tmp_path / "cut", 3, bins)
@@ -141,6 +139,7 @@ def test_centers_of_another_dimension_than_the_coordinate_are_refused(
 def test_a_target_of_another_dimension_lies_outside_the_space() -> None:
     with pytest.raises(ValidationError, match="outside the space"):
         WEConfig(
-            n_iterations=1, bins={"kind": "voronoi", "centers": CENTERS},
+            n_iterations=1,
+            bins={"kind": "voronoi", "centers": CENTERS},
             targets=[{"pcoord": [0.4, 0.0]}],
-        )  # fmt: skip
+        )

@@ -149,10 +149,11 @@ def _list_bonds(topology: Any) -> IntArray:
     if not bonds:
         atoms = [a for a in topology.atoms if a.name == "CA"]
         bonds = [
-            (a.index, b.index) for a, b in pairwise(atoms)
+            (a.index, b.index)
+            for a, b in pairwise(atoms)
             if a.residue.chain.index == b.residue.chain.index
             and b.residue.resSeq == a.residue.resSeq + 1
-        ]  # fmt: skip
+        ]
     beside: dict[int, list[int]] = {}
     for a, b in bonds:
         beside.setdefault(a, []).append(b)

@@ -169,8 +169,9 @@ def check_response(
         log.warning(
             "the forces pull stretched bonds back %.2f times as strongly as %g K "
             "demands: check the unit of the forces and temperature_kelvin",
-            found.ratio, kelvin,
-        )  # fmt: skip
+            found.ratio,
+            kelvin,
+        )
     return found
 
 

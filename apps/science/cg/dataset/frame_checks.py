@@ -66,9 +66,7 @@ def check_finite(array: Any, rows: IntArray, name: str) -> None:
         )
 
 
-def check_whole(
-    lengths: Array, mapping: Mapping, rows: IntArray, name: str
-) -> None:
+def check_whole(lengths: Array, mapping: Mapping, rows: IntArray, name: str) -> None:
     """Refuse frames whose molecule is broken across the periodic box.
 
     Parameters

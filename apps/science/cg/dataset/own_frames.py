@@ -143,8 +143,9 @@ def _write_store(
             h5[name].resize(n, axis=0)
             h5[name][:] = columns[name].astype(DTYPES.get(name, "i8"))
         for name, source, scale in (
-            ("positions", positions, length), ("forces", forces, force),
-        ):  # fmt: skip
+            ("positions", positions, length),
+            ("forces", forces, force),
+        ):
             h5[name].resize(n, axis=0)
             for k in range(0, n, _N_PER_BATCH):
                 rows = slice(k, min(n, k + _N_PER_BATCH))

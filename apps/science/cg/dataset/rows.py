@@ -63,9 +63,7 @@ class MappedRows:
         each = self._per_chunk * self._width * _ITEM
         with self._path.open("rb") as handle:
             for start in self._bytes.tolist():
-                os.posix_fadvise(
-                    handle.fileno(), start, each, os.POSIX_FADV_WILLNEED
-                )
+                os.posix_fadvise(handle.fileno(), start, each, os.POSIX_FADV_WILLNEED)
 
     def read(self, rows: IntArray) -> Array:
         """Return ``rows`` in their order, (len(rows), ...), a copy."""

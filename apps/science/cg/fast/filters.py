@@ -113,9 +113,7 @@ def _as_pairs(lengths: Tensor, apart: Tensor) -> PairSet:
     return PairSet(none, none, lengths[:0], lengths, apart, listed, 1, 0)
 
 
-def _with_slopes(
-    network: Network, lengths: Tensor, kind: int
-) -> tuple[Tensor, Tensor]:
+def _with_slopes(network: Network, lengths: Tensor, kind: int) -> tuple[Tensor, Tensor]:
     """Return filters and their derivatives, (n_layers, n, C) each."""
 
     def value(shift: Tensor) -> Tensor:

@@ -146,9 +146,7 @@ def no_network() -> NetworkArrays:
     )  # fmt: skip
 
 
-def _list_pairs(
-    network: Network, sequence: Tensor, filters: FilterTables
-) -> IntArray:
+def _list_pairs(network: Network, sequence: Tensor, filters: FilterTables) -> IntArray:
     first, second = torch.triu_indices(len(sequence), len(sequence), 1)
     rows = list_kinds(network, sequence)[first, second] * filters.n_intervals
     return np.ascontiguousarray(torch.stack([first, second, rows], dim=1).int().numpy())

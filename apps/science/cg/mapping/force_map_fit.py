@@ -263,8 +263,9 @@ def _say(chosen: str, reason: str, described: dict[str, Any]) -> None:
         key = "mean_squared_force_training"
     _log.info(
         "force maps: mean squared force %s; %s is used",
-        ", ".join(f"{kind} {row[key]:.1f}" for kind, row in maps.items()), chosen,
-    )  # fmt: skip
+        ", ".join(f"{kind} {row[key]:.1f}" for kind, row in maps.items()),
+        chosen,
+    )
     if reason:
         _log.info("force map: %s", reason)
     fault = maps[chosen]["fault"]
@@ -275,6 +276,7 @@ def _say(chosen: str, reason: str, described: dict[str, Any]) -> None:
             "force map optimal is noisier than constraint_sum on held-out frames "
             "(%.1f and %.1f): it is fitted to too few frames (ESS %.0f); sample "
             "longer, raise mapping.ridge, or use constraint_sum",
-            maps["optimal"][key], maps["constraint_sum"][key],
+            maps["optimal"][key],
+            maps["constraint_sum"][key],
             described["ess_training"],
-        )  # fmt: skip
+        )

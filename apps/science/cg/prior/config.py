@@ -60,8 +60,9 @@ PRESETS: Final[dict[str, Preset]] = {
 
 
 _BY_BEADS: Final[dict[str, PresetName]] = {
-    "calpha": "calpha", "backbone": "backbone",
-}  # fmt: skip
+    "calpha": "calpha",
+    "backbone": "backbone",
+}
 
 
 class PriorConfig(StrictConfig):

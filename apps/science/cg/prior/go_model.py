@@ -140,11 +140,12 @@ def _tabulate(mapping: Mapping, native: Array, epsilon: float) -> PriorTables:
         },
         masses=dict(
             zip(
-                (f"G{bead}" for bead in range(mapping.n_beads)), mapping.masses_amu,
+                (f"G{bead}" for bead in range(mapping.n_beads)),
+                mapping.masses_amu,
                 strict=True,
             )
         ),
-    )  # fmt: skip
+    )
 
 
 class GoForceField:

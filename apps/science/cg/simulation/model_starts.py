@@ -92,9 +92,7 @@ def extend_chain(mapping: Mapping, tables: PriorTables) -> Array:
             n_chains += 1
             continue
         types = list_types(mapping, (to_bead[bead], bead))
-        _, length = (
-            look_up(tables.bonds, types, "bond") if tables.bonds else (0.0, 3.8)
-        )
+        _, length = look_up(tables.bonds, types, "bond") if tables.bonds else (0.0, 3.8)
         turn += 1
         tilt = np.radians(30.0) * (1 if turn % 2 else -1)
         step = length * np.array([np.cos(tilt), np.sin(tilt), 0.1 * (turn % 3 - 1)])

@@ -147,13 +147,9 @@ def simulate(
     from apps.science.segments.topology import make_beads, write_pdb
 
     _check(settings)
-    force_field = load_model(
-        model, protein, choose_device(settings.device), prior, psf
-    )
+    force_field = load_model(model, protein, choose_device(settings.device), prior, psf)
     mapping = force_field.mapping
-    found = find_starts(
-        model, mapping, force_field.prior.tables, structure, protein
-    )
+    found = find_starts(model, mapping, force_field.prior.tables, structure, protein)
     states = warm_up(
         found, mapping, _temperature(force_field, settings), settings.n_replicas,
         derive_seed(settings.seed, "simulate_starts"),
@@ -252,8 +248,9 @@ def _temper(
     ladder = tempering.begin(states.positions, states.velocities)
     names = [
         f"temperature_{kelvin:g}K_{k:03d}"
-        for k in range(settings.n_replicas) for kelvin in ladder_kelvin
-    ]  # fmt: skip
+        for k in range(settings.n_replicas)
+        for kelvin in ladder_kelvin
+    ]
     spent, rows = 0.0, np.arange(len(names))
     with SimulationFiles(out, names, settings.form) as files:
         for number in range(settings.n_steps // per_round):

@@ -125,8 +125,9 @@ class ParallelTempering:
             rows = np.flatnonzero(np.log(chance[:, low]) < gain)
             for values in (ladder.positions, ladder.velocities, ladder.walker):
                 values[rows, low], values[rows, high] = (
-                    values[rows, high].copy(), values[rows, low].copy(),
-                )  # fmt: skip
+                    values[rows, high].copy(),
+                    values[rows, low].copy(),
+                )
             ratio = np.sqrt(self.temperatures[high] / self.temperatures[low])
             ladder.velocities[rows, low] /= ratio
             ladder.velocities[rows, high] *= ratio

@@ -110,9 +110,7 @@ def count_transitions(
     first, second = pairs.first[kept], pairs.second[kept]
     column = state[first] * n_states + state[second]
     flat = one.block[first] * n_states**2 + column
-    counts = np.bincount(
-        flat, pairs.weight[kept], minlength=one.n_blocks * n_states**2
-    )
+    counts = np.bincount(flat, pairs.weight[kept], minlength=one.n_blocks * n_states**2)
     return np.asarray(counts.reshape(one.n_blocks, n_states**2))
 
 

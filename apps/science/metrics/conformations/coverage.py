@@ -77,9 +77,10 @@ def find_area(masses: Array) -> Array:
 
     inner = masses[:, _INNER]
     density = gaussian_filter(
-        inner.reshape(-1, N_BINS, N_BINS), (0, SMOOTHING_BINS, SMOOTHING_BINS),
+        inner.reshape(-1, N_BINS, N_BINS),
+        (0, SMOOTHING_BINS, SMOOTHING_BINS),
         mode="constant",
-    ).reshape(inner.shape)  # fmt: skip
+    ).reshape(inner.shape)
     falling = np.argsort(-density, axis=1, kind="stable")
     held = np.cumsum(np.take_along_axis(inner, falling, axis=1), axis=1)
     wanted = np.minimum(SHARE * masses.sum(axis=1), held[:, -1])[:, None]

@@ -90,8 +90,11 @@ class DistributionMetric(ABC):
                 "model_outside": float(drawn[1][0] + drawn[1][-1]),
             },
             arrays={
-                "edges": edges, "reference": drawn[0], "model": drawn[1],
-                "reference_band": bands[0], "model_band": bands[1],
+                "edges": edges,
+                "reference": drawn[0],
+                "model": drawn[1],
+                "reference_band": bands[0],
+                "model_band": bands[1],
             },
         )
 

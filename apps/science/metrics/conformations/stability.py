@@ -126,7 +126,6 @@ class Bounds:
             found[rows[torn]] = 2
         return found
 
-
     def count_violations(self, positions: Array) -> Array:
         """Return the share of strained bonds, (n_frames,); NaN where not finite."""
         if self.length is None or self.sigma is None:

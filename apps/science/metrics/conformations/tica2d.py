@@ -76,9 +76,10 @@ def divide_plane(
     planes = [project_all(s.positions, comparison.beads) for s in sets]
     edges = [shared_edges(planes[0][:, k], sets[0].weight, N_BINS) for k in (0, 1)]
     return (
-        planes, edges,
+        planes,
+        edges,
         [_sum_cells(s, p, edges) for s, p in zip(sets, planes, strict=True)],
-    )  # fmt: skip
+    )
 
 
 def _sum_cells(one: WeightedSet, plane: Array, edges: list[Array]) -> Array:

@@ -7,9 +7,7 @@ from apps.science.errors import ConfigError
 from apps.science.we.config import RectilinearBins, VoronoiBins, WEConfig
 
 
-def check_bins_change(
-    summaries: Sequence[Mapping[str, Any]], config: WEConfig
-) -> None:
+def check_bins_change(summaries: Sequence[Mapping[str, Any]], config: WEConfig) -> None:
     """Check that walkers have ever occupied more than one bin.
 
     Parameters

@@ -50,16 +50,18 @@ class Snapshots:
         if damage:
             log.warning(
                 "%s is damaged (%s); the run is rebuilt from its journal and shards",
-                self.copy, damage,
-            )  # fmt: skip
+                self.copy,
+                damage,
+            )
             set_aside(self.copy, self.copy.parent, damage)
             return False
         damage = find_damage(self.west_h5)
         if damage:
             log.warning(
                 "%s was damaged (%s); it is restored from its snapshot",
-                self.west_h5, damage,
-            )  # fmt: skip
+                self.west_h5,
+                damage,
+            )
         with atomic_path(self.west_h5) as temporary:
             copy_file(self.copy, temporary, self.west_h5)
         return True

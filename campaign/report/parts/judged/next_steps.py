@@ -68,9 +68,10 @@ def show_steps(source: LearntSource, worth: list[Worth]) -> list[Block]:
     return [
         Steps(
             "What to try next, from what was measured here, the most promising first:",
-            [Advice(step.why, step.line) for step in found], NOTE,
+            [Advice(step.why, step.line) for step in found],
+            NOTE,
         )
-    ]  # fmt: skip
+    ]
 
 
 def list_steps(source: LearntSource, worth: list[Worth]) -> list[Step]:
@@ -102,9 +103,7 @@ def _mend_dynamics(source: LearntSource, best: Worth) -> Iterator[Step]:
 
 def _lengthen_reference(source: LearntSource, best: Worth) -> Iterator[Step]:
     section = _section(source, "reference")
-    asked, interval = (
-        section.get(k) for k in ("walk_length_ps", "frame_interval_ps")
-    )
+    asked, interval = (section.get(k) for k in ("walk_length_ps", "frame_interval_ps"))
     slowest, frames = slowest_timescale(source), source.reference_frames()
     if not isinstance(asked, int | float) or not isinstance(interval, int | float):
         return
@@ -133,9 +132,10 @@ def _quieten_forces(source: LearntSource) -> Iterator[Step]:
         key += "_training"
     used = found.get(maps.get("chosen")) or {}
     noise = {
-        kind: row[key] for kind, row in found.items()
+        kind: row[key]
+        for kind, row in found.items()
         if row.get("is_consistent") and row.get(key)
-    }  # fmt: skip
+    }
     if not noise or not used.get(key):
         return
     quietest = min(noise, key=lambda kind: noise[kind])
@@ -183,9 +183,10 @@ def _complete_prior(source: LearntSource, table: ScoreTable) -> Iterator[Step]:
         f"other: {', and '.join(why)}."
     )
     yield Step(
-        min(60.0, 5.0 * max(far.values())), text[:1].upper() + text[1:],
+        min(60.0, 5.0 * max(far.values())),
+        text[:1].upper() + text[1:],
         {"prior": change},
-    )  # fmt: skip
+    )
 
 
 def _is_shared(terms: dict[str, Any]) -> bool:
@@ -241,9 +242,10 @@ def _relax_weights(source: LearntSource) -> Iterator[Step]:
         "The weighted ensemble has not relaxed: its weights are up to "
         f"{distance:.2f} in probability from those of equilibrium"
         + (", and the models learnt with the raw ones." if raw else "."),
-        {"dataset": {"weights": "equilibrium"}} if raw
+        {"dataset": {"weights": "equilibrium"}}
+        if raw
         else {"sample": {"n_iterations": 2 * n_iterations}},
-    )  # fmt: skip
+    )
 
 
 def _draw_frames(source: LearntSource) -> Iterator[Step]:

@@ -68,8 +68,7 @@ def densities(source: LearntSource, canvas: Canvas) -> Section:
         top = float(np.clip(np.ceil(2 * np.nanpercentile(usual, 98)) / 2, 1.0, 8.0))
         area = read_area(source)
         maps = [
-            draw_map(n, plane, kelvin, top, canvas, area)
-            for n, plane in planes.items()
+            draw_map(n, plane, kelvin, top, canvas, area) for n, plane in planes.items()
         ]
         section.blocks.append(Gallery(maps, columns=3))
         native = read_native_point(source, read_native_beads(source))

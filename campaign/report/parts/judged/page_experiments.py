@@ -39,9 +39,10 @@ def experiments(source: LearntSource, canvas: Canvas) -> Section:
     trained = [*_LOSSES, *_TRAINING]
     told = {"name", *trained, *(f"{p}.{key}" for p in proteins for key in trained)}
     settings = [
-        key for key in rows[0]
+        key
+        for key in rows[0]
         if key not in told and key.rpartition(".")[2] not in _RESULTS
-    ]  # fmt: skip
+    ]
     for protein in proteins:
         section.blocks.append(_table(rows, settings, protein))
     canvas.folder.mkdir(parents=True, exist_ok=True)

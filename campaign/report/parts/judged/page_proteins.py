@@ -33,9 +33,10 @@ def proteins(source: LearntSource, canvas: Canvas) -> Section:
         for home in homes:
             tables = {m: t for m in models if (t := read_scores(home, m))}
             found = {
-                m: t[metric][kind] for m, t in tables.items()
+                m: t[metric][kind]
+                for m, t in tables.items()
                 if kind in t.get(metric, {})
-            }  # fmt: skip
+            }
             if not found:
                 continue
             any_score = next(iter(found.values()))

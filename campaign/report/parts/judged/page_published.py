@@ -102,10 +102,11 @@ def published(source: LearntSource, canvas: Canvas) -> Section:
     """Tabulate our figures beside the thesis's, and say which are nearer."""
     name, _ = read_table()
     section = Section(
-        "published", "Beside the thesis",
+        "published",
+        "Beside the thesis",
         f"{name} has the same figures of the same proteins: which models are nearer to "
         "their reference?",
-    )  # fmt: skip
+    )
     judged = list_judged(source)
     models = list(dict.fromkeys(
         m for one in judged for found in one.scores.values() for m in found
@@ -181,10 +182,11 @@ def _row(
     floor = next(iter(found.values())).floor
     smaller = min(theirs, key=lambda kind: theirs[kind])
     return [
-        *cells, Cell(words.divergence(floor)),
+        *cells,
+        Cell(words.divergence(floor)),
         Cell(leader or (NEITHER if len(found) > 1 else words.NONE)),
         Cell("weighted" if smaller else "unweighted"),
-    ]  # fmt: skip
+    ]
 
 
 def _nearer(score: Score, figure: float) -> str:

@@ -65,8 +65,9 @@ def divergence_table(kind: str, tables: dict[str, ScoreTable]) -> Table:
     about = DIVERGENCES[kind]
     rows = []
     for metric in _names(tables):
-        found = {m: t[metric][kind] for m, t in tables.items()
-                 if kind in t.get(metric, {})}  # fmt: skip
+        found = {
+            m: t[metric][kind] for m, t in tables.items() if kind in t.get(metric, {})
+        }
         if found:
             label = next(iter(found.values())).label
             rows.append(_row(label, found, tables, with_unit=kind == "w1"))
@@ -80,8 +81,9 @@ def other_table(tables: dict[str, ScoreTable]) -> Table:
     for metric in _names(tables):
         keys = dict.fromkeys(k for t in tables.values() for k in t.get(metric, {}))
         for key in (k for k in keys if k not in DIVERGENCES):
-            found = {m: t[metric][key] for m, t in tables.items()
-                     if key in t.get(metric, {})}  # fmt: skip
+            found = {
+                m: t[metric][key] for m, t in tables.items() if key in t.get(metric, {})
+            }
             label = next(iter(found.values())).label
             what = OTHERS.get(key, key.replace("_", " "))
             rows.append(_row(f"{label}: {what}", found, tables, with_unit=True))
@@ -127,9 +129,7 @@ def score_cell(score: Score | None, best: bool) -> Cell:
 
 def leading(found: dict[str, Score]) -> str | None:
     """Return the model that is better than all others beyond the intervals, if any."""
-    known = {
-        m: asdict(s) for m, s in found.items() if s.defined and s.has_interval
-    }
+    known = {m: asdict(s) for m, s in found.items() if s.defined and s.has_interval}
     if len(known) < 2:
         return None
     best = min(known, key=lambda m: known[m]["value"])

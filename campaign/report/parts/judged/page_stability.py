@@ -128,8 +128,9 @@ def draw_size(
     low, middle, high = yardstick.rg
     numbers: dict[str, Any] = {"reference_2.5_50_97.5_percent": yardstick.rg}
     with canvas.axes() as (figure, axes):
-        axes.axhspan(low, high, color=style.BASELINE, alpha=0.1, lw=0,
-                     label="reference, 95 %")  # fmt: skip
+        axes.axhspan(
+            low, high, color=style.BASELINE, alpha=0.1, lw=0, label="reference, 95 %"
+        )
         axes.axhline(middle, color=style.BASELINE, lw=1.2)
         for model, (time_ps, size) in sizes.items():
             axes.plot(
@@ -190,8 +191,9 @@ def draw_structures(
         right = (columns - 0.52) * cell
         bar = next((b for b in SCALE_BARS if b < 0.5 * cell), SCALE_BARS[-1])
         axes.plot([right - bar, right], [0.43 * tall] * 2, color=style.INK, lw=1.8)
-        axes.text(right - bar - 0.02 * cell, 0.43 * tall, f"{bar} Å", ha="right",
-                  va="center")  # fmt: skip
+        axes.text(
+            right - bar - 0.02 * cell, 0.43 * tall, f"{bar} Å", ha="right", va="center"
+        )
         axes.set_aspect("equal")
         axes.axis("off")
         return canvas.keep(

@@ -168,10 +168,11 @@ def draw_points(
     groups = colouring.groups[rows]
     numbers: dict[str, Any] = {
         "columns": [f"tic_{axis}", f"tic_{axis + 1}", "weight", colouring.key],
-        "rows": np.column_stack([plane.points[rows].round(4), plane.weights[rows],
-                                 groups]),
+        "rows": np.column_stack(
+            [plane.points[rows].round(4), plane.weights[rows], groups]
+        ),
         "native": native,
-    }  # fmt: skip
+    }
     with canvas.axes(style.SMALL) as (figure, axes):
         x, y = plane.points[rows].T
         axes.scatter(

@@ -153,8 +153,9 @@ def draw_trace(
     for rank, (_, flat, tone) in enumerate(sorted(curves, key=lambda c: c[0])):
         axes.plot(*flat[1:-1].T, color="white", lw=8, zorder=2 + rank / 100,
                   solid_capstyle="butt")  # fmt: skip
-        axes.plot(*flat.T, color=tone, lw=5, zorder=2 + rank / 100,
-                  solid_capstyle="round")  # fmt: skip
+        axes.plot(
+            *flat.T, color=tone, lw=5, zorder=2 + rank / 100, solid_capstyle="round"
+        )
     for pair in broken:
         axes.plot(*(pair[:, :2] + offset).T, color=BROKEN, lw=1, ls=":")
     order = np.argsort(beads[:, 2])

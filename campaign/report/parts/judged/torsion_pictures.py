@@ -25,9 +25,10 @@ FEW = 3
 def torsions(source: LearntSource, canvas: Canvas) -> list[Block]:
     """Return the pictures of every dihedral that a benchmark measured."""
     arrays = {
-        m: found for m in source.models
+        m: found
+        for m in source.models
         if "torsions/bins" in (found := read_arrays(source, m))
-    }  # fmt: skip
+    }
     details = {m: read_details(source, m, "torsions")["each"] for m in arrays}
     if not details:
         return []

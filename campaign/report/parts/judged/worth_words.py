@@ -152,5 +152,3 @@ def _slow_cell(score: Score | None) -> Cell:
         return Cell("not defined")
     detail = f"KL {words.divergence(score.value)}"
     return Cell(words.number(times_floor(score), 2), detail)
-
-

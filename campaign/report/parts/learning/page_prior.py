@@ -186,8 +186,9 @@ def _describe_maps(maps: dict[str, Any]) -> list[Block]:
     base = maps["maps"]["constraint_sum"][key]
     quietest = min(
         (kind for kind, row in maps["maps"].items() if row["is_consistent"]),
-        key=lambda kind: maps["maps"][kind][key], default=None,
-    )  # fmt: skip
+        key=lambda kind: maps["maps"][kind][key],
+        default=None,
+    )
     rows = [
         [
             Cell(kind.replace("_", " "), "used" if kind == maps["chosen"] else ""),

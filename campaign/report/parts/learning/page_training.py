@@ -90,9 +90,10 @@ def say_endings(source: LearntSource, models: Sequence[str]) -> list[Block]:
         Table(
             "Where training stopped, and whether more would help: a line through the "
             "last third of the validation losses, with its standard error.",
-            ["Model", "How its training ended"], rows,
+            ["Model", "How its training ended"],
+            rows,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def loss_columns(curves: dict[str, dict[str, Array]]) -> list[str]:

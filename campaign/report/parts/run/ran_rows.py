@@ -68,10 +68,11 @@ def draw_rows(
             alt="Timeline of the tasks of every worker",
             numbers={
                 "joined_where_nearer_than_s": whole / N_PIXELS,
-                "columns": ["worker", "stage", "start_s", "end_s"], "rows": numbers,
+                "columns": ["worker", "stage", "start_s", "end_s"],
+                "rows": numbers,
             },
             wide=True,
-        )  # fmt: skip
+        )
 
 
 def _draw_pool(

@@ -34,8 +34,8 @@ def stage_table(account: RunAccount) -> Table:
         *(Cell(words.worker_time(_total(hours, k))) for k in kinds),
         _idle_cell(pools, pools, [(0.0, account.whole_s)]),
     ])  # fmt: skip
-    several = (
-        "Those are the workers that the stage uses; small, all. " * (len(pools) > 1)
+    several = "Those are the workers that the stage uses; small, all. " * (
+        len(pools) > 1
     )
     return Table(
         "Core and GPU time: that of tasks, times what a worker has. Idle: of the time "
@@ -51,9 +51,7 @@ def stage_table(account: RunAccount) -> Table:
 def pool_table(account: RunAccount) -> Table:
     """Tabulate blocks asked for, that ran and were lost, and how idle each pool was."""
     held = account.hours_of_pool
-    kinds = [
-        k for k in ("core_held", "gpu_held") if any(h[k] for h in held.values())
-    ]  # fmt: skip
+    kinds = [k for k in ("core_held", "gpu_held") if any(h[k] for h in held.values())]
     rows = []
     for pool in account.pools:
         fates = [f"{n:,}" for n in count_fates(pool.blocks)]

@@ -154,8 +154,7 @@ def draw_flux(
                 low = np.maximum(low, positive.min() / 2)
             axes.fill_between(at, low, running.high * scale, color=style.FIRST,
                               alpha=0.22, lw=0, label="95 %")  # fmt: skip
-            axes.plot(at, running.mean * scale, color=style.FIRST,
-                      label="running mean")  # fmt: skip
+            axes.plot(at, running.mean * scale, color=style.FIRST, label="running mean")
         elif wide:
             axes.set_yscale("log")
         if not wide:

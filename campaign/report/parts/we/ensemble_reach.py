@@ -47,9 +47,7 @@ def read_points(
     weights: list[float] = []
     iterations: list[int] = []
     for iteration in journal[::-1][::stride][::-1]:
-        ends = {
-            shard: _read_ends(we_folder / shard) for shard in set(iteration.shards)
-        }
+        ends = {shard: _read_ends(we_folder / shard) for shard in set(iteration.shards)}
         for shard, row, weight in zip(
             iteration.shards, iteration.rows, iteration.weights, strict=True
         ):
@@ -91,10 +89,12 @@ def draw_reach(
                 numbers[f"reference_range_{k}"] = ends
                 labels = ("reference, 99.9 %", None)
                 for edge, label in zip(ends, labels, strict=True):
-                    axes.axhline(edge, color=style.BASELINE, ls=(0, (4, 3)), lw=1.2,
-                                 label=label)  # fmt: skip
-            axes.fill_between(n_iter, low, high, color=style.FIRST, alpha=0.3, lw=0,
-                              label="walkers")  # fmt: skip
+                    axes.axhline(
+                        edge, color=style.BASELINE, ls=(0, (4, 3)), lw=1.2, label=label
+                    )
+            axes.fill_between(
+                n_iter, low, high, color=style.FIRST, alpha=0.3, lw=0, label="walkers"
+            )
             for line, label in (
                 (np.fmin.accumulate(low), "farthest so far"),
                 (np.fmax.accumulate(high), None),

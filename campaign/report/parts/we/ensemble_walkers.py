@@ -17,8 +17,9 @@ def draw_walkers(history: History, canvas: Canvas) -> Picture:
     with canvas.axes() as (figure, axes):
         axes.plot(n_iter, history["walkers"], color=style.FIRST, label="walkers")
         if history.knows("bins"):
-            axes.plot(n_iter, history["bins"], color="#0072b2", ls="--",
-                      label="occupied bins")  # fmt: skip
+            axes.plot(
+                n_iter, history["bins"], color="#0072b2", ls="--", label="occupied bins"
+            )
         axes.plot(n_iter, history["ess"], color=style.SECOND, ls="-.",
                   label="effective walkers (ESS)")  # fmt: skip
         if history["walkers"].max() > WIDE_RANGE * history["ess"].min():
@@ -45,10 +46,12 @@ def draw_weights(history: History, canvas: Canvas) -> Picture:
     names = ("weight_min", "weight_p05", "weight_p50", "weight_p95", "weight_max")
     least, low, middle, high, most = (np.maximum(history[k], 1e-300) for k in names)
     with canvas.axes() as (figure, axes):
-        axes.fill_between(n_iter, least, most, color=style.FIRST, alpha=0.14, lw=0,
-                          label="all")  # fmt: skip
-        axes.fill_between(n_iter, low, high, color=style.FIRST, alpha=0.3, lw=0,
-                          label="middle 90 %")  # fmt: skip
+        axes.fill_between(
+            n_iter, least, most, color=style.FIRST, alpha=0.14, lw=0, label="all"
+        )
+        axes.fill_between(
+            n_iter, low, high, color=style.FIRST, alpha=0.3, lw=0, label="middle 90 %"
+        )
         axes.plot(n_iter, middle, color=style.FIRST, label="median")
         axes.plot(n_iter, 1 / history["walkers"], color=style.INK, lw=1.2, ls=":",
                   label="1/walkers")  # fmt: skip

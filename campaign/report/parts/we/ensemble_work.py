@@ -57,10 +57,12 @@ def draw_segment_times(history: History, canvas: Canvas) -> Picture:
     unit, scale = ("ms", 1e3) if np.nanmax(columns[-1]) < 1.0 else ("s", 1.0)
     low, middle, late, high = (scale * column for column in columns)
     with canvas.axes() as (figure, axes):
-        axes.fill_between(n_iter, low, high, color=style.FIRST, alpha=0.18, lw=0,
-                          label="all")  # fmt: skip
-        axes.plot(n_iter, late, color=style.FIRST, ls="--", lw=1.3,
-                  label="95 % are under")  # fmt: skip
+        axes.fill_between(
+            n_iter, low, high, color=style.FIRST, alpha=0.18, lw=0, label="all"
+        )
+        axes.plot(
+            n_iter, late, color=style.FIRST, ls="--", lw=1.3, label="95 % are under"
+        )
         axes.plot(n_iter, middle, color=style.FIRST, label="median")
         if _spread(low, high) > WIDE_RANGE:
             axes.set_yscale("log")
@@ -87,8 +89,9 @@ def draw_idle(history: History, canvas: Canvas) -> Picture:
     n_iter, share = history["n_iter"], 100 * history["idle_share"]
     mean = 100 * idle(history)
     with canvas.axes() as (figure, axes):
-        axes.bar(n_iter, share, width=0.85, color=style.FIRST, alpha=0.45, lw=0,
-                 label="idle")  # fmt: skip
+        axes.bar(
+            n_iter, share, width=0.85, color=style.FIRST, alpha=0.45, lw=0, label="idle"
+        )
         axes.axhline(mean, color=style.FIRST, lw=1.4, label="mean")
         for name, label, marker, colour in (
             ("n_blocks_rerun", "sent again", "v", style.SECOND),

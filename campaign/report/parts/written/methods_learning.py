@@ -154,8 +154,9 @@ def _spell_rate(source: LearntSource, training: dict[str, Any]) -> str:
         return words.number(asked)
     endings = [
         read_json(run.model(m) / ENDING) or {}
-        for run in source.paths.each_learner() for m in source.models
-    ]  # fmt: skip
+        for run in source.paths.each_learner()
+        for m in source.models
+    ]
     found = {e["learning_rate"] for e in endings if e.get("learning_rate")}
     if not found:  # no training has ended yet
         return "from range tests"

@@ -103,8 +103,9 @@ def test_honest_sets_pass(caplog: pytest.LogCaptureFixture) -> None:
     assert check(positions, forces) is not None
     check(positions, forces, constrained=False)
     check(positions, forces, weight=np.random.default_rng(0).random(N_FRAMES))
-    check(positions + np.random.default_rng(0).normal(size=positions.shape) * 1e-3,
-          forces)  # fmt: skip
+    check(
+        positions + np.random.default_rng(0).normal(size=positions.shape) * 1e-3, forces
+    )
     assert not caplog.records
     with caplog.at_level(logging.WARNING):
         check(*sample(kelvin=600.0))  # said to be of 300 K

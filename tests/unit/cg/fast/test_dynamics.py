@@ -23,9 +23,7 @@ from apps.science.units import ACCELERATION, thermal_energy
 Fields = Callable[..., ForceField]
 Chains = Callable[..., Array]
 SETTINGS = LangevinSettings(300.0, 1.0, 0.004, 100, 20, 8.0)
-NAMES = (
-    "positions", "forces", "final_positions", "final_velocities", "failed"
-)  # fmt: skip
+NAMES = ("positions", "forces", "final_positions", "final_velocities", "failed")
 
 
 def thermal(shape: tuple[int, ...], mass: float = 12.0, seed: int = 1) -> Array:

@@ -173,8 +173,9 @@ def test_the_stage_writes_the_map_and_how_every_map_does(
         < (maps["constraint_sum"]["mean_squared_force"])
     )
     assert [k for k, m in maps.items() if m["is_consistent"]] == [
-        "constraint_sum", "optimal",
-    ]  # fmt: skip
+        "constraint_sum",
+        "optimal",
+    ]
     assert "10 constraint groups" in maps["slice"]["fault"]
 
 

@@ -137,9 +137,10 @@ def test_a_refused_prior_leaves_its_picture_but_no_prior(
     segments: Path, octamer: Mapping, tmp_path: Path
 ) -> None:
     tables = replace(
-        given_tables(octamer), exclusions=(),
+        given_tables(octamer),
+        exclusions=(),
         repulsion={(t,): (7.0, 3.0) for t in set(octamer.types)},
-    )  # fmt: skip
+    )
     given = write_tables(tables, tmp_path / "published.yaml")
     with pytest.raises(NumericalError, match="left its range"):
         fit(segments, octamer, parameters=given)

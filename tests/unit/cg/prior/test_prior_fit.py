@@ -156,10 +156,11 @@ def test_the_default_gate_takes_less_than_a_minute(
     """The default gate of a small protein stays well under a minute."""
     bonds = {("X", "X"): (75.0, 3.8)}
     tables = chain_tables(
-        bonds=bonds, terms=("bonds", "dihedrals", "repulsion"),
+        bonds=bonds,
+        terms=("bonds", "dihedrals", "repulsion"),
         dihedrals={("X",) * 4: ((0.4, 0.7, 1), (0.3, -1.2, 2))},
         repulsion={("X",): (3.8, 0.1)},
-    )  # fmt: skip
+    )
     prior = build_prior(octamer, tables)
     chains = random_chains(400, 8)
     apart = np.linalg.norm(chains[:, :, None] - chains[:, None], axis=-1)

@@ -126,9 +126,10 @@ def test_the_gates_dynamics_has_the_same_forces(
     frames = random_chains(5, 8)
     energy, forces = prior.energy_and_forces(torch.as_tensor(frames))
     context = openmm.Context(
-        build_system(prior, octamer, len(frames)), openmm.VerletIntegrator(0.001),
+        build_system(prior, octamer, len(frames)),
+        openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
-    )  # fmt: skip
+    )
     context.setPositions(frames.reshape(-1, 3) / ANGSTROM_PER_NM)
     state = context.getState(energy=True, forces=True)
     theirs = state.getPotentialEnergy()._value * KCAL_PER_KJ

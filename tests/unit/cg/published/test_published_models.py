@@ -111,9 +111,10 @@ def test_the_published_files_are_read_as_torchmd_reads_them(
     if not SHARED.is_dir():
         pytest.skip("the files of the published C-alpha models are not at hand")
     files = replace(
-        published, prior=SHARED / "prior_force_field.yaml",
+        published,
+        prior=SHARED / "prior_force_field.yaml",
         psf=SHARED / "topology" / f"{protein}.psf",
-    )  # fmt: skip
+    )
     field = load(files)
     starts = SHARED / "starts" / f"{protein}_kcenters_32clusters_coords.xtc"
     found = find_starts(files.psf, field.mapping, field.prior.tables, starts)
@@ -143,10 +144,11 @@ def write_of_2021(path: Path, out: Path) -> Path:
     assert any("output_network.0." in name for name in weights)
     settings = dict(content["hyper_parameters"]) | {"log_dir": Path("logs")}
     content |= {
-        "state_dict": weights, "pytorch-lightning_version": "1.3.8",
+        "state_dict": weights,
+        "pytorch-lightning_version": "1.3.8",
         "callbacks": {EarlyStopping: {"patience": 30}, ModelCheckpoint: {}},
         "hyper_parameters": argparse.Namespace(**settings),
-    }  # fmt: skip
+    }
     torch.save(content, out)
     return out
 

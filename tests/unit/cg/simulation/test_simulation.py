@@ -46,8 +46,9 @@ def model(tmp_path: Path, bead_chain: Callable[..., Mapping]) -> Path:
     facts = {
         "prior_yaml": format_tables(TABLES),
         "mapping_json": bead_chain(["CAA"] * 6).model_dump_json(),
-        "prior_sha256": "", "residues": "",
-    }  # fmt: skip
+        "prior_sha256": "",
+        "residues": "",
+    }
     write_checkpoint(
         tmp_path / "models" / "one" / "checkpoints" / "best.pt", config.model_dump(),
         build_network(config).state_dict(), proteins={"hexamer": facts},

@@ -25,10 +25,11 @@ def write_recycled_run(root: Path, n_iterations: int = 40) -> Path:
     folder = root / "we"
     folder.mkdir(parents=True)
     sample = {
-        "n_iterations": n_iterations, "walkers_per_bin": 12,
+        "n_iterations": n_iterations,
+        "walkers_per_bin": 12,
         "bins": {"kind": "rectilinear", "edges": [[-0.7, -0.4, -0.1, 0.3]]},
         "targets": [{"label": TARGET_LABEL, "region": [[0.9, None]]}],
-    }  # fmt: skip
+    }
     (root / "resolved.yaml").write_text(
         yaml.safe_dump(
             {"name": root.name, "type": "force_field",

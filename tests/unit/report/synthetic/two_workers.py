@@ -48,8 +48,9 @@ def _second_start(work: NotedWork, at: float) -> None:
         begin = at + 5.5 + 5 * k
         for pid in (21, 22):
             work.task(pid, "propagate_block", "sample", begin, begin + 4.4)
-        work.task(22, "ingest_iterations", "ingest", begin + 4.5, begin + 4.9,
-                  role="analysis")  # fmt: skip
+        work.task(
+            22, "ingest_iterations", "ingest", begin + 4.5, begin + 4.9, role="analysis"
+        )
     work.note(at + 81, "done", "sample", seconds=77.0, outputs={})
     work.note(at + 82, "done", "ingest", seconds=1.0, outputs={})
     at += 82
@@ -61,8 +62,9 @@ def _second_start(work: NotedWork, at: float) -> None:
     # a bash app: the command notes its time, in a process of its own
     for pid, model in ((31, "weighted"), (32, "unweighted")):
         work.stage(f"train_{model}", at, at + 120)
-        work.task(pid, "train_model", f"train_{model}", at + 0.2, at + 119,
-                  role="train")  # fmt: skip
+        work.task(
+            pid, "train_model", f"train_{model}", at + 0.2, at + 119, role="train"
+        )
     at += 120
     for model in ("weighted", "unweighted"):
         stage = f"benchmark_{model}"
