@@ -24,7 +24,7 @@ from apps.science.files import write_json
 from apps.task_log import note
 from campaign.campaign_type import load_type
 from campaign.config import CampaignConfig, dump_campaign, make_relative
-from campaign.declared import list_kept, read_stages
+from campaign.declared import Stages, list_kept, read_written
 from campaign.driver.ending import Ending
 from campaign.layout import RunDir
 from campaign.ledger import NOTES, Ledger, Sources
@@ -85,7 +85,7 @@ class Context:
         self.failure: tuple[str, BaseException] | None = None
         self.log_files: dict[str, Path] = {}
         self._type = load_type(config.type)
-        self._declared = read_stages(paths)
+        self._declared = read_written(paths) or Stages()
         self._resolved = yaml.safe_load(dump_campaign(config, paths.root))
         self._files = list_digests(paths)
         self._stages: dict[str, _Stage] = {}

@@ -94,13 +94,10 @@ def write_stages(paths: RunDir, stages: Iterable[Stage]) -> None:
     write_json(paths.stages, {"stages": [asdict(stage) for stage in stages]})
 
 
-def read_stages(paths: RunDir) -> Stages:
-    """Return what the stages of a run are.
-
-    Where that is not written, as versions before 0.2 did not, its type is asked.
-    """
+def read_written(paths: RunDir) -> Stages | None:
+    """Return what was written of the stages of a run; None where nothing was."""
     found = read_json(paths.stages)
-    return _ask_type(paths) if found is None else Stages(map(_read, found["stages"]))
+    return None if found is None else Stages(map(_read, found["stages"]))
 
 
 def we_folder(paths: RunDir, stage: Stage) -> Path | None:
@@ -115,18 +112,3 @@ def list_kept(paths: RunDir, stage: Stage) -> list[Path]:
 
 def _read(one: Mapping[str, Any]) -> Stage:
     return Stage(**{key: value for key, value in one.items() if key in _KNOWN})
-
-
-def _ask_type(paths: RunDir) -> Stages:
-    from apps.science.errors import WeftError
-    from apps.science.input_files import InputFiles
-    from campaign.campaign_type import load_type
-    from campaign.config import load_campaign
-    from campaign.opening.inputs import list_copies, read_inputs
-
-    try:
-        copies = list_copies(paths, read_inputs(paths))
-        config = load_campaign(paths.resolved, InputFiles(paths.root, copies))
-        return Stages(load_type(config.type).stages(config))
-    except (WeftError, OSError):
-        return Stages()

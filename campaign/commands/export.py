@@ -15,8 +15,9 @@ from apps.science.segments.export import (
     parse_range,
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
-from campaign.declared import read_stages, we_folder
+from campaign.declared import we_folder
 from campaign.opening.run_folder import check_is_run
+from campaign.opening.told import read_stages
 from campaign.stages.layout import ProteinDir
 from campaign.stages.names import at_protein
 

@@ -10,7 +10,7 @@ from apps.science import plugins
 from apps.science.we.spec import PROPAGATORS
 from campaign.campaign_type import TYPES, load_type
 from campaign.config import PLUG_INS
-from campaign.stages.sampling_choice import OF_THE_RUN
+from campaign.stages.kind_choice import OF_THE_RUN
 from site_configs.schema import Site
 
 Schema = dict[str, Any]

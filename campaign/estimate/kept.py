@@ -11,9 +11,10 @@ from apps.science.disk import free_bytes, say_bytes
 from apps.science.files import write_json
 from campaign.campaign_type import load_type
 from campaign.config import CampaignConfig, dump_campaign
-from campaign.declared import Stages, read_stages, we_folder
+from campaign.declared import Stages, we_folder
 from campaign.estimate.work import Work, as_json, from_json, total_bytes
 from campaign.layout import RunDir
+from campaign.opening.told import read_stages
 from campaign.report.kit.json_files import read_json
 from campaign.watching.last_iteration import count_segments
 

@@ -18,9 +18,10 @@ from apps.science import plugins
 from apps.science.errors import ConfigError, WeftError
 from campaign.campaign_type import CampaignType, load_type
 from campaign.config import CampaignConfig
-from campaign.declared import Stage, read_stages, we_folder
+from campaign.declared import Stage, we_folder
 from campaign.estimate.work import MINUTES
 from campaign.layout import RunDir
+from campaign.opening.told import read_stages
 from campaign.watching.last_iteration import read_summary
 
 log = logging.getLogger(__name__)

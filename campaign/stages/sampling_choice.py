@@ -1,64 +1,21 @@
 """Propagator and progress coordinate of sampling: chosen by kind, filled by the run."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pydantic import ValidationError, ValidationInfo
+from pydantic import ValidationError
 
 from apps.science import plugins
 from apps.science.errors import UnknownKindError
-from apps.science.input_files import find_file
 from apps.science.pcoords.base import RUN, PcoordConfig
 from apps.science.propagators.base import PropagatorConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import count_steps
-from apps.science.we.spec import PCOORDS, PROPAGATORS
+from apps.science.we.spec import PROPAGATORS
+from campaign.stages.kind_choice import OF_THE_RUN, OPENMM
 from campaign.stages.layout import ProteinDir
+from campaign.stages.sampling_config import SampleConfig
 
-if TYPE_CHECKING:
-    from campaign.types.force_field.config import SampleConfig
-
-OPENMM: Final[Mapping[str, Any]] = {"kind": "openmm"}
-TICA: Final[Mapping[str, Any]] = {"kind": "tica"}
-
-_FILES: Final = ("mapping", "model", "topology", "reference")
-OF_THE_RUN: Final = ("system_dir", "n_steps", "n_steps_per_frame")
 _SOMEWHERE: Final = "/run/system"
-
-
-def build_pcoord(value: Any, info: ValidationInfo | None = None) -> PcoordConfig:
-    """Return the settings of a progress coordinate; files of the run stay ``run``.
-
-    Raises
-    ------
-    UnknownKindError, ValidationError
-        If there is no such kind, or its settings cannot be.
-    ValueError
-        If a file that they name is not there.
-    """
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected a kind with its settings; found {value!r:.60}")
-    kind = plugins.load_kind(PCOORDS, str(value.get("kind", TICA["kind"])))
-    found: type[PcoordConfig] = kind.Config
-    settings = {"kind": kind.__name__.rpartition(".")[2], **value}
-    for field in found.run_files:
-        settings.setdefault(field, RUN)
-    for field in {*_FILES, *found.run_files} & found.model_fields.keys():
-        path = settings.get(field)
-        if isinstance(path, str) and path != RUN and info is not None:
-            settings[field] = str(_find(path, field, info))
-    return found.model_validate(settings, context=info.context if info else None)
-
-
-def _find(written: str, field: str, info: ValidationInfo) -> Path:
-    path = find_file(Path(written), info)
-    if not path.is_file():
-        raise ValueError(
-            f"{field} is {path}, where no file is. Correct the path; the run's own "
-            f"file is called {RUN}."
-        )
-    return path
 
 
 def fill_pcoord(config: PcoordConfig, paths: ProteinDir) -> dict[str, Any]:
@@ -76,7 +33,7 @@ def fill_pcoord(config: PcoordConfig, paths: ProteinDir) -> dict[str, Any]:
 
 
 def fill_propagator(
-    sample: "SampleConfig", system: SystemConfig, system_dir: str = _SOMEWHERE
+    sample: SampleConfig, system: SystemConfig, system_dir: str = _SOMEWHERE
 ) -> dict[str, Any]:
     """Return a propagator's settings; what is not given follows from the system.
 
@@ -106,7 +63,7 @@ def fill_propagator(
     return {k: v for k, v in known.items() if k in fields} | given
 
 
-def read_timestep(sample: "SampleConfig", system: SystemConfig) -> float:
+def read_timestep(sample: SampleConfig, system: SystemConfig) -> float:
     """Return the time step of sampling, fs.
 
     Raises
@@ -129,7 +86,7 @@ def count_segment(config: Any, timestep_fs: float) -> tuple[int, int]:
     return n_steps, per_frame
 
 
-def check_choice(sample: "SampleConfig", system: SystemConfig) -> None:
+def check_choice(sample: SampleConfig, system: SystemConfig) -> None:
     """Check propagator, coordinate, bins and system against each other.
 
     Raises
@@ -148,7 +105,7 @@ def check_choice(sample: "SampleConfig", system: SystemConfig) -> None:
         )
 
 
-def _check_propagator(sample: "SampleConfig", system: SystemConfig) -> None:
+def _check_propagator(sample: SampleConfig, system: SystemConfig) -> None:
     given = sample.propagator
     for key in OF_THE_RUN:
         if key in given:

@@ -7,12 +7,13 @@ from typing import Any
 
 import psutil
 
-from campaign.declared import Stage, read_stages, we_folder
+from campaign.declared import Stage, we_folder
 from campaign.driver.heartbeat import beats
 from campaign.estimate.kept import compare
 from campaign.layout import RunDir
 from campaign.ledger import NOTES, Entry, Ledger
 from campaign.opening.run_folder import check_is_run
+from campaign.opening.told import read_stages
 from campaign.report.kit.json_files import read_json
 from campaign.watching.blocks import list_lost
 from campaign.watching.forecast import forecast, seconds_left

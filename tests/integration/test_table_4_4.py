@@ -65,7 +65,8 @@ def test_a_structure_people_have_stands_in_for_the_fold(
     name: str, fold: str, added: str
 ) -> None:
     """Missing atoms are built, and said; it is the same protein."""
-    from apps.science.systems.config import SystemConfig, check_system
+    from apps.science.systems.check import check_system
+    from apps.science.systems.config import SystemConfig
     from apps.science.systems.native_folds import read_fold
 
     pdb = STRUCTURES / f"{name}.pdb"

@@ -219,21 +219,3 @@ class SystemConfig(StrictConfig):
     def letters(self) -> str | None:
         """One-letter sequence where it is known without reading a PDB file."""
         return self.sequence if self.fold is None else read_fold(self.fold).sequence
-
-
-def check_system(config: SystemConfig) -> dict[str, str]:
-    """Check what only reading the structure can tell; runs nothing heavy.
-
-    Returns
-    -------
-    what is simulated, headings and sentences
-
-    Raises
-    ------
-    StructureError
-        If the structure cannot be read, or holds what can neither be kept nor, by the
-        settings, be left out (the message names it).
-    """
-    from apps.science.systems.taken import describe_taken, take_structure
-
-    return describe_taken(take_structure(config), config)

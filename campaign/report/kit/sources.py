@@ -11,9 +11,10 @@ import numpy as np
 import yaml
 
 from apps.science.arrays import Array
-from campaign.declared import Stages, read_stages
+from campaign.declared import Stages
 from campaign.layout import RunDir
 from campaign.ledger import Entry, Ledger
+from campaign.opening.told import read_stages
 from campaign.report.kit.json_files import read_json
 
 

@@ -84,7 +84,7 @@ def check(config: Config) -> None:
 
 def describe(config: Config) -> dict[str | None, dict[str, str]]:
     """Return what is simulated of each protein, headings and sentences."""
-    from apps.science.systems.config import check_system
+    from apps.science.systems.check import check_system
 
     return {name: check_system(system) for name, system in config.systems.items()}
 

@@ -10,7 +10,8 @@ from apps.science.we.config import WEConfig
 from campaign.estimate.work import Work
 from campaign.stages.learning_work import list_learning, shrink_training
 from campaign.stages.names import at_protein
-from campaign.types.force_field.config import BenchmarkConfig, Config, SampleConfig
+from campaign.stages.sampling_config import BenchmarkConfig, SampleConfig
+from campaign.types.force_field.config import Config
 from campaign.types.force_field.protein import group_proteins
 
 _POSITION, _WITH_FORCE, _STATE = 12, 24, 24

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.errors import StructureError
+from apps.science.systems.check import check_system
 from apps.science.systems.config import (
     UNFOLDING_STARTS,
     SystemConfig,
-    check_system,
 )
 from apps.science.systems.native_folds import list_folds
 from apps.science.systems.taken import describe_taken, take_structure

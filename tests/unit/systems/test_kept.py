@@ -9,7 +9,8 @@ from openmm import app, unit
 
 from apps.science.errors import StructureError
 from apps.science.systems.chains import measure_hand
-from apps.science.systems.config import SystemConfig, check_system
+from apps.science.systems.check import check_system
+from apps.science.systems.config import SystemConfig
 from apps.science.systems.reading import Structure
 from apps.science.systems.structure import Residue, one_letter_sequence, split_molecules
 
