@@ -14,12 +14,12 @@ import typer
 from apps.science.errors import ConfigError, WeftError
 from campaign.commands.benchmark import benchmark
 from campaign.commands.faults import leave_quietly, say_fault, terminal_is_gone
-from campaign.commands.own_command import as_typed
 from campaign.commands.report import report
 from campaign.commands.schema import schema
 from campaign.commands.simulate import simulate
-from campaign.commands.terminal import make_console, speak_any_encoding
 from campaign.commands.tune import tune
+from campaign.telling.own_command import as_typed
+from campaign.telling.terminal import make_console, speak_any_encoding
 from site_configs.errors import SiteError
 
 app = typer.Typer(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -25,32 +25,18 @@ from apps.task_log import note
 from campaign.campaign_type import load_type
 from campaign.config import CampaignConfig, dump_campaign, make_relative
 from campaign.declared import Stages, list_kept, read_written
-from campaign.driver.ending import Ending
-from campaign.layout import RunDir
+from campaign.ending import Ending
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import NOTES, Ledger, Sources
 from campaign.opening.aside import set_aside
 from campaign.opening.inputs import list_digests
+from campaign.opening.outdated import AS_USUAL, Outdated
 from campaign.opening.settings_change import digest_each, digest_settings
 from site_configs.schema import Site
 
 log = logging.getLogger(__name__)
 
 StageFuture = Future[list[Path]]
-
-
-@dataclass(frozen=True)
-class Outdated:
-    """What a person wants done with stages that no longer fit their sources."""
-
-    again: bool = False
-    """Take settings that finished stages depend on, and run those again."""
-    keep: bool = False
-    """Keep a stage whose sources came out differently; ledger and report say so."""
-
-
-AS_USUAL: Final = Outdated()
-"""Changed settings are refused; where files came out differently, what reads them is
-run again, and what it had made set aside."""
 
 
 @dataclass

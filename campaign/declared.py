@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.roles import ANALYSIS
-from apps.science.files import write_json
-from campaign.layout import RunDir
-from campaign.report.kit.json_files import read_json
+from apps.science.files import read_json, write_json
+from campaign.layout.run_dir import RunDir
 
 DRIVER: Final = "driver"
 """The role of a stage that no worker has part in."""

@@ -24,23 +24,23 @@ from apps.science.errors import (
 from apps.science.files import write_text
 from apps.science.stopping import RUN_DIR_VARIABLE
 from campaign.campaign_type import CampaignType, load_type
-from campaign.commands.own_command import as_typed
 from campaign.context import Context
 from campaign.declared import write_stages
 from campaign.driver import reaper
-from campaign.driver.ending import Ending
 from campaign.driver.full_disk import saying_full_disk
 from campaign.driver.guard import guarding_folder, guarding_parts
-from campaign.driver.heartbeat import beating
 from campaign.driver.job_end import leaving_in_time
 from campaign.driver.limits import describe_limit
 from campaign.driver.pool_watcher import watching_pools
-from campaign.driver.said import heard_by
-from campaign.layout import RunDir
+from campaign.ending import Ending
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.outside_code import say_code
 from campaign.opening.resume import Opened
 from campaign.opening.run_folder import check_umask, explain_lock_error
+from campaign.telling.own_command import as_typed
+from campaign.telling.said import heard_by
+from campaign.watching.heartbeat import beating
 from site_configs.load import load_site
 from site_configs.schema import Site
 

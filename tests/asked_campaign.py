@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
+from campaign.layout.protein_dir import ProteinDir
 from campaign.ledger import Ledger
 from campaign.opening.resume import Opened
-from campaign.stages.layout import ProteinDir
 
 PRIOR = "units: {}\n"
 Start = Callable[..., ProteinDir]

@@ -117,6 +117,15 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object, which another process may be writing; None without one."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def write_json(path: Path, value: Any) -> Path:
     """Write ``value`` as indented JSON, atomically."""
     return write_text(path, json.dumps(value, indent=1) + "\n")

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.science.errors import ConfigError, DataError
-from campaign.commands.terminal import make_console
 from campaign.opening.outside_code import use_code_of
-from campaign.report.kit.words import number
+from campaign.telling.terminal import make_console
+from campaign.telling.words import number
 
 if TYPE_CHECKING:
     from apps.science.benchmark.model_kinds import Judged
@@ -186,7 +186,7 @@ def read_run(folder: Path) -> "ReferenceSet":
     """Return the reference that a campaign made."""
     from apps.science.benchmark.reference_set import ReferenceSet
     from apps.science.systems.info import PROTEIN_PDB, read_system_info
-    from campaign.stages.layout import ProteinDir
+    from campaign.layout.protein_dir import ProteinDir
 
     run = ProteinDir.at(folder)
     if run.proteins and run.protein is None:

@@ -17,9 +17,9 @@ from campaign.commands.bundle_text import (
     rewrite_text,
     rewrite_yaml,
 )
+from campaign.layout.protein_dir import ProteinDir
 from campaign.opening.inputs import read_inputs
 from campaign.opening.run_folder import check_is_run
-from campaign.stages.layout import ProteinDir
 
 MANIFEST: Final = "MANIFEST.sha256"
 README: Final = "README.txt"

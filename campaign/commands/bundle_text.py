@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from campaign.report.kit.json_files import read_json
+from apps.science.files import read_json
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.sources import RunSource
 from campaign.report.kit.top import list_left
-from campaign.stages.layout import ProteinDir
 
 
 @dataclass(frozen=True)

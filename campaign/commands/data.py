@@ -12,8 +12,8 @@ from rich.text import Text
 from apps.science.cg.dataset.facts import describe_dataset
 from apps.science.errors import DataError
 from apps.science.segments.store_facts import describe_store
-from campaign.report.kit.words import number
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
+from campaign.telling.words import number
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _NARROWEST, _WIDEST = 6, 40

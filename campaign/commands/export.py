@@ -16,9 +16,9 @@ from apps.science.segments.export import (
 )
 from apps.science.we.spec import PROPAGATORS, PropagationSpec, read_spec, read_starts
 from campaign.declared import we_folder
+from campaign.layout.protein_dir import ProteinDir
 from campaign.opening.run_folder import check_is_run
 from campaign.opening.told import read_stages
-from campaign.stages.layout import ProteinDir
 from campaign.stages.names import at_protein
 
 FORMATS = ("dcd", "xtc", "westpa")

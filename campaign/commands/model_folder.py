@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from apps.science.errors import ConfigError
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 
 
 def find_model(model: Path, protein: str | None) -> Path:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from apps.science.errors import ConfigError
-from campaign.commands.terminal import make_console
 from campaign.opening.outside_code import use_code_of
+from campaign.telling.terminal import make_console
 
 
 def report(

@@ -8,8 +8,8 @@ import typer
 
 from apps.science.errors import ConfigError
 from apps.science.files import make_folder, write_text
-from campaign.commands.own_command import as_typed
-from campaign.commands.terminal import make_console
+from campaign.telling.own_command import as_typed
+from campaign.telling.terminal import make_console
 
 FOLDER: Final = ".weft"
 """Beside the files that an editor is to check; they name it relative to themselves."""

@@ -7,8 +7,8 @@ import typer
 
 from apps.science.errors import ConfigError
 from campaign.commands.model_folder import find_model
-from campaign.commands.terminal import make_console
 from campaign.opening.outside_code import use_code_of
+from campaign.telling.terminal import make_console
 
 
 def simulate(

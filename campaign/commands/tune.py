@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign.commands.model_folder import find_model
-from campaign.commands.terminal import make_console
 from campaign.opening.outside_code import use_code_of
+from campaign.telling.terminal import make_console
 
 if TYPE_CHECKING:
     from apps.science.cg.simulation.block_size import Timing, Tuning

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from apps import roles
 from campaign.campaign_type import load_type
-from campaign.commands.own_command import as_typed
+from campaign.commands.estimate_words import list_lines, make_table, stage_seconds
 from campaign.config import (
     CampaignConfig,
     check_campaign,
@@ -15,8 +15,8 @@ from campaign.config import (
     load_campaign,
 )
 from campaign.estimate.kept import keep_probe, list_work
-from campaign.estimate.say import list_lines, make_table, stage_seconds
 from campaign.opening.outside_code import use_code_for
+from campaign.telling.own_command import as_typed
 from site_configs.load import check_roles, load_site
 from site_configs.paths import check_run_path
 from site_configs.ready import check_filled_in
@@ -74,7 +74,7 @@ def _print_estimate(
     works = list_work(config)
     rates = None
     if probe:
-        from campaign.estimate.probe import probe_campaign
+        from campaign.commands.probe import probe_campaign
         from campaign.watching.display import watch
 
         out.print("Probe: the campaign in miniature, on this site.")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.science.errors import ConfigError, StageError
-from campaign.commands.own_command import resume_command
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
+from campaign.telling.own_command import resume_command
 from campaign.watching.notes import now_file
 from campaign.watching.status import read_driver
 

@@ -15,8 +15,8 @@ from apps.science.errors import (
     RunLockedError,
     StoppedError,
 )
-from campaign.commands.own_command import as_typed
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
+from campaign.telling.own_command import as_typed
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from campaign.driver.ending import SAME_WISH_S, Ending
-from campaign.layout import RunDir
+from campaign.ending import SAME_WISH_S, Ending
+from campaign.layout.run_dir import RunDir
 from site_configs.pools.parsl_parts import find_lost_part
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from apps.science.files import write_text
 from apps.science.stopping import seconds_left
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from campaign.driver.progress_notes import ProgressNotes
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.watching.notes import (
     ENDED,
     LOST,

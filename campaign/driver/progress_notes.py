@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from campaign.layout import RunDir
-from campaign.report.kit.json_files import read_json
+from apps.science.files import read_json
+from campaign.layout.run_dir import RunDir
 from campaign.watching.notes import append_event
 
 EVERY_S = 5.0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from apps.science.errors import ConfigError
 from apps.science.files import write_text
-from campaign.commands.own_command import as_typed
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
+from campaign.telling.own_command import as_typed
 from campaign.watching.status import driver_alive, read_driver, read_status
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from apps.roles import ANALYSIS
 from apps.science.errors import ConfigError
 from apps.science.files import write_json
-from campaign.commands.own_command import as_typed, resume_command
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
+from campaign.telling.own_command import as_typed, resume_command
 from site_configs.errors import SiteError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from apps.science.errors import ConfigError
 from apps.science.files import atomic_path, hash_file, write_json
 from apps.science.input_files import PLUGINS
 from apps.science.plugin_places import list_files
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 
 SCHEMA: Final = "weft-inputs-1"
 

@@ -10,11 +10,11 @@ from apps.science.errors import ConfigError, RunLockedError
 from apps.science.input_files import InputFiles
 from apps.science.plugin_places import list_files
 from apps.science.strict_yaml import load_yaml
-from campaign.commands.own_command import as_typed
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.opening.inputs import renew_plugins
 from campaign.opening.run_folder import check_is_run
+from campaign.telling.own_command import as_typed
 
 _MOST_NAMED: Final = 8
 

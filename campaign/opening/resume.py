@@ -16,18 +16,18 @@ from apps.science.input_files import InputFiles
 from apps.science.strict_yaml import load_yaml
 from campaign import config as campaign_config
 from campaign.campaign_type import CampaignType, load_type
-from campaign.commands.own_command import as_typed
 from campaign.config import CampaignConfig
-from campaign.context import AS_USUAL, Outdated
 from campaign.declared import Stages, list_kept
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.opening import inputs
 from campaign.opening.aside import ASIDE, set_aside
 from campaign.opening.environment import describe_environment
+from campaign.opening.outdated import AS_USUAL, Outdated
 from campaign.opening.run_folder import check_is_run
 from campaign.opening.settings_change import Standing, find_standing, list_changes
 from campaign.opening.versions import compare_versions
+from campaign.telling.own_command import as_typed
 from site_configs.load import load_site
 from site_configs.paths import check_run_path
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from campaign.declared import Stage, list_kept
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 
 ReadBy = Mapping[str, Sequence[str]] | None

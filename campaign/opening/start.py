@@ -13,14 +13,14 @@ from apps.science.errors import ConfigError, DiskFullError
 from apps.science.files import write_json, write_text
 from apps.science.input_files import InputFiles
 from campaign import config as campaign_config
-from campaign.commands.own_command import as_typed
 from campaign.config import CampaignConfig
 from campaign.estimate.kept import write_estimate
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.opening import inputs
 from campaign.opening.environment import describe_environment
 from campaign.opening.resume import touches_nothing_done
 from campaign.opening.run_folder import check_umask
+from campaign.telling.own_command import as_typed
 from site_configs.load import check_roles, copy_site, load_site
 from site_configs.paths import check_run_path
 from site_configs.ready import check_addresses, check_filled_in

@@ -5,7 +5,7 @@ from apps.science.input_files import InputFiles
 from campaign.campaign_type import load_type
 from campaign.config import load_campaign
 from campaign.declared import Stages, read_written
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.opening.inputs import list_copies, read_inputs
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from apps.science.errors import WeftError
 from apps.science.files import write_text
 from campaign.campaign_type import CampaignType, load_type
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.report.kit.blocks import Note, Section
 from campaign.report.kit.canvas import Canvas
 from campaign.report.kit.sources import RunSource

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from campaign.context import Context, StageFuture
 from campaign.declared import DRIVER, Stage
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.variants import Variant
 
 

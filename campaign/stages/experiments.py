@@ -19,11 +19,10 @@ from apps.science.benchmark.ranking import (
     rank_models,
     write_table,
 )
-from apps.science.files import write_text
-from campaign.report.kit.json_files import read_json
+from apps.science.files import read_json, write_text
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.sources import read_columns
 from campaign.report.parts.learnt_source import name_own_loss
-from campaign.stages.layout import ProteinDir
 
 LOSSES: Final = ("val_loss_weighted", "val_loss_unweighted")
 """Mean squared deviation of forces, of the best epoch; columns of metrics.csv."""

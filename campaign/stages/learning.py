@@ -14,13 +14,12 @@ import yaml
 
 from apps.roles import TRAIN
 from apps.science.cg.mapping.config import MADE_OF_FRAMES
-from apps.science.files import write_text
+from apps.science.files import read_json, write_text
 from apps.science.learning.names import ENDING
 from apps.science.seeds import derive_seed
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.report.kit.json_files import read_json
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.learning_config import LearningConfig
 from campaign.stages.names import at_protein
 from campaign.stages.variants import Variant

@@ -5,7 +5,7 @@ from typing import Any, Final
 from apps.roles import ANALYSIS, TRAIN
 from apps.science.tasks.force_matching.config import TrainingConfig
 from campaign.estimate.work import MINUTES, Work
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.learning import declare_learning
 from campaign.stages.learning_config import LearningConfig
 

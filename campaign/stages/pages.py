@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

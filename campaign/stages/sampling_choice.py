@@ -11,8 +11,8 @@ from apps.science.propagators.base import PropagatorConfig
 from apps.science.systems.config import SystemConfig
 from apps.science.units import count_steps
 from apps.science.we.spec import PROPAGATORS
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.kind_choice import OF_THE_RUN, OPENMM
-from campaign.stages.layout import ProteinDir
 from campaign.stages.sampling_config import SampleConfig
 
 _SOMEWHERE: Final = "/run/system"

@@ -14,11 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from campaign.commands.terminal import make_console
-from campaign.driver.said import heard_by
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
+from campaign.telling.said import heard_by
+from campaign.telling.terminal import make_console
+from campaign.telling.words import about
 from campaign.watching.sentences import (
-    about,
     say_blocks,
     say_estimate,
     say_hours,

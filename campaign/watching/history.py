@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.watching.notes import events_file
 from campaign.watching.tail import Tail
 from campaign.watching.timeline import Task, task_of_line

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from campaign.report.kit.json_files import read_json
-from campaign.report.kit.words import number
+from apps.science.files import read_json
+from campaign.telling.words import number
 
 WATCHED = (
     "n_segments", "n_bins_occupied", "ess", "weight_min", "weight_max", "pcoord_min",

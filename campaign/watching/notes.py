@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.science.files import make_folder, write_json
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 
 FRESH_S = 60.0
 """What is older says nothing about now."""

@@ -7,16 +7,16 @@ from typing import Any
 
 import psutil
 
+from apps.science.files import read_json
 from campaign.declared import Stage, we_folder
-from campaign.driver.heartbeat import beats
-from campaign.estimate.kept import compare
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import NOTES, Entry, Ledger
 from campaign.opening.run_folder import check_is_run
 from campaign.opening.told import read_stages
-from campaign.report.kit.json_files import read_json
 from campaign.watching.blocks import list_lost
+from campaign.watching.expected import compare
 from campaign.watching.forecast import forecast, seconds_left
+from campaign.watching.heartbeat import beats
 from campaign.watching.history import History
 from campaign.watching.hours import Shares, add_hours, read_shares
 from campaign.watching.last_iteration import read_last_iteration, say_iteration
@@ -99,7 +99,7 @@ class StatusReader:
             "stood_still": list_stuck(history.events, begins[-1:]) if alive else [],
             "hours": hours,
             "forecast": ahead,
-            "estimate": compare(paths, stages),
+            "estimate": compare(paths, declared, stages),
             "orchestration_share": orchestration_share(paths.root, tasks=history.tasks),
             "report": str(paths.report) if paths.report.exists() else None,
         }

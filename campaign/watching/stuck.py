@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from campaign.watching.sentences import about
+from campaign.telling.words import about
 
 STUCK_EVENTS = ("worker_stuck", "pool_left", "block_stuck")
 SHOWN = 3

@@ -10,8 +10,8 @@ from apps.science.seeds import derive_seed
 from apps.science.systems.prepare import prepare_system
 from campaign.commands.bundle import write_bundle
 from campaign.config import load_campaign
+from campaign.layout.protein_dir import ProteinDir
 from campaign.opening.start import start_campaign
-from campaign.stages.layout import ProteinDir
 
 
 def test_the_bundle_of_a_run_asks_for_the_same_run(

@@ -14,7 +14,7 @@ import parsl
 from parsl.dataflow.dflow import DataFlowKernel
 
 from campaign.driver.pool_watcher import watching_pools
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.watching.notes import events_file, now_file
 from site_configs.build import build_config
 from site_configs.schema import Site

@@ -10,7 +10,7 @@ import pytest
 from parsl.dataflow.dflow import DataFlowKernel
 
 from campaign.driver.pool_watcher import watching_pools
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.watching.notes import events_file
 from campaign.watching.stuck import list_stuck
 from site_configs.build import build_config

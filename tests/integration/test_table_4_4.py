@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from campaign.commands.bundle import write_bundle
-from campaign.estimate.probe import read_rates
-from campaign.layout import RunDir
+from campaign.commands.probe import read_rates
+from campaign.layout.run_dir import RunDir
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "07_table_4_4" / "campaign.yaml"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_reach import coordinate_names
-from campaign.stages.layout import ProteinDir
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "06_weights_matter" / "campaign.yaml"
 SHORT: dict[str, dict[str, Any]] = {

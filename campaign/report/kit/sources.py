@@ -11,11 +11,11 @@ import numpy as np
 import yaml
 
 from apps.science.arrays import Array
+from apps.science.files import read_json
 from campaign.declared import Stages
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Entry, Ledger
 from campaign.opening.told import read_stages
-from campaign.report.kit.json_files import read_json
 
 
 @dataclass(frozen=True)

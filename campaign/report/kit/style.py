@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from campaign.declared import Stage
+from campaign.telling.colours import APP_COLOURS
 
 BASELINE: Final = "#3b4252"
 FIRST: Final = "#00836a"
@@ -17,11 +18,6 @@ OTHERS: Final = ("#0072b2", "#b0468c", "#8a6d00", "#c0392b")
 INK: Final = "#1f2933"
 QUIET: Final = "#7b8794"
 GRID: Final = "#e4e7eb"
-
-APP_COLOURS: Final = (
-    "#0072b2", "#00836a", "#d1670a", "#b0468c", "#e0a800", "#56b4e9", "#7b5ea7",
-    "#8a6d00", "#c0392b", "#5f6b7a",
-)  # fmt: skip
 
 PANEL: Final = (5.0, 3.15)
 """Width and height of an ordinary panel, inch: two stand side by side."""

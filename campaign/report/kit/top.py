@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Facts, Note
 from campaign.report.kit.sources import RunSource
+from campaign.telling import words
 from campaign.watching.timeline import orchestration_share, wall_seconds
 
 

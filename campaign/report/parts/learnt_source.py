@@ -14,16 +14,16 @@ from pydantic import ValidationError
 from apps.science import plugins
 from apps.science.arrays import Array
 from apps.science.errors import WeftError
+from apps.science.files import read_json
 from apps.science.pcoords.base import PcoordConfig
 from apps.science.segments.frames import WeightedFrames, read_frames
 from apps.science.systems.unfolding import spell_starts
 from apps.science.we.spec import PCOORDS
-from campaign.report.kit import words
-from campaign.report.kit.json_files import read_json
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.sources import RunSource, read_columns, read_number
 from campaign.report.parts.model_look import choose_colours
 from campaign.report.parts.we.iterations import Iteration, read_iterations
-from campaign.stages.layout import ProteinDir
+from campaign.telling import words
 
 log = logging.getLogger(__name__)
 

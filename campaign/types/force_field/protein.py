@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.science.systems.config import SystemConfig
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.names import at_protein
 from campaign.types.force_field.config import Config
 

@@ -12,7 +12,7 @@ from apps.science.we.spec import PropagationSpec
 from apps.science.we.storage.incomplete import prepare_to_mend
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.names import at_protein
 from campaign.stages.sampling_choice import fill_pcoord, fill_propagator
 from campaign.stages.we import WERun, drive_we

@@ -22,13 +22,13 @@ from apps.science.systems.info import PROTEIN_PDB
 from apps.science.units import FS_PER_PS, count_whole
 from campaign.context import Context, StageFuture
 from campaign.declared import Stage
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.closing import (
     compare_experiments,
     declare_closing,
     report,
 )
 from campaign.stages.feature_check import check_count, check_joined, check_models
-from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import (
     Futures,
     LearningStages,

@@ -8,7 +8,7 @@ import numpy as np
 from apps.roles import ANALYSIS, MD
 from apps.science.cg.dataset.own_frames_check import check_own_frames
 from campaign.estimate.work import Work
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.learning_config import LearningConfig
 from campaign.stages.learning_work import list_learning, shrink_training
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.report.kit.style import APP_COLOURS
-from campaign.report.kit.words import duration
+from campaign.telling.colours import APP_COLOURS
+from campaign.telling.words import duration
 from campaign.watching.timeline import DriverClock, Interval, Task, merge
 
 MOST_ROWS = 32

@@ -7,11 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from campaign.report.kit.words import count, duration, percent
+from campaign.telling.words import about, count, duration, percent
 from campaign.watching.display import say_facts, short_seconds
 from campaign.watching.page.lanes import draw_timeline
 from campaign.watching.sentences import (
-    about,
     say_left,
     say_pool,
     say_running,

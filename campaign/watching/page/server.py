@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from apps.science.errors import ConfigError
-from campaign.commands.own_command import as_typed
+from campaign.telling.own_command import as_typed
 from campaign.watching.page.page import WINDOWS, Page
 
 log = logging.getLogger(__name__)

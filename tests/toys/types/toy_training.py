@@ -9,7 +9,7 @@ from typing import Literal, cast
 from apps.roles import TRAIN
 from campaign.context import Context
 from campaign.declared import Stage
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.learning import LearningStages
 from campaign.types.force_field import config as force_field
 

@@ -8,9 +8,9 @@ import pytest
 from asked_campaign import PRIOR, Start, change
 
 from campaign.declared import Stage, write_stages
+from campaign.layout.protein_dir import ProteinDir
 from campaign.ledger import Ledger
 from campaign.opening.start import start_campaign
-from campaign.stages.layout import ProteinDir
 
 
 @pytest.fixture

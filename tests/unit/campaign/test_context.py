@@ -11,11 +11,12 @@ import pytest
 
 from apps.science.errors import WeftError
 from campaign.config import CampaignConfig
-from campaign.context import Context, Outdated
+from campaign.context import Context
 from campaign.declared import Stage, write_stages
-from campaign.driver.ending import Ending
+from campaign.ending import Ending
+from campaign.layout.protein_dir import ProteinDir
 from campaign.ledger import Entry, Ledger
-from campaign.stages.layout import ProteinDir
+from campaign.opening.outdated import Outdated
 from site_configs.load import load_site
 from site_configs.pools.parsl_parts import InterchangeGoneError
 

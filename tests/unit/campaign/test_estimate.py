@@ -8,7 +8,10 @@ import yaml
 from rich.console import Console
 
 from campaign.campaign_type import load_type
+from campaign.commands.estimate_words import list_lines, make_table, stage_seconds
+from campaign.commands.probe import Rates, make_miniature
 from campaign.config import load_campaign
+from campaign.declared import Stages
 from campaign.estimate.kept import (
     compare,
     keep_probe,
@@ -16,10 +19,8 @@ from campaign.estimate.kept import (
     say_too_little,
     write_estimate,
 )
-from campaign.estimate.probe import Rates, make_miniature
-from campaign.estimate.say import list_lines, make_table, stage_seconds
 from campaign.estimate.work import as_json, from_json, total_bytes
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.types.force_field import type as force_field
 from site_configs.load import load_site
 
@@ -179,4 +180,4 @@ def test_a_probe_is_remembered_for_the_same_campaign_alone(alanine, tmp_path) ->
 
 def test_a_run_without_an_estimate_has_nothing_to_compare(tmp_path) -> None:
     stage = {"name": "sample", "state": "running", "iteration": None}
-    assert compare(RunDir(tmp_path), [stage]) == []
+    assert compare(RunDir(tmp_path), Stages(), [stage]) == []

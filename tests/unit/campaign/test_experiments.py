@@ -10,8 +10,8 @@ import yaml
 
 from apps.science.errors import ConfigError
 from campaign.config import dump_campaign, load_campaign, parse_campaign
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.experiments import Experiment, write_experiments
-from campaign.stages.layout import ProteinDir
 from campaign.stages.learning import share_out
 from campaign.stages.variants import Variant
 from campaign.types.force_field import type as force_field

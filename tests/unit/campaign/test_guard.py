@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from apps.science.files import write_json
-from campaign.driver.ending import Ending
 from campaign.driver.guard import RunFolder, guarding_folder
 from campaign.driver.reaper import find_leftovers
-from campaign.layout import RunDir
+from campaign.ending import Ending
+from campaign.layout.run_dir import RunDir
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from campaign.config import dump_campaign, load_campaign
 from campaign.declared import Stages, list_kept
 from campaign.estimate.kept import list_work
 from campaign.estimate.work import total_bytes
+from campaign.layout.protein_dir import ProteinDir
 from campaign.ledger import Ledger
 from campaign.opening.settings_change import find_standing
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.methods import write_methods
 from campaign.stages.experiments import Experiment, write_experiments
-from campaign.stages.layout import ProteinDir
 from campaign.types.force_field import type as force_field
 
 BODY: dict[str, Any] = {

@@ -10,15 +10,16 @@ import pytest
 from rich.console import Console
 
 from campaign.driver.pool_watcher import kind_of, stage_of
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
+from campaign.telling.words import about
 from campaign.watching.blocks import list_lost
 from campaign.watching.display import status_view
 from campaign.watching.forecast import forecast, seconds_left
 from campaign.watching.hours import add_hours, read_shares
 from campaign.watching.notes import append_event, events_file, write_now
 from campaign.watching.pools import count_blocks, count_tries
-from campaign.watching.sentences import about, say_pool, say_tries
+from campaign.watching.sentences import say_pool, say_tries
 from campaign.watching.status import StatusReader, read_status
 from campaign.watching.tail import Tail
 from campaign.watching.task_times import describe_tasks, quantile

@@ -12,10 +12,10 @@ from asked_campaign import PRIOR, Start, change, finish, settle
 from apps.science.errors import ConfigError
 from campaign.campaign_type import load_type
 from campaign.config import load_campaign
-from campaign.context import Outdated
+from campaign.layout.protein_dir import ProteinDir
 from campaign.ledger import Ledger
+from campaign.opening.outdated import Outdated
 from campaign.opening.resume import Allowed, open_campaign
-from campaign.stages.layout import ProteinDir
 
 REPOSITORY = Path(__file__).parents[3]
 AGAIN = Allowed(outdated=Outdated(again=True))

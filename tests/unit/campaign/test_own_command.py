@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.commands.own_command import as_typed
+from campaign.telling.own_command import as_typed
 
 
 @pytest.mark.parametrize("name", ["runs", "a b", "it's", "$(touch X)", "[d]", "-n"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from apps.science.errors import ConfigError
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.opening.run_folder import check_umask
 from campaign.opening.start import start_campaign
 from campaign.run import _driver_lock

@@ -9,7 +9,7 @@ from apps.science.errors import ConfigError
 from apps.science.propagators import toy
 from apps.science.we.spec import PROPAGATORS
 from campaign.config import check_campaign, dump_campaign, load_campaign
-from campaign.stages.layout import ProteinDir
+from campaign.layout.protein_dir import ProteinDir
 from campaign.stages.sampling_choice import fill_pcoord, fill_propagator
 from campaign.types.force_field.config import Config
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from apps.science.errors import ConfigError
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.watching.display import status_table
 from campaign.watching.notes import write_now

@@ -1,6 +1,6 @@
 """What stood still is told in sentences, the latest of each, of this start."""
 
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.watching.notes import append_event
 from campaign.watching.page.page import Page

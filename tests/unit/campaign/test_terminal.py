@@ -11,7 +11,7 @@ from rich.table import Table
 
 from campaign import cli
 from campaign.commands.faults import say_fault
-from campaign.commands.terminal import make_console
+from campaign.telling.terminal import make_console
 from campaign.watching.display import status_table
 
 WEFT = Path(sys.executable).with_name("weft")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from apps.science.errors import ConfigError
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.watching.notes import append_event
 from campaign.watching.page.lanes import PIXELS, draw_timeline

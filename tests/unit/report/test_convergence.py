@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.science.segments.frames import WeightedFrames
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.parts.judged.convergence import (
     doubt_times,
     doubt_training,
@@ -12,7 +13,6 @@ from campaign.report.parts.judged.convergence import (
     longest_walk,
 )
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 
 def test_a_long_reference_and_long_runs_raise_no_doubt(

@@ -11,14 +11,14 @@ import pytest
 
 from apps.science.we.convergence import follow_flux, still_drifts
 from apps.science.we.kinetics import estimate_kinetics, read_flux
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.build import write_report
-from campaign.report.kit import words
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.ensemble_flux import flux_facts, flux_notes, read_fluxes
 from campaign.report.parts.we.ensemble_work import idle
 from campaign.report.parts.we.history import History, read_history
 from campaign.report.parts.we.iterations import read_iterations
-from campaign.stages.layout import ProteinDir
+from campaign.telling import words
 
 
 @pytest.fixture(scope="module")

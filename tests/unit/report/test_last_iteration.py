@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from campaign.declared import Stage, write_stages
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.ledger import Ledger
 from campaign.watching.last_iteration import read_last_iteration, say_iteration
 from campaign.watching.status import read_status

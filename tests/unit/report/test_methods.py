@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.build import write_report
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written import papers
 from campaign.report.parts.written.methods import Methods, write_methods
 from campaign.report.parts.written.papers import PAPERS, Citations
-from campaign.stages.layout import ProteinDir
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 EVERY_FIELD = {

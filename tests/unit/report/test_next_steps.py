@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from campaign.config import dump_campaign, load_campaign, parse_campaign
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.build import write_report
 from campaign.report.parts.judged.next_steps import list_steps, show_steps
 from campaign.report.parts.judged.worth import read_worth
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 DEMO = Path(__file__).parents[3] / "examples" / "01_chignolin" / "campaign.yaml"
 

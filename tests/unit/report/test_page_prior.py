@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.blocks import Facts, Fold, Gallery, Note, Table
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.learning.page_prior import describe_gate, prior, shorten
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 GATE = {
     "n_steps": 100000, "passed": True, "n_replicas": 4, "timestep_fs": 2.5,

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from apps.science.systems.native_folds import list_folds, read_fold
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.build import write_report
 from campaign.report.parts.judged.page_published import list_judged, read_table
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 TABLE_4_4 = {
     ("bba", "tic0"): (0.109, 0.218), ("chignolin", "tic0"): (1.401, 2.600),

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.blocks import Note, Table
 from campaign.report.parts.judged.convergence import doubt_training
 from campaign.report.parts.learning.page_training import say_endings
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 
 def write_ending(

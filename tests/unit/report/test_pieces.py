@@ -7,11 +7,11 @@ import pytest
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import create_store
 from campaign.ledger import Entry
-from campaign.report.kit import words
 from campaign.report.kit.sources import list_attempts, read_columns
 from campaign.report.parts.judged.courses import mean_size
 from campaign.report.parts.judged.landscape import Plane
 from campaign.report.parts.judged.structures import follow_walker, lay_flat, superpose
+from campaign.telling import words
 
 
 @pytest.mark.parametrize(

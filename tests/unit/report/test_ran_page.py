@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.report.kit.blocks import Cell, Fold, Gallery, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
 from campaign.report.kit.sources import RunSource

@@ -5,12 +5,13 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from campaign.declared import Stage
-from campaign.report.kit.style import APP_COLOURS, stage_colours
+from campaign.report.kit.style import stage_colours
 from campaign.report.parts.run.ran_lanes import Lane, make_lanes
 from campaign.report.parts.run.ran_marks import FAILED, IDLE
 from campaign.report.parts.run.ran_pools import Pool, time_of
 from campaign.report.parts.run.ran_rows import mix_colours
 from campaign.report.parts.run.ran_steps import Steps, add
+from campaign.telling.colours import APP_COLOURS
 from campaign.watching.timeline import Task
 
 

@@ -12,12 +12,12 @@ from apps.science.segments.frames import WeightedFrames
 from apps.science.systems.fold import build_fold
 from apps.science.systems.native_folds import read_fold
 from apps.science.systems.structure import format_pdb
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.parts.judged.structure_sets import (
     gather_structures,
     read_native_beads,
 )
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 RULES = [
     BeadRule(name="CA", atoms=["CA"]),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from campaign.layout.protein_dir import ProteinDir
 from campaign.report.kit.blocks import Fold, Gallery
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.torsion_pictures import torsions
 from campaign.report.parts.learnt_source import LearntSource
-from campaign.stages.layout import ProteinDir
 
 NAMES = ["C", "N", "CA", "C", "N"]
 

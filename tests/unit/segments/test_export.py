@@ -16,7 +16,7 @@ from apps.science.segments import export, topology
 from apps.science.segments.closed import read_segments
 from apps.science.we.storage import journal, shards
 from campaign.declared import Stage, write_stages
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 
 N_ATOMS, N_FRAMES, N_ITERATIONS, N_SEGMENTS, PS = 12, 3, 4, 7, 0.5
 WEFT = Path(sys.executable).with_name("weft")

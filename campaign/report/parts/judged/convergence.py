@@ -3,12 +3,12 @@
 import numpy as np
 
 from apps.science.errors import WeftError
+from apps.science.files import read_json
 from apps.science.learning.names import ENDING
 from apps.science.pcoords.tica import read_tica
 from apps.science.segments.frames import WeightedFrames
-from campaign.report.kit import words
-from campaign.report.kit.json_files import read_json
 from campaign.report.parts.learnt_source import LearntSource, name_own_loss
+from campaign.telling import words
 
 ENOUGH_TIMESCALES = 10.0
 """Slowest timescales that a reference walk should last, for populations to settle."""

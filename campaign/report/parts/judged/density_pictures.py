@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 
 from apps.science.arrays import Array
 from apps.science.statistics import shared_edges, weighted_histogram
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes
 from campaign.report.parts.judged.clouds import Cloud
 from campaign.report.parts.judged.scores import Density
 from campaign.report.parts.model_look import model_dashes
+from campaign.telling import words
 
 SMOOTHING_BINS = 1.5
 SCORED_TICS = 2

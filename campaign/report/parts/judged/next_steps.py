@@ -8,10 +8,9 @@ from typing import Any, Final
 import h5py
 import yaml
 
+from apps.science.files import read_json
 from apps.science.learning.names import ENDING
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Advice, Block, Steps
-from campaign.report.kit.json_files import read_json
 from campaign.report.parts.judged.convergence import (
     ENOUGH_TIMESCALES,
     longest_walk,
@@ -21,6 +20,7 @@ from campaign.report.parts.judged.convergence import (
 from campaign.report.parts.judged.scores import ScoreTable, read_scores, read_set
 from campaign.report.parts.judged.worth import LEAST_OUTSIDE, Worth, is_far, times_floor
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 MOST_STEPS: Final = 5
 NOISIER: Final = 1.1

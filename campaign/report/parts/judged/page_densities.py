@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.science.arrays import Array
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import (
     Block,
     Fold,
@@ -27,6 +27,7 @@ from campaign.report.parts.judged.scores import read_arrays, read_densities
 from campaign.report.parts.judged.structure_sets import read_native_beads
 from campaign.report.parts.judged.torsion_pictures import torsions
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 DEFAULT_KELVIN = 300.0
 

@@ -3,10 +3,10 @@
 import shutil
 from typing import Any
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Download, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.learnt_source import MOST_DRAWN, LearntSource
+from campaign.telling import words
 
 _LOSSES = {
     "val_loss_weighted": "Validation loss, weighted",

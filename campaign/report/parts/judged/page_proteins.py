@@ -2,7 +2,6 @@
 
 import os
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Cell, Facts, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
 from campaign.report.kit.top import Verdict, spell_title
@@ -12,6 +11,7 @@ from campaign.report.parts.judged.verdict import headline, headline_facts, kelvi
 from campaign.report.parts.judged.worth import read_worth
 from campaign.report.parts.judged.worth_words import say_worth
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 TABULATED = (
     ("tic0", "kl"), ("tica2d", "kl"), ("coverage", "outside"),

@@ -12,12 +12,12 @@ import yaml
 from apps.science.benchmark.ranking import exceeds
 from apps.science.files import write_text
 from apps.science.systems.native_folds import read_fold
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Download, Section, Table, Text
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.page_scores import leading, score_cell
 from campaign.report.parts.judged.scores import DIVERGENCES, Score, read_scores
 from campaign.report.parts.learnt_source import LearntSource, name_own_loss
+from campaign.telling import words
 
 _FILE: Final = "published_table.csv"
 _MOST_SUBSTITUTIONS: Final = 3

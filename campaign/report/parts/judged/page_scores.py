@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 from apps.science.benchmark.ranking import exceeds
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Cell, Fold, Note, Section, Table
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.scores import (
@@ -16,6 +15,7 @@ from campaign.report.parts.judged.scores import (
     read_warnings,
 )
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 SMALL_PRINT = (
     "Small print: 95 % interval of a block bootstrap over lineages. Floor: random "

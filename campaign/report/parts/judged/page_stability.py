@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.science.arrays import Array
 from apps.science.segments.frames import WeightedFrames
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Gallery, Note, Picture, Section
 from campaign.report.kit.canvas import Canvas, above_axes
 from campaign.report.parts.judged import structures
@@ -17,6 +17,7 @@ from campaign.report.parts.judged.structure_sets import gather_structures
 from campaign.report.parts.judged.turning_view import count_frames, make_turning
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.model_look import model_dashes
+from campaign.telling import words
 
 SCALE_BARS = (10, 5, 2, 1)
 """Lengths of the scale bar, Angstrom; the longest that fits is drawn."""

@@ -9,11 +9,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from apps.science.arrays import Array, IntArray
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Block, Fold, Gallery, Picture
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.clouds import Basins, Cloud
 from campaign.report.parts.judged.landscape import Plane, make_planes
+from campaign.telling import words
+from campaign.telling.colours import APP_COLOURS
 
 N_POINTS = 1500
 """Frames drawn of each set; which ones is drawn by lot."""
@@ -199,10 +201,10 @@ def draw_points(
 
 def group_colours(n_groups: int) -> Array:
     """Return one colour (n_groups, 4) for each group, neighbours apart."""
-    if n_groups <= len(style.APP_COLOURS):
+    if n_groups <= len(APP_COLOURS):
         from matplotlib.colors import to_rgba_array
 
-        return np.asarray(to_rgba_array(list(style.APP_COLOURS[:n_groups])))
+        return np.asarray(to_rgba_array(list(APP_COLOURS[:n_groups])))
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, n_groups)))
 
 

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from apps.science.arrays import Array, IntArray
 from apps.science.segments.frames import WeightedFrames
 from apps.science.segments.store import open_store
-from campaign.report.kit import words
+from campaign.telling import words
 
 N_TIMES = 5
 N_SMOOTH = 8

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Fold, Gallery, Picture
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.density_pictures import draw_density
@@ -16,6 +15,7 @@ from campaign.report.parts.judged.scores import (
     read_details,
 )
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 BACKBONE = {"C N CA C": "φ", "N CA C N": "ψ", "CA C N CA": "ω"}
 FEW = 3

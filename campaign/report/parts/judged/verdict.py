@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Block, Facts, Note, Text
 from campaign.report.kit.top import Verdict, say_unfinished, spell_title, time_facts
 from campaign.report.parts.judged.convergence import find_doubts
@@ -19,6 +18,7 @@ from campaign.report.parts.judged.worth_words import say_worth, tabulate_worth
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import read_history
 from campaign.report.parts.we.page_ensemble import segment_ps
+from campaign.telling import words
 
 FEW_ITERATIONS = 100
 FEW_EFFECTIVE = 100

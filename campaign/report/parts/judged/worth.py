@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from campaign.report.kit import words
 from campaign.report.parts.judged.scores import (
     Score,
     ScoreTable,
@@ -13,6 +12,7 @@ from campaign.report.parts.judged.scores import (
     read_scores,
 )
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 Grade = Literal["good", "untold", "middling", "stuck", "useless"]
 WORDS: Final[dict[Grade, str]] = {

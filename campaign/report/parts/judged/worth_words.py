@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Table
 from campaign.report.parts.judged.scores import Score
 from campaign.report.parts.judged.worth import (
@@ -13,6 +12,7 @@ from campaign.report.parts.judged.worth import (
     is_small,
     times_floor,
 )
+from campaign.telling import words
 
 CAPTION: Final = (
     "The reference's area is the smallest part of the plane of TIC 0 and TIC 1 that "

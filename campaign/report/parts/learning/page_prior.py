@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from campaign.report.kit import style, words
+from apps.science.files import read_json
+from campaign.report.kit import style
 from campaign.report.kit.blocks import (
     Block,
     Cell,
@@ -17,8 +18,8 @@ from campaign.report.kit.blocks import (
     Table,
 )
 from campaign.report.kit.canvas import Canvas, above_axes
-from campaign.report.kit.json_files import read_json
 from campaign.report.parts.learnt_source import LearntSource
+from campaign.telling import words
 
 TERMS = {
     "bonds": "Bonds",

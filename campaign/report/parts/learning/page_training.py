@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from apps.science.arrays import Array
+from apps.science.files import read_json
 from apps.science.learning.names import ENDING
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import (
     Block,
     Cell,
@@ -17,13 +18,13 @@ from campaign.report.kit.blocks import (
     Table,
 )
 from campaign.report.kit.canvas import Canvas, above_axes
-from campaign.report.kit.json_files import read_json
 from campaign.report.parts.learnt_source import (
     FIRST_MODELS,
     LearntSource,
     name_own_loss,
 )
 from campaign.report.parts.model_look import model_dashes
+from campaign.telling import words
 
 KNOWN = {
     "train": "Training",

@@ -4,10 +4,11 @@ import time
 from typing import Any
 
 from campaign.ledger import NOTES
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Facts, Fold, Gallery, Note, Picture, Section
 from campaign.report.kit.canvas import Canvas, mark_resumes
 from campaign.report.kit.sources import Attempt, RunSource
+from campaign.telling import words
 from campaign.watching.timeline import DriverClock, read_starts
 
 STATE_COLOURS = {

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Block, Facts, Fold, Gallery, Note, Section
 from campaign.report.kit.canvas import Canvas
 from campaign.report.kit.sources import RunSource
@@ -17,6 +17,7 @@ from campaign.report.parts.run.ran_tables import (
     stage_table,
     tries_table,
 )
+from campaign.telling import words
 from campaign.watching.sentences import say_hours, say_tries
 
 

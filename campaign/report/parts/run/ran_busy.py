@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.run.ran_marks import IDLE, add_legend, mark_events, say_marks
 from campaign.report.parts.run.ran_pools import Pool
+from campaign.telling import words
 from campaign.watching.timeline import DriverClock
 
 N_BINS = 480

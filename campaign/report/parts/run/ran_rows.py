@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from apps.science.arrays import Array
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.run.ran_lanes import Lane
@@ -20,6 +20,7 @@ from campaign.report.parts.run.ran_marks import (
 )
 from campaign.report.parts.run.ran_pools import Pool
 from campaign.report.parts.run.ran_steps import Steps
+from campaign.telling import words
 from campaign.watching.timeline import DriverClock, merge
 
 N_PIXELS = 1800

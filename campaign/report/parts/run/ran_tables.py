@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from statistics import median
 
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Cell, Table
 from campaign.report.parts.run.ran_account import Hours, RunAccount
 from campaign.report.parts.run.ran_pools import Pool, time_of
+from campaign.telling import words
 from campaign.watching.blocks import BlockLife
 from campaign.watching.pools import TRIES
 from campaign.watching.timeline import Interval, length

@@ -11,11 +11,12 @@ from apps.science.correlated_mean import FEW_CORRELATION_TIMES
 from apps.science.errors import WeftError
 from apps.science.we.convergence import FEWEST, follow_flux, still_drifts
 from apps.science.we.kinetics import Kinetics, estimate_kinetics, read_flux
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Note, Picture
 from campaign.report.kit.canvas import Canvas, above_axes, count_iterations
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import History
+from campaign.telling import words
 
 log = logging.getLogger(__name__)
 

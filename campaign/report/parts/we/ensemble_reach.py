@@ -9,13 +9,14 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from apps.science.arrays import Array
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes, count_iterations
 from campaign.report.parts.judged.landscape import AXES, Plane
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.we.history import History
 from campaign.report.parts.we.iterations import Iteration
+from campaign.telling import words
 
 MAX_POINTS = 6000
 

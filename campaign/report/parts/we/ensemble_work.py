@@ -3,10 +3,11 @@
 import numpy as np
 
 from apps.science.arrays import Array
-from campaign.report.kit import style, words
+from campaign.report.kit import style
 from campaign.report.kit.blocks import Picture
 from campaign.report.kit.canvas import Canvas, above_axes, count_iterations
 from campaign.report.parts.we.history import History
+from campaign.telling import words
 
 WIDE_RANGE = 20.0
 """Times that differ by more than this factor are drawn on a log axis."""

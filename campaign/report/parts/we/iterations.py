@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from apps.science.arrays import Array
-from campaign.report.kit.json_files import read_json
+from apps.science.files import read_json
 
 
 @dataclass(frozen=True)

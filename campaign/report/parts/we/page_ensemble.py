@@ -6,7 +6,6 @@ from typing import Any
 import h5py
 
 from apps.science.arrays import Array
-from campaign.report.kit import words
 from campaign.report.kit.blocks import Download, Facts, Fold, Gallery, Note, Section
 from campaign.report.kit.canvas import Canvas
 from campaign.report.parts.judged.landscape import read_planes
@@ -32,6 +31,7 @@ from campaign.report.parts.we.ensemble_work import (
     work_facts,
 )
 from campaign.report.parts.we.history import History, read_history, write_table
+from campaign.telling import words
 
 TABLE = "we_iterations.csv"
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.science.systems.unfolding import list_built
-from campaign.report.kit import words
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.methods_learning import say_judging, say_learning
 from campaign.report.parts.written.papers import Citations
@@ -18,6 +17,7 @@ from campaign.report.parts.written.text_parts import (
     tell,
     with_version,
 )
+from campaign.telling import words
 
 SOLVENTS = {
     "obc2": ("generalized Born (OBC2) implicit solvent", "obc2"),

@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from apps.science.files import read_json
 from apps.science.learning.names import ENDING
-from campaign.report.kit import words
-from campaign.report.kit.json_files import read_json
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.papers import Citations
 from campaign.report.parts.written.text_parts import (
@@ -15,6 +14,7 @@ from campaign.report.parts.written.text_parts import (
     tell,
     with_version,
 )
+from campaign.telling import words
 
 BEADS = {
     "calpha": "one bead per residue at its C-alpha",

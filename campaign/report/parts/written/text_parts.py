@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from campaign.report.kit import words
 from campaign.report.parts.learnt_source import LearntSource
 from campaign.report.parts.written.papers import Citations
+from campaign.telling import words
 
 _PLURALS = {
     "trajectory": "trajectories",

@@ -8,10 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from apps.science.disk import free_bytes, say_bytes
-from campaign.estimate.probe import Rates
+from campaign.commands.probe import Rates
 from campaign.estimate.work import MINUTES, Work, total_bytes
-from campaign.report.kit.words import number
-from campaign.watching.sentences import about
+from campaign.telling.words import about, number
 from site_configs.checks.fit import usable_seconds
 from site_configs.pools.capacity import count_workers
 from site_configs.schema import Site

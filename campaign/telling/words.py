@@ -121,3 +121,18 @@ def joined(names: list[str]) -> str:
 
 def _raised(power: int) -> str:
     return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def about(seconds: float) -> str:
+    """Return "12 min", rounded as a forecast deserves."""
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = seconds / 60
+    if minutes < 20:
+        return f"{round(minutes)} min"
+    if minutes < 90:
+        return f"{5 * round(minutes / 5)} min"
+    hours = minutes / 60
+    if hours < 48:
+        return f"{hours:.1f} h" if hours < 10 else f"{round(hours)} h"
+    return f"{hours / 24:.1f} days"

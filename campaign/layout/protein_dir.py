@@ -6,7 +6,7 @@ from typing import Final
 
 import yaml
 
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 
 PROTEINS: Final = "proteins"
 

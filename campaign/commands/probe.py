@@ -20,7 +20,7 @@ from campaign.campaign_type import CampaignType, load_type
 from campaign.config import CampaignConfig
 from campaign.declared import Stage, we_folder
 from campaign.estimate.work import MINUTES
-from campaign.layout import RunDir
+from campaign.layout.run_dir import RunDir
 from campaign.opening.told import read_stages
 from campaign.watching.last_iteration import read_summary
 
