@@ -12,16 +12,11 @@ from campaign.commands.estimate_words import list_lines, make_table, stage_secon
 from campaign.commands.probe import Rates, make_miniature
 from campaign.config import load_campaign
 from campaign.declared import Stages
-from campaign.estimate.kept import (
-    compare,
-    keep_probe,
-    list_work,
-    say_too_little,
-    write_estimate,
-)
+from campaign.estimate.kept import keep_probe, list_work, say_too_little, write_estimate
 from campaign.estimate.work import as_json, from_json, total_bytes
 from campaign.layout.run_dir import RunDir
 from campaign.types.force_field import type as force_field
+from campaign.watching.expected import compare
 from site_configs.load import load_site
 
 
