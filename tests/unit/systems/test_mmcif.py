@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from apps.science.errors import StructureError
-from apps.science.systems.config import SystemConfig, check_system
+from apps.science.systems.check import check_system
+from apps.science.systems.config import SystemConfig
 
 CIF = """data_X
 #

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from apps.science.errors import StructureError
-from apps.science.systems.config import SystemConfig, check_system
+from apps.science.systems.check import check_system
+from apps.science.systems.config import SystemConfig
 from apps.science.systems.structure import one_letter_sequence
 
 FAR = (0.0, 0.0, 20.0)
