@@ -156,9 +156,9 @@ def test_the_engine_that_made_the_reference_is_within_twice_the_floor(
     margin("largest low / floor", max(least), below=2)
     values = [s.value / s.floor for s in with_floor.values() if s.value > 0]
     margin("mean of log(value / floor)", mean_log(values), below=np.log(2))
-    for key, score in found.items():
-        if score.over_floor is None:  # nothing ever breaks
-            assert score.value == 0, key
+    # a bond of a million may be strained by chance; nothing breaks
+    broken = [s.value for s in found.values() if s.over_floor is None]
+    margin("most of what has no floor", max(broken), below=0.002)
 
 
 @pytest.mark.random_outcome

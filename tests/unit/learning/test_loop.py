@@ -25,7 +25,9 @@ Make = Callable[..., TrainingJob]
 
 @pytest.mark.random_outcome
 def test_training_learns_a_spring(make_job: Make, margin) -> None:
-    job = make_job("spring", n_epochs=60, learning_rate=5e-3, ema_decay=0.9)
+    job = make_job(
+        "spring", n_epochs=60, patience=60, learning_rate=5e-3, ema_decay=0.9
+    )
     assert train(job)
     losses = read_losses(job)
     assert len(losses) == 60

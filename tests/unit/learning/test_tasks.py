@@ -87,7 +87,8 @@ def test_an_adversarial_model_learns_the_moments_of_its_data(
     rows = read_table(job)
     columns = "epoch train_loss val_loss critic learning_rate train_loss_drawer"
     assert list(rows[0]) == columns.split()
-    assert float(rows[-1]["val_loss"]) < 0.1 * float(rows[0]["val_loss"])
+    fell = float(rows[-1]["val_loss"]) / float(rows[0]["val_loss"])
+    margin("last / first validation", fell, below=0.5)
     ending = json.loads((job.out / "ending.json").read_text())
     assert ending["units"] == ""
     assert "stopped after all its epochs" in ending["sentence"]

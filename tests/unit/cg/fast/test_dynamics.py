@@ -126,7 +126,7 @@ def test_the_temperature_is_that_of_the_bath_in_motion_and_in_place(
     x[:, 1, 0] = 3.8
     v = thermal(x.shape)
     kt, energies, kinetic = thermal_energy(300.0), [], []
-    for part in range(8):
+    for part in range(16):
         seen = fast.run(x, v, np.arange(512) + 1000 * part + other_seed, settings)
         x, v = seen.final_positions.numpy(), seen.final_velocities.numpy()
         bond = seen.positions[:, :, 1] - seen.positions[:, :, 0]

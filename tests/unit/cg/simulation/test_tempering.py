@@ -81,7 +81,7 @@ def test_every_temperature_has_its_exact_populations(margin) -> None:
 @pytest.mark.random_outcome
 def test_velocities_keep_the_temperature_of_their_rung(margin) -> None:
     engine = tempering(LADDER)
-    ladder = engine.begin(np.zeros((300, 1, 3)), np.zeros((300, 1, 3)))
+    ladder = engine.begin(np.zeros((700, 1, 3)), np.zeros((700, 1, 3)))
     found = []
     for number in range(12):
         engine.run_round(ladder, number)
