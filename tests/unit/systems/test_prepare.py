@@ -50,7 +50,7 @@ def test_chignolin_has_both_starts_near_what_was_built(chignolin: Path, margin) 
     assert info.n_particles == 166
     assert info.start_names == ["native", "extended", "unfolding_1", "unfolding_2"]
     assert sum(info.start_probabilities) == pytest.approx(1)
-    margin("RMSD, Angstrom", max(info.ca_rmsd_to_build_angstrom), below=1.0)
+    margin("RMSD, Angstrom", max(info.ca_rmsd_to_build_angstrom), below=1.3)
     margin("energy", max(info.start_energies_kcal_per_mol), below=0)
     ca = [
         atom.index
