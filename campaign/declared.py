@@ -94,9 +94,12 @@ def write_stages(paths: RunDir, stages: Iterable[Stage]) -> None:
 
 
 def read_written(paths: RunDir) -> Stages | None:
-    """Return what was written of the stages of a run; None where nothing was."""
+    """Return what was written of the stages of a run; None where nothing whole was."""
     found = read_json(paths.stages)
-    return None if found is None else Stages(map(_read, found["stages"]))
+    try:
+        return None if found is None else Stages(map(_read, found["stages"]))
+    except (KeyError, TypeError, AttributeError):
+        return None  # no such file of weft's; who reads it asks the type
 
 
 def we_folder(paths: RunDir, stage: Stage) -> Path | None:

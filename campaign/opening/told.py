@@ -1,5 +1,6 @@
 """What the stages of a run are, also of one that an earlier version began."""
 
+from apps.science import plugins
 from apps.science.errors import WeftError
 from apps.science.input_files import InputFiles
 from campaign.campaign_type import load_type
@@ -17,9 +18,10 @@ def read_stages(paths: RunDir) -> Stages:
     written = read_written(paths)
     if written is not None:
         return written
-    try:
-        copies = list_copies(paths, read_inputs(paths))
-        config = load_campaign(paths.resolved, InputFiles(paths.root, copies))
-        return Stages(load_type(config.type).stages(config))
-    except (WeftError, OSError):
-        return Stages()
+    with plugins.staying_with_folder():
+        try:
+            copies = list_copies(paths, read_inputs(paths))
+            config = load_campaign(paths.resolved, InputFiles(paths.root, copies))
+            return Stages(load_type(config.type).stages(config))
+        except (WeftError, OSError):
+            return Stages()

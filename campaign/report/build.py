@@ -31,21 +31,21 @@ def write_report(run_dir: Path) -> Path:
     source = RunSource(RunDir.around(run_dir))
     kind = _load_type(source)
     sources = kind.sources(run_dir) if kind and kind.sources else [source]
-    return [_write_page(source) for source in sources][-1]
+    return [_write_page(source, kind) for source in sources][-1]
 
 
-def _write_page(source: RunSource) -> Path:
+def _write_page(source: RunSource, kind: CampaignType | None) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     paths = source.paths
     canvas = Canvas(paths.report.parent / "figures", source.colours)
-    parts = _parts(source)
+    parts = _parts(source, kind)
     sections = [_draw(name, part, source, canvas) for name, part in parts.items()]
     here = Path(__file__).with_name("kit")
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined
     )
-    verdict = _judge(source)
+    verdict = _judge(source, kind)
     now = datetime.now().astimezone()
     page = environment.get_template("page.html").render(
         title=verdict.title,
@@ -62,9 +62,9 @@ def _write_page(source: RunSource) -> Path:
     return paths.report
 
 
-def _parts(source: RunSource) -> Mapping[str, Part]:
+def _parts(source: RunSource, kind: CampaignType | None) -> Mapping[str, Part]:
     """Return the parts of a page in order; each file is imported only here."""
-    if (kind := _load_type(source)) and kind.parts:
+    if kind and kind.parts:
         return kind.parts(source)
     from campaign.report.parts.run.page_campaign import what_was_run
     from campaign.report.parts.run.page_ran import how_it_ran
@@ -73,10 +73,14 @@ def _parts(source: RunSource) -> Mapping[str, Part]:
 
 
 def _load_type(source: RunSource) -> CampaignType | None:
-    """Return the type of a run; None where it is not said, or no longer there."""
+    """Return the type of a run; None where it is not said, or cannot be had."""
+    named = source.config.get("type")
+    if named is None:
+        return None
     try:
-        return load_type(str(source.config["type"]))
-    except (KeyError, WeftError):
+        return load_type(str(named))
+    except WeftError as error:
+        log.warning("report: it says only what every run can: %s", error)
         return None
 
 
@@ -93,12 +97,11 @@ def _draw(name: str, part: Part, source: RunSource, canvas: Canvas) -> Section:
         return Section(slug, name, "Not answered this time.", [note])
 
 
-def _judge(source: RunSource) -> Verdict:
+def _judge(source: RunSource, kind: CampaignType | None) -> Verdict:
     """Return the top of the page, a bare one where it cannot be worked out."""
     try:
-        if (kind := _load_type(source)) and kind.verdict:
-            return kind.verdict(source)
-        return say_state(source)
+        give = kind.verdict if kind and kind.verdict else say_state
+        return give(source)
     except Exception as error:
         log.warning("report: the verdict failed", exc_info=True)
         note = Note(f"No verdict: {type(error).__name__}: {error}", "missing")

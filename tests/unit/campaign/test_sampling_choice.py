@@ -30,10 +30,10 @@ benchmark: {n_iterations: 4}
 """
 
 
-def load(folder: Path, *lines: str) -> Config:
+def load(folder: Path, *lines: str, text: str = TEXT) -> Config:
     path = folder / "campaign.yaml"
     added = "".join(f"sample:\n  {line}\n".removeprefix("sample:\n") for line in lines)
-    path.write_text(TEXT.replace("sample:\n", f"sample:\n{added}"))
+    path.write_text(text.replace("sample:\n", f"sample:\n{added}"))
     config = load_campaign(path)
     check_campaign(config)
     assert isinstance(config, Config)
@@ -103,13 +103,37 @@ def test_each_kind_says_what_it_moves_and_whether_copies_part() -> None:
     assert not toy.Config(potential="none", **steps).is_random
 
 
-def test_dynamics_without_noise_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # no kind that moves atoms can be had without noise yet
-    monkeypatch.setattr(toy.Config, "moves", "atoms")
-    with pytest.raises(ConfigError, match="copies of a walker would never part"):
-        load(tmp_path, "propagator: {kind: toy, potential: none, timestep_fs: 4}")
+QUIET = '''\
+"""Atoms that stand still: no kind of weft's moves atoms without noise."""
+from typing import ClassVar, Literal
+
+from apps.science.propagators import toy
+
+
+class Config(toy.Config):
+    moves: ClassVar[str] = "atoms"
+    kind: Literal["quiet"] = "quiet"
+    potential: Literal["none"] = "none"
+
+
+class Propagator(toy.Propagator):
+    pass
+'''
+
+
+def test_dynamics_without_noise_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "propagators"
+    folder.mkdir(parents=True)
+    (folder / "quiet.py").write_text(QUIET)
+    with (
+        plugins.staying_with_folder(),
+        pytest.raises(ConfigError, match="copies of a walker would never part"),
+    ):
+        load(
+            tmp_path,
+            "propagator: {kind: quiet, timestep_fs: 4}",
+            text=f"plugins: ./mine\n{TEXT}",
+        )
 
 
 @pytest.mark.parametrize(

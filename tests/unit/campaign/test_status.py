@@ -48,6 +48,15 @@ def test_every_state_can_be_shown(paths, state) -> None:
     assert ("3/12 iterations" in shown) == (state != "failed")
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"stages": 3}', '{"stages": [3]}', '{"stages": [{}]}']
+)
+def test_a_damaged_list_of_stages_is_no_obstacle(paths, text) -> None:
+    paths.stages.write_text(text)
+    stages = read_status(paths.root)["stages"]
+    assert [stage["name"] for stage in stages] == ["prepare", "sample", "report"]
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"no resolved\.yaml"):
         read_status(tmp_path)

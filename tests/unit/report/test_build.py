@@ -113,6 +113,18 @@ def test_a_model_that_ran_away_has_its_part_of_every_page(
     assert "Model weighted: its dynamics ran away." in page
 
 
+def test_a_type_that_is_gone_leaves_what_every_run_can_say(
+    synthetic: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    synthetic.settings.write_settings(tmp_path)
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(resolved.read_text().replace("force_field", "vanished"))
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "No stage was started yet" in page
+    assert "could not be drawn" not in page
+    assert "Unknown kind 'vanished' in types" in caplog.text
+
+
 @pytest.mark.parametrize("stage", ["nothing", "settings", "reference", "sampling"])
 def test_an_unfinished_run_says_what_is_missing(
     stage: str, synthetic: ModuleType, tmp_path: Path
